@@ -45,7 +45,7 @@ class CheckpointCopies:
     earlier ones to which the trial may still fall back.
 
     With `behind` every copy is written to storage after the segment, while the worker goes on. Without it, a copy is in
-    memory only. A trial without a copy must start anew.
+    memory only. A trial without a copy must start from 0.
     """
 
     def __init__(self, behind: bool) -> None:

@@ -240,7 +240,7 @@ def test_loaded_results_say_what_their_figures_rest_on(scenario: hetsched.Scenar
         log = of.folder / strategy / "seed-1" / "events.jsonl"
         log.write_bytes(log.read_bytes()[:-200])
     loaded = hetsched.load_results(of.folder)
-    partly = "1 of 2 runs did not come to the end: figures are of a part"
+    partly = "1 of 2 runs did not end: figures cover only what was trained"
     assert loaded.warnings["fusion+fifo"] == partly
     rounds = of.warnings["fusion+gavel-makespan"]
     assert loaded.warnings["fusion+gavel-makespan"] == f"{rounds}; {partly}"
@@ -439,7 +439,7 @@ def test_a_run_that_finished_nothing_recommends_no_resume(scenario: hetsched.Sce
         hetsched.run(scenario, "fusion+fails-at-once", folder="r")
     seen, note = raised.value.__notes__
     assert seen == "what the policy saw: r/policy-error.json"
-    assert note == "no segment was finished, so start anew in another folder; r says what happened"
+    assert note == "no segment was finished, so start again in another folder; r says what happened"
     assert Path("r/events.jsonl").stat().st_size
 
 

@@ -1,4 +1,4 @@
-"""Allocation policies: nodes -> workers. One file per policy."""
+"""Allocation policies: which workers the nodes are divided into. One file per policy."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -13,7 +13,7 @@ class CpuOnly:
 
     Together with `gpu-only` it says what each half of an unequal cluster achieves alone.
 
-    `cores_per_worker` makes as many workers of so many cores as the cores of the node allow.
+    With `cores_per_worker`, every worker has this many cores, and a node has as many workers as fit.
     """
 
     def __init__(self, cores_per_worker: int | None = None) -> None:

@@ -38,7 +38,8 @@ def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker])
             raise PolicyError(f"allocation policy {name!r}: worker {worker.id!r} {reason}")
         worker = _with_memory(worker, nodes[worker.node])
         if worker.id in checked:
-            raise PolicyError(f"allocation policy {name!r}: worker {worker.id!r} appears twice")
+            twice = f"worker {worker.id!r} appears twice: expected one worker per id"
+            raise PolicyError(f"allocation policy {name!r}: {twice}")
         checked[worker.id] = worker
         of_node[worker.node].append(worker)
     if not checked:
@@ -66,13 +67,13 @@ def _mistyped(worker: Worker) -> str | None:
 def _misfit(worker: Worker, node: Node | None) -> str | None:
     """Why a worker cannot be a slice of its node. None: it can."""
     if node is None:
-        return f"is on an unknown node {worker.node!r}"
+        return f"is on an unknown node {worker.node!r}: expected the id of a node of the cluster"
     if worker.device != CPU and all(worker.device != gpu.type for gpu in node.each_gpu):
-        return f"is a {worker.device!r}, which {node.id} does not have"
+        return f"is a {worker.device!r}, which {node.id} does not have: expected cpu or a type of its GPUs"
     if worker.pace != node.pace:
-        return f"has a pace of {worker.pace}, its node one of {node.pace}"
+        return f"has a pace of {worker.pace}: expected the pace of its node, {node.pace}"
     if worker.cores < (1 if worker.device == CPU else 0):
-        return f"has {counted(worker.cores, 'core')}"
+        return f"has {counted(worker.cores, 'core')}: expected at least {1 if worker.device == CPU else 0}"
     if (worker.gpu_share != 0) if worker.device == CPU else not 0 < worker.gpu_share <= 1:
         return f"has a GPU share of {worker.gpu_share:g}: expected 0 for cpu, else above 0 and at most 1"
     return None

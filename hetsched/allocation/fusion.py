@@ -13,7 +13,7 @@ class Fusion:
     This is the allocation of HRFS, the predecessor of hetsched ("heterogeneous resource fusion"): a trial may run on a
     GPU or on cores. A GPU worker keeps one core of its node to feed it, as long as there are cores.
 
-    `cores_per_worker` makes as many CPU workers of so many cores as the remaining cores allow.
+    With `cores_per_worker`, every CPU worker has this many cores, and a node has as many CPU workers as fit.
     """
 
     def __init__(self, cores_per_worker: int | None = None) -> None:
@@ -30,7 +30,7 @@ class Fusion:
 
 
 def checked_cores(cores_per_worker: int | None) -> int | None:
-    """The option of a policy, checked; None stays None. Raises ValueError if no worker can have so many cores."""
+    """The option of a policy, checked. None stays None. Raises ValueError for fewer than 1 core."""
     if cores_per_worker is not None and cores_per_worker < 1:
         raise ValueError(f"cores_per_worker must be at least 1, not {cores_per_worker}")
     return cores_per_worker

@@ -9,6 +9,6 @@ from hetsched.domain.workload import Workload
 
 @runtime_checkable
 class AllocationPolicy(Protocol):
-    """Nodes -> workers. No core and no share of a GPU may be in two workers."""
+    """Divides nodes into workers. No core and no share of a GPU may be in two workers."""
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]: ...

@@ -19,10 +19,10 @@ class SharedGpu:
     rows for their `gpu_share` say. Each has its share of the memory, too. As in `fusion`, every GPU worker keeps one
     core of its node to feed it, as long as there are cores.
 
-    `k` is the number of workers on a GPU. Without it, each type of GPU gets a k of its own. Those k are considered that
-    were measured for most kinds of trial, and that these kinds fit. The k whose workers together train fastest by the
-    profile is taken. If none was measured, k is 1. A share s in the profile means k = floor(1 / s) workers, and the
-    workers get this share as the profile has it.
+    `k` is the number of workers on a GPU. Without it, each type of GPU gets a k of its own. Considered are
+    the k that were measured for most kinds of trial, and that these kinds fit. The k whose workers together train
+    fastest by the profile is taken. If none was measured, k is 1. A share s in the profile means k = floor(1 / s)
+    workers, and the workers get this share as the profile has it.
 
     Raises ValueError for a k below 1, and InputError if k is given and the profile has no row for its share.
     """
@@ -43,7 +43,7 @@ class SharedGpu:
         return workers
 
     def reason(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> str:
-        """Why a GPU has so many workers."""
+        """Why a GPU has its number of workers."""
         return "k of each GPU, by the profile the fastest together" if self.k is None else f"k = {self.k} was given"
 
     def _cut(self, gpu: Gpu, workload: Workload, times: StepTimes) -> GpuCut:

@@ -42,16 +42,16 @@ class Sliced:
     left may be cut into any number m of workers, of c // m or c // m + 1 cores each.
 
     All cuts are chosen together. They maximise the iterations per second of the fastest n workers of the cluster, GPUs
-    included; n trials cannot use more workers. Iterations per second are those of the profile, summed over the trials
-    of the workload. An iteration counts with its share of the segment's costs beside training: evaluation and
+    included; n trials cannot use more workers. Iterations per second come from the profile. They are summed over the
+    trials of the workload. An iteration counts with its share of the segment's costs beside training: evaluation and
     checkpoint.
 
     Let g_i(k) be the speed of the k fastest workers of node i, maximised over its cuts. Dynamic programming over the
     nodes maximises sum_i g_i(k_i) subject to sum_i k_i <= n. The result is exact. Of equal cuts the one with fewest
     workers is taken. If all cuts together make the cluster faster by less than 2%, no node is cut.
 
-    `trials` is n. Without it, n is the number of all trials of the workload, each times its gang: all of them may be
-    there at once. A core count is considered if the profile has the step times on it of all trials that it has on any
+    `trials` is n. Without it, n is the number of all trials of the workload, each times its gang: all of them may
+    run at once. A core count is considered if the profile has the step times on it of all trials that it has on any
     core count of the node. A node without such a core count is a single worker. A node that has none of the n fastest
     workers gets as few workers as possible.
 
@@ -87,13 +87,13 @@ class Sliced:
         return workers
 
     def reason(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> str:
-        """For how many trials it cuts."""
+        """The reason for the cuts, with the number of trials."""
         trials = self.trials or sum(experiment.population * experiment.gang for experiment in workload.experiments)
         return f"the cuts that train most at once, by the profile, for {counted(trials, 'trial')}"
 
 
 def _best_cuts(cores: int, pace: float | None, workload: Workload, times: StepTimes) -> list[tuple[float, Cut]]:
-    """For k = 0, 1, ...: the speed of the k fastest workers of the best cut of so many cores, and that cut. The speed
+    """For k = 0, 1, ...: the speed of the k fastest workers of the best cut of `cores` cores, and this cut. The speed
     is -inf for a k that no cut allows."""
     known: list[tuple[float, Cut]] = []
     on = {c: members_on(workload, times, WorkerType(CPU, c, 0.0, pace)) for c in range(1, cores + 1)}
@@ -134,18 +134,18 @@ def _fastest(speeds: Iterable[float]) -> list[float]:
 
 
 def _most_together(offers: Sequence[Sequence[Offer]], at_most: int) -> list[int]:
-    """The k_i, which sum to `at_most` or less, by which the speeds of offers[i][k_i] sum to most; of equals those whose
-    workers are fewest."""
+    """The k_i, which sum to `at_most` or less, by which the speeds of offers[i][k_i] sum to most. Of equals, the k_i
+    with the fewest workers are taken."""
     total, workers = np.zeros(at_most + 1), np.zeros(at_most + 1, dtype=int)  # [n]: with k_i that sum to at most n
     choices = []
     for of_one in offers:
         before, fewest, choice = total, workers, np.zeros(at_most + 1, dtype=int)
         total, workers = before.copy(), fewest + of_one[0].workers
         for k, offer in enumerate(of_one[1 : at_most + 1], start=1):
-            with_k, so_many = before[: at_most + 1 - k] + offer.speed, fewest[: at_most + 1 - k] + offer.workers
+            with_k, number = before[: at_most + 1 - k] + offer.speed, fewest[: at_most + 1 - k] + offer.workers
             faster = with_k > total[k:] * (1 + ROUNDING)
-            better = faster | ((with_k >= total[k:] * (1 - ROUNDING)) & (so_many < workers[k:]))
-            total[k:][better], workers[k:][better], choice[k:][better] = with_k[better], so_many[better], k
+            better = faster | ((with_k >= total[k:] * (1 - ROUNDING)) & (number < workers[k:]))
+            total[k:][better], workers[k:][better], choice[k:][better] = with_k[better], number[better], k
         choices.append(choice)
     counts = []
     for choice in reversed(choices):

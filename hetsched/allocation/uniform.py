@@ -17,10 +17,10 @@ class Uniform:
     """Every trial gets the same fixed bundle, as in Ray Tune; nodes that cannot hold it idle.
 
     A bundle is one GPU with a core to feed it, or a number of cores. Bundles that fit no node are left out. The bundle
-    on which most kinds of trial run is taken. Of several, the one whose workers together train fastest by the profile
-    is taken, so that the baseline is the best fixed bundle. At most as many workers count as the workload's trials can
-    use at once. Without a profile, GPUs come before cores, and few cores before many. A bundle with a GPU runs on any
-    type of GPU.
+    on which most kinds of trial run is taken. Of several such bundles, the one whose workers together train fastest
+    by the profile is taken, so that the baseline is the best fixed bundle. At most as many workers count as the
+    workload's trials can use at once. Without a profile, GPUs come before cores, and few cores before many. A bundle
+    with a GPU runs on any type of GPU.
     """
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
@@ -31,7 +31,7 @@ class Uniform:
         return [cpu_worker(node, number, best) for node in cluster for number in range(node.cores // best)]
 
     def reason(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> str:
-        """Which bundle it takes, of how many, for how many trials, and how far the next one is behind."""
+        """Which bundle is taken, of how many, for how many trials, and how fast the next best bundle is."""
         worths = _worths(cluster, workload, times)
         if not worths:
             return "no node can hold a bundle"
@@ -47,7 +47,7 @@ class Uniform:
 
 
 Bundle = int | None
-"""So many cores, or None: a GPU with a core to feed it."""
+"""A number of cores. None: a GPU with a core to feed it."""
 
 
 def _in_words(bundle: Bundle) -> str:
@@ -78,7 +78,7 @@ def _gpus(cluster: ClusterSpec) -> Counter[WorkerType]:
 
 
 def _cpus(cluster: ClusterSpec, cores: int) -> Counter[WorkerType]:
-    """How many workers of which type there would be with so many cores each."""
+    """How many workers of which type there would be with `cores` cores each."""
     types: Counter[WorkerType] = Counter()
     for (of_node, pace), nodes in Counter((node.cores, node.pace) for node in cluster).items():
         if of_node >= cores:

@@ -29,7 +29,7 @@ UNTOLD = "the log is of format 1, which does not say when the policy was asked"
 class PolicyCall(NamedTuple):
     """A piece of a log: events, and then at most one call of the policy.
 
-    The time is that of the call, in seconds since the start of the run. `line` is the line of the log at which the
+    `time` is the time of the call, in seconds since the start of the run. `line` is the line of the log at which the
     answer begins. If the policy decided nothing, the call has no decisions. If the piece has no call, `asked` is False:
     the piece then ends before the end of another segment, or at the end of the log.
 

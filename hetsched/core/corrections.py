@@ -19,7 +19,7 @@ NONE = Seconds(0.0, 0.0)
 
 
 class Corrections:
-    """Sums of what each worker has trained. A sum is computed anew after the worker has reported something."""
+    """Sums of what each worker has trained. A sum is computed again after the worker has reported something."""
 
     def __init__(self, state: State, times: StepTimes) -> None:
         self._state = state

@@ -94,19 +94,19 @@ class SchedulingPolicy(Protocol):
 class SetUp(Protocol):
     """A policy that wants to know more before the run starts.
 
-    `workload` has the experiments that are there at time 0; a policy does not know later ones before they arrive. `rng`
-    is the policy's own stream of random numbers; it depends on the seed of the run.
+    `workload` has the experiments that arrive at time 0. A policy does not know later experiments before they arrive.
+    `rng` is the policy's own stream of random numbers. The stream depends on the seed of the run.
     """
 
     def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None: ...
 
 
 MOST_WAKES = 10_000
-"""A policy whose one answer has so many `WakeAt` counts as a policy whose answer never ends."""
+"""The most `WakeAt` that one answer may have. With more, the answer is taken to never end."""
 
 
 def taken(decisions: Iterator[Decision], most: int) -> list[Decision]:
-    """The first decisions of an answer: so many that a policy whose answer never ends cannot hang the run.
+    """The first decisions of an answer. Their number is limited, so that an answer that never ends cannot hang the run.
 
     `most` is the number of decisions that can be carried out, plus 1: the last one is refused. A run can carry out any
     number of `WakeAt`. So after `most` decisions as many more are taken as there were `WakeAt`, at most `MOST_WAKES`

@@ -72,7 +72,7 @@ SOONEST_WAKE_S = 0.001
 """Seconds: the shortest wait until a wake-up. Without it wake-ups could keep time from advancing."""
 
 FRUITLESS_WAKES = 1000
-"""So many wake-ups in a row without a decision, while nothing runs, count as a stall."""
+"""This many wake-ups in a row without a decision, while nothing runs, count as a stall."""
 
 STOPPED_BY = "stopped by "
 """The reason for completing a trial begins with this if a policy has stopped the trial."""
@@ -188,7 +188,7 @@ class Dispatcher:
         return state.trials[name]
 
     def exploit(self, time: float, name: TrialId, source: TrialId, hyperparameters: Hyperparameters) -> None:
-        """PBT: the trial copies the source. A trial that takes over the source's count may stop by that count at once.
+        """PBT: the trial copies the source. A trial that gets the source's count may stop by this count at once.
 
         Raises HetschedError if copies have taken the trial back so often that the run cannot end.
         """
@@ -218,7 +218,7 @@ class Dispatcher:
             return decided
         decisions = self._ask(time)
         starts, tells = decided.starts, self._unanswered
-        if not tells:  # what it decides would look like the answer to the call before
+        if not tells:  # its decisions would look like the answer to the call before
             self.record(PolicyAsked(time))
         for decision in decisions:
             if isinstance(decision, Dispatch):
@@ -314,8 +314,9 @@ class Dispatcher:
     def check_stalled(self) -> None:
         """Raise an error if trials wait while nothing runs: without it the run would hang.
 
-        A backend calls this when nothing is left to happen that could make the policy decide anew. Raises HetschedError
-        if no policy could start any of the trials, because the workers that they need are gone; else PolicyError.
+        A backend calls this when nothing is left to happen that could make the policy decide again. Raises
+        HetschedError if no policy could start any of the trials, because the workers that they need are gone; else
+        PolicyError.
         """
         waits = self.wake_at is not None and self._fruitless < FRUITLESS_WAKES
         if self.state.ready and not self.state.running and not waits:
@@ -323,7 +324,7 @@ class Dispatcher:
                 left, waiting = ", ".join(self.state.serving) or "no worker", counted(len(self.state.ready), "trial")
                 raise HetschedError(
                     f"at {self.state.now:.3f} s {waiting} wait, and none of them can run on what is left ({left}): "
-                    "the workers that they need are gone"
+                    "the workers that they need are gone; let nodes return, or trials use other devices"
                 )
             idle, ready = counted(len(self.state.idle), "worker"), counted(len(self.state.ready), "trial")
             raise PolicyError(
@@ -346,7 +347,7 @@ def _recalling(listener: Listener) -> Listener:
 
 
 def _one_of_all(followers: Sequence[Callable[[Event], None]]) -> Callable[[Event], None]:
-    """One function that calls all of them. For a single one it is that one: it is called for every event."""
+    """One function that calls all followers. A single follower is returned itself, to save a call per event."""
     if len(followers) == 1:
         return followers[0]
 

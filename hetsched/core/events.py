@@ -110,7 +110,7 @@ class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-starte
 
     @property
     def follows(self) -> bool:
-        """Whether others of its package come before it."""
+        """Whether other segments of its package come before it."""
         return self.package not in (0, self.segment)
 
     @property
@@ -166,8 +166,8 @@ class SegmentLost(Event, frozen=True, tag="segment-lost"):
 
 
 class CheckpointLost(Event, frozen=True, tag="checkpoint-lost"):
-    """The trial's newest checkpoint is gone. The trial falls back to an earlier one, which has so many iterations and
-    the score of that time. 0 iterations and None: it starts anew. It keeps its present hyperparameters."""
+    """The trial's newest checkpoint is gone. The trial falls back to an earlier state. `iterations` and `score` are
+    its count and score. 0 and None: the trial starts from the beginning. The hyperparameters stay."""
 
     trial: TrialId
     iterations: int

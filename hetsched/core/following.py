@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hetsched.core.events import AnyEvent
-from hetsched.core.log import LogDecoder, reserve_of
+from hetsched.core.log import MEND, LogDecoder, reserve_of
 from hetsched.errors import InputError
 
 
 class News(NamedTuple):
-    """The events since the look before. `anew`: the log is another one than before, and the events are all of it."""
+    """The events since the last look. `anew`: the log is not the log of the last look, and the events are all its
+    events."""
 
     events: list[AnyEvent]
     anew: bool
@@ -21,8 +22,8 @@ def is_being_written(log: Path) -> bool:
 
 
 class FollowedLog:
-    """Reads a growing log from its first line on, at each look what was appended since. A log that is not there yet
-    is empty.
+    """Reads a growing log. Each look reads what was appended since the last look. A log that does not exist yet counts
+    as empty.
 
     Only whole lines count: a line that is still being written comes at a later look. A driver that goes on with a run
     may cut off a half line, or begin the log again.
@@ -58,7 +59,7 @@ class FollowedLog:
             anew, appended = self._end > 0, b""
             self._begin()
         except OSError as error:
-            raise InputError(f"{self.path}: cannot read the log: {error.strerror}") from error
+            raise InputError(f"{self.path}: cannot read the log: {error.strerror}; {MEND}") from error
         return News([self._event(line) for line in appended.split(b"\n")[:-1]], anew)
 
     def _event(self, line: bytes) -> AnyEvent:

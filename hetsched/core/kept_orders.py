@@ -30,7 +30,7 @@ class KeptOrder(Sequence["Trial"]):
         insort(self._sorted, (place, trial.id))
 
     def drop(self, name: TrialId) -> None:
-        """Take the trial out, if it is there."""
+        """Take the trial out of the order, if it is in the order."""
         place = self._places.pop(name, None)
         if place is not None:
             del self._sorted[bisect_left(self._sorted, (place, name))]

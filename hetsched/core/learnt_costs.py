@@ -7,9 +7,10 @@ from hetsched.domain.profiles import Costs
 
 
 class LearntCosts:
-    """The mean seconds of a restore in this run, and of a segment's end. They are 0 before the first one.
+    """The mean seconds of a restore in this run, start-up included, and of a segment's checkpoint and dispatch.
 
-    They are computed anew if a segment has ended since the last call.
+    A mean is 0 before the first restore or segment. The means are computed again if a segment has ended since the last
+    call.
     """
 
     def __init__(self, state: State) -> None:
@@ -18,7 +19,7 @@ class LearntCosts:
         self._restore_s = self._checkpoint_s = 0.0
 
     def filled_in(self, costs: Costs) -> Costs:
-        """The costs with those that were learnt."""
+        """The costs, with the learnt seconds of a restore and of a checkpoint."""
         if self._counted != self._state.segments:
             self._count()
         return replace(costs, restore_s=self._restore_s, checkpoint_s=self._checkpoint_s)

@@ -57,8 +57,8 @@ class LogWriter:
     A `durable` log is flushed at every `commit`, which is called when the consequences of a decision are complete: its
     events cost real work. Any other log is written many events at a time, which is several times faster.
 
-    `hold` holds events back that describe something less durable than the log. If this process dies before that is
-    durable, the log ends before these events.
+    `hold` holds back events that describe something less durable than the log. If this process dies before that thing
+    is durable, the log ends before these events.
 
     A durable log keeps a reserve of disk space, as a file beside it. When the disk is full the reserve is given back,
     so that the run can still write how it stops. Then `full` is the error for which the run should stop.
@@ -75,7 +75,7 @@ class LogWriter:
         try:
             self._file: IO[bytes] = path.open("ab" if appends else "xb", buffering=0)
         except FileExistsError as error:
-            raise InputError(f"{path}: is there already, and a log is never overwritten; name a new folder") from error
+            raise InputError(f"{path}: exists already, and a log is never overwritten; name a new folder") from error
         if durable:
             self._reserve.write_bytes(bytes(self.RESERVE_BYTES))
         self._waiting = bytearray()  # whole lines
@@ -102,7 +102,7 @@ class LogWriter:
             self._write_out(end)
 
     def hold(self, ready: Callable[[], bool]) -> None:
-        """Hold back all later events until `ready` returns True. It is called at every commit."""
+        """Hold back all later events until `ready` returns True. `ready` is called at every commit."""
         self._held.append((self._written + len(self._waiting), ready))
 
     def holds(self) -> bool:
@@ -117,8 +117,8 @@ class LogWriter:
         self._write_out(len(self._waiting))
 
     def _write_out(self, number: int) -> None:
-        """Write so many bytes of the events that wait, or none. Raises OSError, naming the file, if the disk is
-        full."""
+        """Write the first `number` bytes of the waiting events, or nothing. Raises OSError, naming the file, if the
+        disk is full."""
         if not number:
             return
         lines = bytes(self._waiting[:number])
@@ -206,7 +206,7 @@ def read_log(path: Path) -> Iterator[AnyEvent]:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise InputError(f"{path}: cannot read the log: {error.strerror}") from error
+        raise InputError(f"{path}: cannot read the log: {error.strerror}; {MEND}") from error
     yield from map(LogDecoder(path).event, lines[:-1])
 
 

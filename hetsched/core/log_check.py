@@ -32,15 +32,16 @@ def check_log(events: Iterable[Event]) -> State:
     """Check the log of a run, finished or not, and return the state that it adds up to.
 
     - Time never goes back.
-    - A segment starts on workers that are there and idle, for a trial that is neither running nor completed.
-    - The segments of a package start at one time on one worker, and those that are not lost end at one time.
+    - A segment starts on idle workers of the cluster, for a trial that is neither running nor completed.
+    - The segments of a package start at one time on one worker, and the segments that are not lost end at one time.
     - Segments are numbered from 1 in the order of their starts; their ends and losses have the same numbers.
     - A segment ends, or is lost, on the worker where it started, with the iterations that it started with. Under
       `RAY_TUNE` it may end with more, or with fewer if the trial is completed then.
     - The iterations of a trial add up, and no trial trains beyond its experiment's `stop_iterations`.
     - A trial has one of the batch sizes of its experiment.
     - A trial falls back only to iterations that it, or a trial that it copied, has done.
-    - A worker, an experiment and a trial come once; a worker may come again after it left. One that leaves is idle.
+    - A worker, an experiment and a trial come once; a worker may come again after it left. A worker that leaves is
+      idle.
     - After the end of the run nothing follows, unless the run is resumed.
     - Every event follows from the events before (`State.apply`).
 
@@ -67,7 +68,7 @@ class _CheckedLog:
         self._experiments: dict[ExperimentId, Experiment] = {}
         self._home: dict[TrialId, ExperimentId] = {}
         self._done: dict[TrialId, int] = {}
-        self._furthest: dict[TrialId, int] = {}  # what a state may count that the trial could fall back to
+        self._furthest: dict[TrialId, int] = {}  # the most iterations of any state that the trial could fall back to
         self._completed: set[TrialId] = set()
         self._running: dict[TrialId, SegmentStarted] = {}
         self._started = 0
@@ -98,7 +99,7 @@ class _CheckedLog:
 
     @_take.register
     def _(self, event: WorkerJoined) -> None:
-        self._expect(event.worker.id not in self._workers, f"{event.worker.id} joins, and is there already")
+        self._expect(event.worker.id not in self._workers, f"{event.worker.id} joins, and has joined already")
         self._workers.add(event.worker.id)
 
     @_take.register

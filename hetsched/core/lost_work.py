@@ -6,10 +6,10 @@ from hetsched.domain.workload import TrialId
 from hetsched.errors import HetschedError
 
 BROKEN_IN_A_ROW = 100
-"""A trial that loses so many segments in a row is taken to finish none."""
+"""A trial that loses this many segments in a row is taken to never finish one."""
 
 FRUITLESS_LOSSES = 1000
-"""So often may a trial lose work without getting further than ever before; then it is taken to never end."""
+"""A trial that loses work this many times without getting further than ever before is taken to never end."""
 
 
 class LostWork:

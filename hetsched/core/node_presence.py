@@ -1,4 +1,4 @@
-"""For how long nodes have been in the cluster. Their price is per second of it."""
+"""The seconds that nodes have been in the cluster. The price of a node is per such second."""
 
 from collections import Counter, defaultdict
 
@@ -6,7 +6,7 @@ from hetsched.domain.cluster import NodeId, Worker
 
 
 class NodePresence:
-    """Follows workers that join and leave. A node is there while any of its workers is there."""
+    """Follows workers that join and leave. A node is in the cluster while any of its workers is."""
 
     def __init__(self) -> None:
         self._workers: Counter[NodeId] = Counter()
@@ -23,16 +23,17 @@ class NodePresence:
             self._before_s[worker.node] += now - self._since.pop(worker.node)
 
     def snapshot(self) -> dict[str, dict[str, float | None]]:
-        """As plain data: since when each node is there (None: it is away), and the seconds that it was there before."""
+        """As plain data: since when each node is in the cluster (None: it is away), and its seconds of earlier
+        stays."""
         return {
             node: {"since": self._since.get(node), "before_s": self._before_s.get(node, 0.0)} for node in self._workers
         }
 
     def __contains__(self, node: NodeId) -> bool:
-        """Whether the node is there now."""
+        """Whether the node is in the cluster now."""
         return node in self._since
 
     def seconds(self, node: NodeId, now: float) -> float:
-        """For how many seconds the node was there until now. 0: it never came."""
+        """How many seconds the node was in the cluster until now. 0: it never came."""
         before_s = self._before_s.get(node, 0.0)
         return before_s + now - self._since[node] if node in self._since else before_s

@@ -12,7 +12,8 @@ from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 
 FAMILIES = ("hetsched.scheduling.", "hetsched.allocation.")
-"""Modules that begin so are parts of policies: what they read, the policies that import them read."""
+"""How the names of modules begin that are parts of policies. What they read counts for the policies that import
+them."""
 
 STATE, TRIAL = "state", "trial"
 
@@ -23,7 +24,7 @@ MEMBERS = {
 """What a policy may read of the state's view, and of a trial."""
 
 NAMED = {STATE: ("state", "view", "_state", "_view"), TRIAL: ("trial", "t")}
-"""What code calls them if it has no annotation."""
+"""What code calls the state and a trial without an annotation."""
 
 ANNOTATED = {"StateView": STATE, "Trial": TRIAL}
 
@@ -34,7 +35,7 @@ GIVEN = {"cluster": "the nodes", "workload": "the workload", "times": "the profi
 def observed(factory: Callable[..., Any]) -> dict[str, list[str]]:
     """What the policy's code reads, by what it is read of: "given", "state" and "trial". Names are sorted.
 
-    Looked through are the modules of the class and of its base classes, and the modules of policies that these import.
+    The modules of the class and of its base classes are searched, and the modules of policies that these import.
     So a policy that shares a module with another one may get a name too many.
     """
     found: dict[str, set[str]] = {STATE: set(), TRIAL: set()}

@@ -39,7 +39,7 @@ class OpenPackages(Generic[Result]):
         self._packages: dict[WorkerId, _Package[Result]] = {}
 
     def begin(self, starts: Iterable[Segment]) -> list[Segment]:
-        """Those of the started segments that begin now. The others wait for their turn."""
+        """The started segments that begin now. The other segments wait for their turn."""
         now = []
         for segment in starts:
             if not segment.package:

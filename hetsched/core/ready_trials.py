@@ -43,7 +43,7 @@ class ReadyTrials(Sequence["Trial"]):
         return map(self._by_index.__getitem__, self._indices)
 
     def turn(self, trial: "Trial") -> int:
-        """A number that is greater the later the trial became ready, or had its count changed."""
+        """A number that grows in the order in which trials became ready, or had their counts changed."""
         return self._turns[trial.index]
 
     def first_come(self) -> "list[Trial]":

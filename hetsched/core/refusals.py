@@ -44,7 +44,7 @@ def _refusal_to_follow(state: State, decision: Dispatch) -> str | None:
         if experiment.gang > 1 or not experiment.may_use(device):
             return f"{name!r} of the package does not run on a single {device}"
         names.add(name)
-    return None if len(names) == 1 + len(decision.then) else "a package has each trial once"
+    return None if len(names) == 1 + len(decision.then) else "a package has each trial once: leave out the second"
 
 
 def not_ready(state: State, identifier: object) -> str | None:
@@ -53,9 +53,9 @@ def not_ready(state: State, identifier: object) -> str | None:
         return "trial and worker are ids, such as trial.id and worker.id"
     trial = state.trials.get(TrialId(identifier))
     if trial is None:
-        return "no such trial"
+        return "no such trial: expected the id of one of ready_trials"
     if trial.completed is not None or trial.id in state.running:
-        return f"the trial is {status_of(trial, state.running)}, not ready"
+        return f"the trial is {status_of(trial, state.running)}, not ready: choose one of ready_trials"
     return None
 
 
@@ -68,13 +68,13 @@ def _misplaced(state: State, decision: Dispatch) -> str | None:
         if not isinstance(worker, str):
             return "trial and worker are ids, such as trial.id and worker.id"
         if worker not in state.workers:
-            return f"no such worker as {worker!r}, or it is dead"
+            return f"no such worker as {worker!r}, or it is gone: choose one of idle_workers"
         if worker not in state.serving:
-            return f"the worker {worker!r} takes nothing new: it will leave"
+            return f"the worker {worker!r} takes nothing new, as it will leave: choose one of idle_workers"
         if worker not in state.idle:
-            return f"the worker {worker!r} is busy"
+            return f"the worker {worker!r} is busy: choose one of idle_workers"
     if len(set(workers)) != len(workers) or len(workers) != gang:
         return f"the trial takes {gang} different worker(s) at once"
     if gang > 1 and len({state.workers[worker].type for worker in workers}) > 1:
-        return "the workers of a gang are of one type"
+        return "the workers of a gang are of one type: choose workers of the same type"
     return None

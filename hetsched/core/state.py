@@ -33,6 +33,7 @@ from hetsched.core.events import (
     WorkerLeft,
     WorkerSlowed,
 )
+from hetsched.core.log import MEND
 from hetsched.core.node_presence import NodePresence
 from hetsched.core.ready_trials import ReadyTrials
 from hetsched.core.trial import NONE_REPORTED, Package, Segment, Timing, Trained, Trial, Work
@@ -45,8 +46,8 @@ from hetsched.errors import InputError
 class State:
     """A run at the moment `now`. Use `apply`; read anything; write nothing.
 
-    - `workers`: in the cluster. `serving`: those of them that are not about to leave.
-    - `types`: of all workers that ever were. `nodes`: all that are or were in the cluster.
+    - `workers`: in the cluster. `serving`: the workers that are not about to leave.
+    - `types`: of all workers that ever joined. `nodes`: all that are or were in the cluster.
     - `idle`: workers, in the order in which they became idle.
     - `ready`: trials that could run now. Those with the fewest iterations come first.
     - `in_memory`: the trial that a worker trained last. A worker that is missing here must start up.
@@ -156,7 +157,7 @@ class State:
             "running": _plain([*self.running.values()]),
         }
 
-    # One method an event type.
+    # One method per event type.
 
     def _run_started(self, event: RunStarted) -> None:
         self.run = event
@@ -380,6 +381,6 @@ def apply_line(state: State, line: int, event: Event, log: Path | None = None) -
     except (AssertionError, LookupError, OverflowError, ValueError) as error:
         subject = getattr(event, "trial", None) or getattr(event, "worker", None)
         what = f"{type(event).__name__} of {subject!r}" if isinstance(subject, str) else type(event).__name__
-        raise InputError(f"{here}: {what} does not follow from the lines before: was it altered?") from error
+        raise InputError(f"{here}: {what} does not follow from the lines before: was it altered? {MEND}") from error
     if event.time < before:
-        raise InputError(f"{here}: time goes back from {before:g} s to {event.time:g} s: was it altered?")
+        raise InputError(f"{here}: time goes back from {before:g} s to {event.time:g} s: was it altered? {MEND}")

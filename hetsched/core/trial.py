@@ -33,8 +33,8 @@ class Trial(Struct, frozen=True, gc=False):
     - `at`: the worker on which the trial trained last. None: the trial's state is in its checkpoint only.
     - `score`, `metrics`: the score and further metrics of the present weights. `best_score`: the best score that the
       trial has had. None: not known.
-    - `base`: the count that it last took over. `taken_over`: how much copies have added to its count in all; less than
-      0 if they have reduced it.
+    - `base`: the count that the trial last copied. `taken_over`: how much copies have added to its count in all; less
+      than 0 if they have reduced it.
     - `earlier`: the iterations that it trained while it was another kind of trial, in the order of time.
     - `ready_since`: when it last became ready, in seconds since the start of the run: it was added, or its segment
       ended or was lost.
@@ -60,8 +60,8 @@ class Trial(Struct, frozen=True, gc=False):
 
     @property
     def trained(self) -> int:
-        """The iterations that the trial has trained itself, without those that were lost with its checkpoints. They
-        include what a later copy has replaced."""
+        """The iterations that the trial has trained itself, without the iterations that were lost with its
+        checkpoints. Iterations that a later copy has replaced are included."""
         return self.iterations - self.taken_over
 
     @property
@@ -127,11 +127,11 @@ def _first(left: int, work: Iterable[tuple[TrialKind, int]]) -> Iterator[tuple[T
 
 
 Segment = SegmentStarted
-"""The event of its start identifies a running segment."""
+"""A running segment is identified by the event of its start."""
 
 
 def status_of(trial: Trial, running: Collection[TrialId]) -> Status:
-    """What a trial is doing, given which ones run."""
+    """What a trial is doing. `running` are the trials that run."""
     if trial.completed is not None:
         return Status.COMPLETED
     return Status.RUNNING if trial.id in running else Status.READY
@@ -165,7 +165,7 @@ class Trained(Struct, gc=False):
     """How many iterations were trained so far, and the seconds that they took.
 
     `beside_s` are the seconds of the `segments` without start-up, restore, training and evaluation. `restore_s` are the
-    seconds of the `restores` among these segments.
+    seconds of start-up and restore of the `restores`: the segments that began with a restore.
     """
 
     iterations: int = 0

@@ -36,7 +36,7 @@ class ReadOnly(Sequence[Trial]):
 class StateView:
     """The state of a run as policies may see it. Valid during the call that it is passed to.
 
-    - `workers`: those that may get work. A worker that is about to leave is not among them, even while it runs a
+    - `workers`: the workers that may get work. A worker that is about to leave is not among them, even while it runs a
       segment.
     - `idle_workers`: in the order in which they became idle.
     - `ready_trials`: the trials with the fewest iterations come first.
@@ -122,7 +122,7 @@ class StateView:
 
     def grouped(self, group: GroupOf, place: PlaceOf) -> Mapping[Hashable, KeptOrder]:
         """The ready trials in groups by `group(state, trial)`, each group sorted by `place(state, trial)`. The groups
-        are kept from call to call, as those of `ordered`."""
+        are kept from call to call, as the order of `ordered` is."""
         return self._kept.groups(self, group, place)
 
     def alike(self, trial: Trial) -> Hashable:
@@ -131,7 +131,7 @@ class StateView:
         return trial.kind, experiment.gang, experiment.devices
 
     def ranking(self, trial: Trial) -> Sequence[Ranked]:
-        """The idle workers on which the trial may run: the fastest first, of equals the one that is idle for longest.
+        """The idle workers on which the trial may run: the fastest first, of equals the one that has been idle longest.
 
         Each comes with the trial's seconds per iteration (0: unknown), and with a number that grows in the order in
         which workers became idle. One ranking is kept for all trials that are `alike`.
@@ -153,7 +153,8 @@ class StateView:
         return len(self.workers_by_type.get(worker, ()))
 
     def turn(self, trial: Trial) -> int:
-        """A number that is greater the later the trial became ready. `queue` sorts trials of equal iterations by it."""
+        """A number that grows in the order in which trials became ready. `queue` sorts trials of equal iterations by
+        it."""
         return self._state.ready.turn(trial)
 
     @property
@@ -162,7 +163,7 @@ class StateView:
         return self._state.changes.count
 
     def changed_since(self, changes: int) -> list[Trial]:
-        """The trials that have changed after so many changes (0: all trials), as they are now.
+        """The trials that have changed since the count of changes was `changes` (0: all trials), as they are now.
 
         A trial changes when it is added, starts, ends or loses a segment, copies another trial or is completed. Each
         trial comes once, in the order of the last changes. A policy that keeps what it has found, and looks at these
@@ -190,7 +191,7 @@ class StateView:
         return self._state.nodes.seconds(node, self._state.now)
 
     def is_there(self, node: NodeId) -> bool:
-        """Whether the node is in the cluster now, which it is while any of its workers is, even one about to leave."""
+        """Whether the node is in the cluster now: any of its workers is, even one that is about to leave."""
         return node in self._state.nodes
 
     def rank(self, trial: Trial) -> float:

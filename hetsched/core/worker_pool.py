@@ -43,7 +43,7 @@ class WorkerPool(dict[WorkerId, Worker]):
         return WorkerPool, (), None, None, iter(self.items())
 
     def followed(self) -> Unseen:
-        """A record that has the workers which are there now, and that receives every later change."""
+        """A record of the workers that are in the pool now, and of every later change."""
         changes: Unseen = Unseen()
         for worker in self.values():
             self._turns += 1
@@ -64,7 +64,7 @@ class WorkerPool(dict[WorkerId, Worker]):
             changes.note(name, None)
 
     def pop(self, name: WorkerId, default: Worker | None = None) -> Worker | None:  # type: ignore[override]
-        """Take the worker out, if it is there."""
+        """Take the worker out of the pool, if it is in the pool."""
         if name in self:
             default = self[name]
             del self[name]

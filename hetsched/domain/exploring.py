@@ -1,7 +1,7 @@
 """How PBT explores each kind of hyperparameter, beyond what Ray's class does.
 
 Ray multiplies numbers and moves in lists. The rest is the same on every backend. A choice without an order is drawn
-anew with the resample probability. A number outside its range comes back into it. A user's function has the last word.
+again with the resample probability. A number outside its range comes back into it. A user's function has the last word.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,8 +16,8 @@ from hetsched.domain.workload import PBT, Experiment
 from hetsched.errors import PolicyError, where
 
 Explore = Callable[[dict[str, Any], Random], dict[str, Any]]
-"""A user's function. It gets nested hyperparameters as PBT explored them, and random numbers. It returns those of the
-trial."""
+"""A user's function. It gets nested hyperparameters as PBT explored them, and random numbers. It returns the
+hyperparameters of the trial."""
 
 explorers: Registry[dict[str, Any]] = Registry("explore function", "hetsched.explore")
 register = explorers.register
@@ -36,7 +36,8 @@ class Exploration:
             for key, domain in mutated.items()
             if isinstance(domain, Float | Integer) or (isinstance(domain, Choice) and domain.ordered)
         }
-        """Those that are resampled, or else multiplied or moved to a neighbour. In real runs Ray does that."""
+        """The hyperparameters that are resampled, or else multiplied or moved to a neighbour. In real runs Ray does
+        that."""
         self._chosen = {
             key: domain for key, domain in mutated.items() if isinstance(domain, Choice) and not domain.ordered
         }

@@ -49,7 +49,7 @@ class SaysLimits(Protocol):
     def beyond(self, kind: TrialKind, iterations: int) -> str | None:
         """What happens to the score of such a trial beyond the recorded iterations, in words.
 
-        None: so many iterations were recorded, or the model does not know how many were.
+        None: these iterations were recorded, or the model does not know how many were.
         """
         ...
 
@@ -67,7 +67,7 @@ class DrawsLots(Protocol):
     """A learning model without scores: PBT ranks its trials by lot.
 
     In a real run the worst trials differ from time to time. If all trials were equal, the first one would always be the
-    worst. Under `pbt.iterations = "lineage"` it would then be taken back for ever.
+    worst. Under `pbt.iterations = "lineage"` copies would then reduce its iterations for ever.
     """
 
     def lot(self, normal: float) -> float:

@@ -18,8 +18,8 @@ def why_missing(times: StepTimes, kind: TrialKind, worker: WorkerType) -> str:
     rows: Sequence[ProfileRow] = times.rows
     if not rows:
         return (
-            "the scenario has no profile: 'hetsched plan' measures one on the cluster, profile.sources names one that "
-            "is there"
+            "the scenario has no profile: measure one on the cluster with 'hetsched plan', or name one in "
+            "profile.sources"
         )
     for field, word in (("model", kind.model), ("dataset", kind.dataset), ("device", worker.device)):
         known = {getattr(row, field) for row in rows}

@@ -1,4 +1,4 @@
-"""Python's own values in place of those of NumPy and others, which a log cannot have."""
+"""Python's own values in place of the values of NumPy and others, which a log cannot have."""
 
 from numbers import Integral, Real
 from typing import Any

@@ -6,7 +6,7 @@ A profile is a CSV file with one row per measurement. Four columns are required:
 
 The other columns have defaults. They say the data set, the worker (`cores` or `gpu_share`), where the row is from, and
 what else was measured (`ProfileRow`). A CPU row has `cores`, and a `gpu_share` of 0. A GPU row has 0 `cores`, and a
-share. A share above 1 is a gang of so many GPUs. An empty cost was not measured.
+share. A share above 1 is the number of GPUs of a gang. An empty cost was not measured.
 """
 
 from bisect import bisect_left
@@ -26,10 +26,12 @@ DATASET = "cifar10"
 """The data set of a row or an experiment that names none."""
 
 OWN = "own"
-"""The same with a training of the user's own, which brings its data along."""
+"""The data set of a row or an experiment that trains with a training of the user's own. The training brings its
+data."""
 
 MOST_MEMORY_GIB = 2000.0
-"""More than any GPU has. The smallest GPU that trains has more than so many MiB."""
+"""The limit of `memory_gib`, which finds MiB given as GiB. All GPUs have fewer GiB, and all GPUs that train have more
+MiB."""
 
 UNSAID = "not said"
 """The provenance of a row that has none."""
@@ -41,10 +43,11 @@ class ProfileRow(BaseModel):
     A row of a CPU without `cores` is for one core. A row of a GPU without `gpu_share` is for a whole GPU. The default
     data set is the one of experiments that name none.
 
-    A `cv` is a coefficient of variation (standard deviation / mean). `noise_cv` is that of the time of an iteration.
-    Every other one is that of the cost with the same name. `restore_s` and `checkpoint_s` are for a file. The
-    `object_store` figures are for the memory of the node. `sharing` is the factor by which an iteration takes longer
-    while all other cores of the host train another trial. `memory_gib` is the memory that training needs on each GPU.
+    A `cv` is a coefficient of variation (standard deviation / mean). `noise_cv` is the variation of an iteration's
+    time. Every other `cv` is the variation of the cost with the same name. `restore_s` and `checkpoint_s` are for a
+    file. The `object_store` figures are for the memory of the node. `sharing` is the factor by which an iteration
+    takes longer while all other cores of the host train another trial. `memory_gib` is the memory that training needs
+    on each GPU.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
@@ -85,7 +88,7 @@ class ProfileRow(BaseModel):
     """Coefficient of variation of a checkpoint's time. Without it, 0."""
     state_growth: float | None = Field(default=None, ge=0, examples=[0.05])
     """How much longer evaluation, restore and checkpoint take per iteration of the trial, as a part of their times.
-    These times are then those of a trial without iterations. Without it, 0: the state of a trial does not grow."""
+    These times then hold for a trial without iterations. Without it, 0: the state of a trial does not grow."""
     checkpoint_bytes: int | None = Field(default=None, gt=0)
     """Size of a checkpoint. Without it, 0."""
     object_store_save_s: float | None = Field(default=None, ge=0)
@@ -238,7 +241,8 @@ class StepTimes:
         """Whether the memory of the worker's GPU is enough.
 
         The scenario says what memory the GPU has, the profile what the kind needs there (`memory_gib`). If one of them
-        does not, the kind fits. If the profile does not say it for a part of a GPU, the need on a whole GPU counts.
+        does not say it, the kind fits. If the profile does not say it for a part of a GPU, the need on a whole GPU
+        counts.
         """
         if worker.memory_gib is None:
             return True
@@ -254,8 +258,8 @@ class StepTimes:
 
         - evaluation: a third of the iteration's time per image. A forward pass is about a third of forward plus
           backward (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP ratio").
-        - sharing: the median of the measurements for this model on other CPU workers. It is none for GPUs: the step
-          times for a share are already those of a shared GPU.
+        - sharing: the median of the measurements for this model on other CPU workers. There is none for GPUs: the step
+          times for a share were measured on a shared GPU.
         - the object store's: the costs of storage, if they were not measured for this model anywhere.
         - all others: the median of the measurements for this model elsewhere. 0 if there are none.
         """

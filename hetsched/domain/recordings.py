@@ -11,7 +11,7 @@ from typing import Any
 from hetsched.domain.hyperparameters import OF_SGD
 
 PREFIX = "hyperparameters."
-"""How the columns of hyperparameters begin, except those of SGD."""
+"""How the columns of hyperparameters begin, except SGD's."""
 
 OF_TRIAL = ("recording", "model", "dataset", "batch_size", "seed", "evaluation_images", "iteration")
 """The columns that say which trial was recorded, and at how many iterations."""

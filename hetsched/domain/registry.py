@@ -33,9 +33,9 @@ _REGISTRIES: "list[Registry[Any]]" = []
 class Registry(Generic[P]):
     """Policies, or other parts that users may bring. `kind` names them, such as "scheduling policy".
 
-    `group` is the entry-point group in which packages offer their parts. `methods` are those that every part must have.
-    `what_is_wrong` says what else is wrong with a part (None: nothing). `reserved` are names of hetsched's own that no
-    part may have.
+    `group` is the entry-point group in which packages offer their parts. `methods` are the methods that every part
+    must have. `what_is_wrong` says what else is wrong with a part (None: nothing). `reserved` are names of hetsched's
+    own that no part may have.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Registry(Generic[P]):
         return add
 
     def _offered_by(self, name: str, module: str) -> str | None:
-        """The package that offers a part of that name. None: there is none, or the module belongs to it."""
+        """The package that offers a part of that name. None: no package does, or the module belongs to the package."""
         own = module.partition(".")[0]
         if name in self._reserved:
             return "hetsched"

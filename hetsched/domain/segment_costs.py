@@ -43,8 +43,8 @@ class SegmentCosts:
         )
 
     def segment_s(self, kind: TrialKind, worker: WorkerType, evaluation_images: int) -> float:
-        """Seconds that a segment of the kind occupies a worker of this type after its iterations. For a gang, the type
-        is that of the gang. Costs before the iterations are not included."""
+        """Seconds that a segment of the kind occupies a worker of this type after its iterations. For a gang, the
+        type is the gang's. Costs before the iterations are not included."""
         costs = self._times.costs(kind, worker)
         save_s = costs.object_store_save_s if self._in_memory else costs.checkpoint_s
         return evaluation_images * costs.evaluation_s_per_image + save_s + self._latency_s + self.dispatch_s

@@ -35,8 +35,8 @@ def core_places(workers: Iterable[Worker], host_cores: int) -> dict[WorkerId, li
 def slowdowns(starting: Collection[WorkerId], places: CorePlaces, host_cores: int) -> dict[WorkerId, float]:
     """The factor by which the start-up of each worker takes longer when all of these start at once.
 
-    A start-up keeps one core busy. At first that is any core of the host. From then on it is one of the worker's own,
-    which other workers may have, too.
+    A start-up keeps one core busy. At first it is any core of the host. Later it is one of the worker's own
+    cores, which other workers may have, too.
 
     >>> found = slowdowns(["a", "b", "c"], {"a": [0], "b": [1], "c": [0]}, 2)
     >>> {worker: round(factor, 2) for worker, factor in found.items()}

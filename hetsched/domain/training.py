@@ -24,29 +24,27 @@ class Resources:
 
 
 class Training(Protocol):
-    """Trains one trial at a time: the one that `start` or `load` brought last.
+    """Trains one trial at a time: the trial that `start` or `load` brought last.
 
     A worker makes one training and keeps it. The training trains all trials that come to the worker, one after another.
-    `hyperparameters` are those of the search space, nested as its tables are. The training decides what an iteration
-    is: an optimiser step, a boosting round, an epoch.
+    `hyperparameters` are the values for the search space, nested as its tables are. The training decides what an
+    iteration is: an optimiser step, a boosting round, an epoch.
 
     An exception of a method ends the segment. A ValueError, TypeError or KeyError of `__init__`, `start` or `change`
     says that options or hyperparameters are wrong, and ends the run.
     """
 
     def __init__(self, options: Mapping[str, Any], resources: Resources) -> None:
-        """`options` are those of the scenario's `[training]`."""
+        """`options` are the options in the scenario's `[training]`."""
 
     def start(self, hyperparameters: dict[str, Any], seed: int) -> None:
         """Begin a trial. No iteration is done yet. Everything random follows from `seed`."""
 
     def change(self, hyperparameters: dict[str, Any]) -> None:
-        """Go on with the present trial under these hyperparameters. They are all hyperparameters, not only changed
-        ones.
-        """
+        """Go on with the present trial under these hyperparameters. Unchanged hyperparameters are included."""
 
     def train(self, iterations: int) -> object:
-        """Do that many iterations."""
+        """Do this number of iterations."""
 
     def evaluate(self) -> Mapping[str, float]:
         """The trial's metrics by name, at least one. A value may be nan."""

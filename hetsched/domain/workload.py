@@ -40,7 +40,7 @@ range. `ray` lets the hyperparameter leave the range, as Ray Tune does by defaul
 
 Iterations = Literal["own", "lineage"]
 """What PBT does with the iterations of a trial that copies another trial. `own` keeps the trial's count. `lineage`
-takes over the source's count, and the trial stops by it, as Ray Tune does by default."""
+copies the source's count, and the trial stops by this count, as Ray Tune does by default."""
 
 
 class PBT(Struct, frozen=True):
@@ -96,8 +96,8 @@ class Experiment(Struct, frozen=True, dict=True):
     def kinds(self) -> dict[TrialKind, int]:
         """The kinds of its trials, and how many trials are of each.
 
-        If the batch size is searched, the numbers are not known: they are those of dealing the values evenly. Some kind
-        may then have no trial at first.
+        If the batch size is searched, the numbers are not known. Then the values are taken to be dealt evenly. Some
+        kind may then have no trial at first.
         """
         counts: Counter[TrialKind] = Counter()
         if self.searches_batch_size:
@@ -137,13 +137,13 @@ class Experiment(Struct, frozen=True, dict=True):
 
     @cached_property
     def mutated(self) -> dict[str, Domain]:
-        """The hyperparameters that PBT changes: those that it names, or all that vary."""
+        """The hyperparameters that PBT changes: the hyperparameters in `mutate`, or all that vary."""
         named = None if self.pbt is None else self.pbt.mutate
         return self.searched if named is None else {key: self.searched[key] for key in self.searched if key in named}
 
     @cached_property
     def counts_lineage(self) -> bool:
-        """Whether a trial that copies another trial takes over the source's count of iterations."""
+        """Whether a trial that copies another trial copies the source's count of iterations, too."""
         return self.pbt is not None and self.pbt.iterations == "lineage"
 
     @cached_property

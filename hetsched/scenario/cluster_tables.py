@@ -50,7 +50,7 @@ class NodeTable(Table):
     def _gpus_have_a_type(self) -> Self:
         if isinstance(self.gpus, dict):
             if not self.gpus or CPU in self.gpus:
-                raise ValueError("gpus: a table says of each type of GPU how many there are, such as { v100 = 2 }")
+                raise ValueError("gpus: expected a number of GPUs, or a table of numbers by type such as { v100 = 2 }")
             if self.gpu_type:
                 raise ValueError("gpu_type: the table of gpus has the types: leave gpu_type out")
         elif self.gpus and self.gpu_type in (None, CPU):

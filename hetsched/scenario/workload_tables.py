@@ -125,7 +125,7 @@ class ExperimentTable(Table):
         """Raise ValueError if the score is not from 0 to 1 and the metric is the default one."""
         metric = info.data.get("metric")
         if score is not None and metric is not None and not metric.model_fields_set and not 0 <= score <= 1:
-            raise ValueError("expected an accuracy, 0 to 1 (of what else it is a score, 'metric' says)")
+            raise ValueError("expected an accuracy, 0 to 1 (set 'metric' for a score of another metric)")
         return score
 
     @model_validator(mode="after")

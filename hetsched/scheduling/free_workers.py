@@ -12,10 +12,10 @@ from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 
 
 class FreeWorkers:
-    """The idle workers without those that are taken or held. The one that is idle for longest comes first.
+    """The idle workers without those that are taken or held. The worker that has been idle longest comes first.
 
-    A gang cannot start if too few workers of every type are free. Then it holds the free ones of a type. Otherwise it
-    would wait until no other trial is left.
+    A gang cannot start if too few workers of every type are free. Then it holds the free workers of a type. Otherwise
+    it would wait until no other trial is left.
     """
 
     def __init__(self, state: StateView) -> None:
@@ -61,8 +61,8 @@ class FreeWorkers:
         return team if len(team) == gang else self._team_of_another_type(trial, gang)
 
     def _team_of_another_type(self, trial: Trial, gang: int) -> Sequence[Worker]:
-        """A team of a type with enough free workers. Of several types, the one with the longest idle worker is
-        taken."""
+        """A team of a type with enough free workers. If several types have enough, the type of the worker
+        that has been idle longest is taken."""
         teams: list[list[Turn]] = []
         for worker_type in self._idle:
             team = list(islice(self._of_type(worker_type), gang))

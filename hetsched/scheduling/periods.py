@@ -16,7 +16,8 @@ def wrong_periods(policy: object) -> str | None:
     options = inspect.signature(policy).parameters
     for name, times in periods.items():
         if name not in options:
-            return f"periods: {name!r} is none of its options"
+            known = ", ".join(options) or "none, as the policy has no options"
+            return f"periods: {name!r} is none of its options: expected {known}"
         if isinstance(times, bool) or not isinstance(times, int | float) or not (isfinite(times) and times > 0):
             return f"periods: {name!r}: expected how often it must fit into a run, a number above 0, found {times!r}"
     return None

@@ -83,7 +83,7 @@ class ResultsFolder:
             stop.add_note(f"what was finished is in {self.path}")
             stop.add_note(f"report: {report_command(self.path)}")
         elif self._has_begun():
-            stop.add_note(f"no segment was finished, so start anew in another folder; {self.path} says what happened")
+            stop.add_note(f"no segment was finished, so start again in another folder; {self.path} says what happened")
         else:
             self.undo()
 

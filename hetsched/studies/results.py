@@ -233,7 +233,7 @@ def unfinished(ended: Iterable[tuple[str, str | None]]) -> dict[str, str]:
         runs[strategy] += 1
         cut[strategy] += reason != COMPLETED
     return {
-        name: f"{n} of {counted(runs[name], 'run')} did not come to the end: figures are of a part"
+        name: f"{n} of {counted(runs[name], 'run')} did not end: figures cover only what was trained"
         for name, n in cut.items()
         if n
     }

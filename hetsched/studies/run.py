@@ -190,7 +190,7 @@ def what_stays(plan: RunPlan, home: ResultsFolder, *, new: bool = True) -> Itera
         elif new and not plan.begun(home.path):
             home.undo()
         else:
-            error.add_note(f"no segment was finished, so start anew in another folder; {home.path} says what happened")
+            error.add_note(f"no segment was finished, so start again in another folder; {home.path} says what happened")
         if to_mend and (home.path / SCENARIO_NAME).is_file():
             scenario = quote(str(home.path / SCENARIO_NAME))
             error.add_note(f"check the class without Ray: hetsched training check {scenario}")

@@ -75,7 +75,8 @@ def tables(ray_nodes: list[RayNode], gpu_names: GpuNames = MappingProxyType({}))
     """
     serving = [ray_node for ray_node in ray_nodes if ray_node.cores]
     if not serving:
-        raise InputError(f"cluster: no node of the Ray cluster has CPUs: {', '.join(map(str, ray_nodes)) or 'none'}")
+        listed = ", ".join(map(str, ray_nodes)) or "none"
+        raise InputError(f"cluster: no node of the Ray cluster has CPUs: {listed}; run 'ray start --num-cpus N'")
     hosts = Counter(ray_node.host for ray_node in serving)
     addresses = Counter(ray_node.address for ray_node in serving)
     found = []

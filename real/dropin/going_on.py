@@ -82,7 +82,7 @@ def _reconcile(run: Run, trial: TuneTrial) -> None:
         run.dispatcher.record(TrialCompleted(now, name, "ended by Ray Tune"))
         return
     if iteration < known.iterations:
-        logger.warning("%s; trial %s goes on from what it had after %d iterations", STALE, name, iteration)
+        logger.warning("%s; trial %s goes on from its state after %d iterations", STALE, name, iteration)
         score = population.score(population.flat((saved.metrics if saved else None) or {}).get(_metric(run)))
         run.dispatcher.record(CheckpointLost(now, name, iteration, score, STALE))
     trial.set_config(population.with_values(trial.config, known.hyperparameters))

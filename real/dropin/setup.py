@@ -130,7 +130,9 @@ def _devices(said: Sequence[str] | None, types: set[str], on_gpu: bool) -> list[
     if said is None:
         gpus = sorted(types - {"cpu"})
         if on_gpu and not gpus:
-            raise InputError("tune.with_resources: trials ask for a GPU, and no node of the Ray cluster has one")
+            raise InputError(
+                "tune.with_resources: trials ask for a GPU, and no node of the Ray cluster has one: ask for CPUs alone"
+            )
         return gpus if on_gpu else ["cpu"]
     if isinstance(said, str):
         said = [said]

@@ -90,7 +90,7 @@ class ClassHolder:
     def save(self, folder: Path) -> None:
         self._instance.save(str(folder))
         if not any(folder.iterdir()):
-            raise InputError(f"{self._name}: save_checkpoint wrote no file and returned no dictionary")
+            raise InputError(f"{self._name}: save_checkpoint wrote no file and returned no dictionary: do one")
 
     def close(self) -> None:
         instance, self._instance = self._instance, None

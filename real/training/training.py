@@ -294,7 +294,8 @@ def device(worker: Worker) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if worker.pace is None:
-        raise HetschedError(f"worker {worker.id!r} should have a {worker.device}, but torch finds no GPU there")
+        missing = f"worker {worker.id!r} should have a {worker.device}, but torch finds no GPU there"
+        raise HetschedError(f"{missing}: install torch with CUDA on its node, or use cpu-only")
     return "cpu"
 
 

@@ -79,7 +79,7 @@ class SegmentTrainable(tune.Trainable):
         self._assignment = assignment
 
     def step(self) -> dict[str, Any]:
-        """One segment. An error of a user's trainer gets a note that says where it was raised."""
+        """Carry out one segment. An error of a user's trainer gets a note that says where it was raised."""
         try:
             return self._segment()
         except Exception as error:
@@ -170,7 +170,7 @@ class SegmentTrainable(tune.Trainable):
             trainer.load(work.restore, work.hyperparameters, work.seed)
 
     def _fetched(self, copy: Copy | None, file: Path) -> Snapshot | None:
-        """The snapshot. None: there is none, or the file is as good.
+        """The snapshot. None: there is none, it was lost, or the file is as good.
 
         Reading a file is as fast as copying from another node. The other node may be out of reach, and Ray takes long
         to report that.
@@ -180,7 +180,7 @@ class SegmentTrainable(tune.Trainable):
         try:
             snapshot: Snapshot | None = ray.get(copy.reference, timeout=FETCH_S)
         except RayError as error:
-            logger.warning("the snapshot of %s cannot be had from the object store: %s", file, error)
+            logger.warning("cannot get the snapshot of %s from the object store, so the file is read: %s", file, error)
             return None
         return snapshot
 
@@ -191,8 +191,8 @@ def write_apart(plan: Plan, snapshot: Snapshot, path: Path) -> None:
 
 
 def pin(first: int, count: int) -> set[int]:
-    """Confine this process to `count` of the host's cores, from the `first`-th on. After the last core the count goes
-    on with the first one.
+    """Confine this process to `count` of the host's cores, from the core number `first` on. After the last core
+    comes the first one.
 
     A worker without cores of its own, or with more cores than the host has, gets all cores. Returns the cores.
     """

@@ -1,4 +1,4 @@
-"""Which workers are there. They leave the run with their nodes, and join it again with their nodes."""
+"""Which workers are in the run. They leave it with their nodes, and join it again with their nodes."""
 
 from collections.abc import Callable, Mapping
 
@@ -32,19 +32,19 @@ class Attendance:
         self._on_leave = on_leave
 
     def begin(self) -> None:
-        """Add the workers whose nodes are there. The log has them already."""
+        """Add the workers whose nodes are in the cluster. The log has these workers already."""
         for worker in self._workers.values():
             self._open(worker)
 
     def watch(self, at_once: bool = False) -> bool:
-        """Look which nodes are there. Returns whether any has come or gone."""
+        """Look which nodes are in the cluster. Returns whether any has come or gone."""
         changed = self._nodes.look(at_once)
         if changed:
             self.follow()
         return changed
 
     def follow(self) -> None:
-        """Workers of nodes that are gone leave the run. Workers of nodes that are there now join it."""
+        """Workers of nodes that are gone leave the run. Workers of nodes that have come join it."""
         for worker, ray_node in list(self.there.items()):
             node = self._workers[worker].node
             if self._nodes.there.get(node) != ray_node:
@@ -55,7 +55,7 @@ class Attendance:
         self._dispatcher.commit()
 
     def _open(self, worker: Worker) -> bool:
-        """Add the worker, if its node is there. Returns whether it was added."""
+        """Add the worker, if its node is in the cluster. Returns whether the worker was added."""
         ray_node = self._nodes.there.get(worker.node)
         if ray_node is None:
             return False
@@ -64,7 +64,7 @@ class Attendance:
         return True
 
     def _leave(self, worker: WorkerId, reason: str) -> None:
-        """The worker is gone, and with it the segment that it was to run or was running."""
+        """The worker is gone. The segments that it was running, or should have run, are lost."""
         dispatcher, now = self._dispatcher, self._clock.now()
         del self.there[worker]
         for segment in [segment for segment in dispatcher.state.running.values() if segment.worker == worker]:

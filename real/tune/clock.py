@@ -7,8 +7,8 @@ from collections.abc import Callable
 class Clock:
     """Seconds of the run. `before` are the seconds of earlier drivers.
 
-    The clock stands still between ticks, so that everything that the driver records at once has one time. `read`
-    returns seconds. `sleep` waits for some.
+    The time changes only at a `tick`, so that everything that the driver records at once has one time. `read` returns
+    seconds. `sleep` waits for a number of seconds.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Clock:
         return lambda: before + read() - zero
 
     def tick(self) -> float:
-        """Read the time anew."""
+        """Read the time. Returns it; `now` returns the same until the next tick."""
         if self._zero is not None:
             self._now = self._before + self._read() - self._zero
         return self._now

@@ -54,8 +54,8 @@ def begin_or_go_on(
     log: LogWriter,
     listeners: Sequence[Listener] = (),
 ) -> Course:
-    """Record that the run begins, with the workers whose `nodes` are there. If it has a past, record that it goes
-    on."""
+    """Record that the run begins. If it has a past, record that it goes on with the workers whose nodes are among
+    `nodes`."""
     if past:
         remembered = remember(setup, strategy, seed, past)
     else:
@@ -90,7 +90,7 @@ def carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
                     train()
                 finally:
                     course.checkpoints.release()
-    except KeyboardInterrupt:  # the second, wherever it struck: as if the driver had been killed
+    except KeyboardInterrupt:  # the second Ctrl-C or SIGTERM, at any point: as if the driver had been killed
         course.log.drop()
         raise
     except BaseException as error:
@@ -108,7 +108,7 @@ def carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
 
 
 def _keep_the_best(course: Course) -> None:
-    """Delete all checkpoints except that of the trial with the best score. If that one was not written, delete none."""
+    """Delete all checkpoints except the best-scoring trial's. If its checkpoint was not written, delete none."""
     best = best_trial(course.dispatcher.state).id
     file = course.checkpoints.latest(best)
     if file is None or file.exists():

@@ -84,11 +84,12 @@ class Driver:
         self.guarded(self._attendance.begin, None)
 
     def step(self) -> None:
-        """Time has passed: start what is decided, and see which nodes are there."""
+        """Time has passed: start what is decided, and look which nodes are in the cluster."""
         self.guarded(self._step, None)
 
     def started(self, trial: TrialId, *, fresh: bool) -> None:
-        """The worker's actor has the trial, and will train what it is assigned. `fresh`: it was started for that."""
+        """The worker's actor has the trial, and will train what it is assigned. `fresh`: the actor was started for
+        it."""
         self.guarded(lambda: self._started(trial, fresh), None)
 
     def ended(self, trial: TrialId, result: SegmentResult) -> Next:
@@ -96,7 +97,7 @@ class Driver:
         return self.guarded(lambda: self._ended(trial, result), Next.IGNORED)
 
     def failed(self, trial: TrialId, failure: Failure) -> None:
-        """The trial's segment failed, or the actor that should train it. The trial waits."""
+        """The trial's segment failed, or the actor that should train it failed. The trial waits."""
         self.guarded(lambda: self._failed(trial, failure), None)
 
     def guarded(self, act: Callable[[], T], otherwise: T) -> T:
@@ -172,7 +173,7 @@ class Driver:
         self._dispatcher.commit()
 
     def _decide(self) -> None:
-        """Ask the policy, if it should be asked now. It answers what has happened before anything else is recorded."""
+        """Ask the policy, if it should be asked now. Its answer is recorded before any other event."""
         now, wake_at = self._clock.now(), self._dispatcher.wake_at
         if self._stops_in_order():
             return
@@ -185,8 +186,8 @@ class Driver:
     def _carry_out(self, decided: Decided, ending: TrialId | None = None) -> list[Segment]:
         """Stop what the policy stops. Returns what it starts.
 
-        The actor of the trial whose segment is just `ending` stops this trial itself. When nothing is left to train,
-        the actors still exist, so that they can write what is wanted.
+        The actor of the trial `ending`, whose segment just ends, stops this trial itself. When nothing is left to
+        train, the actors still exist, so that they can write what is wanted.
         """
         if self._dispatcher.state.finished:
             self._states.settle()
@@ -266,7 +267,7 @@ class Driver:
     def _go_on_with(self, turn: Turn[tuple[Segment, SegmentEnded]], ending: TrialId | None = None) -> None:
         """Report the results of a package, and start the worker's next segment.
 
-        The trial whose segment is just `ending` is still with its actor. The actor stops it itself.
+        The trial `ending`, whose segment just ends, is still with its actor. The actor stops this trial itself.
         """
         if turn.next is not None:
             self._to_start.append(turn.next)

@@ -9,7 +9,7 @@ MAX_FAILURES = 3
 """How often a trial may fail and start again."""
 
 STRIKES = 3
-"""After so many failed segments in a row no trial goes to a node any more."""
+"""After this many failed segments in a row no trial goes to a node any more."""
 
 
 class FailureCounts:
@@ -37,7 +37,7 @@ class FailureCounts:
             self._of_trial.pop(trial, None)
 
     def recounted(self, trial: TrialId, iterations: int) -> None:
-        """The trial took over the count of another trial. What exceeds this count is further than ever."""
+        """The trial took over the count of another trial. More iterations than this count are further than ever."""
         self._furthest[trial] = iterations
 
     def failed(self, trial: TrialId, node: NodeId) -> None:

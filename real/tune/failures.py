@@ -37,8 +37,8 @@ class Failures:
         self._lost_work = LostWork()
 
     def succeeded(self, segment: Segment, reached: int, trial: Trial) -> None:
-        """The segment was finished. With it its trial had `reached` so many iterations. The trial may have copied
-        another one since, and so have another count now."""
+        """The segment was finished. `reached` is the trial's iterations at its end. The trial may have copied another
+        trial since, and so have another count now."""
         self._counts.succeeded(trial.id, self._workers[segment.worker].node, reached)
         self._lost_work.trained(trial.id, reached)
         if trial.iterations != reached:
@@ -49,7 +49,7 @@ class Failures:
         """The segment failed, and is recorded as lost already.
 
         Raises InputError for a failure that every further attempt would repeat. Raises HetschedError for a trial that
-        failed too often, or whose nodes did.
+        failed too often, or lost its work with its nodes too often.
         """
         trial, node = segment.trial, self._workers[segment.worker].node
         if self._stopping.is_for(failure.cause):

@@ -35,7 +35,7 @@ class SegmentResult(Struct, frozen=True):
     """What an actor reports at the end of a segment: its evaluation's results by name (None: not a number), and the
     seconds of each part.
 
-    `worker` and `ray_node` are those of the actor. `hand_over_s` is for the state before this segment. `late_s` are the
+    `worker` and `ray_node` say where the actor is. `hand_over_s` is for the state before this segment. `late_s` are the
     seconds of training beyond what the worker's pace asks for.
     """
 

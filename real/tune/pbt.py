@@ -21,8 +21,9 @@ from real.tune.ports import Exploit
 class LentGenerator:
     """The random numbers of PBT.
 
-    Ray draws them from Python's global generator. The rest of Tune draws from it, too, as often as the timing has it.
-    While PBT decides, the global generator has PBT's own state. So decisions depend on the seed and the scores only.
+    Ray draws them from Python's global generator. The rest of Tune draws from it, too, and how often depends on the
+    timing. While PBT decides, the global generator has PBT's own state. So decisions depend on the seed and the
+    scores only.
     """
 
     def __init__(self, seed: int) -> None:
@@ -86,7 +87,7 @@ class RayPBT:
             self.ranking.on_trial_add(self._controller, _as_tunes(member))
 
     def report(self, trial: Trial) -> Exploit | None:
-        """The trial has finished a segment. Returns what it takes over. None: it goes on with its own weights."""
+        """The trial has finished a segment. Returns what the trial copies. None: it goes on with its own weights."""
         if not self._is_used:
             return None
         member, ranking = self._members[trial.id], self.ranking
@@ -102,7 +103,7 @@ class RayPBT:
         return TrialId(source.trial_id), hyperparameters
 
     def follow_log(self, trial: TrialId, hyperparameters: Hyperparameters) -> None:
-        """Set the trial's hyperparameters to those of the log, whatever was decided."""
+        """Set the trial's hyperparameters to the values in the log, whatever was decided."""
         self._members[trial].config = dict(hyperparameters)
 
     def forget_score(self, trial: TrialId) -> None:

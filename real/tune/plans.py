@@ -23,7 +23,7 @@ def only_experiment(setup: Setup) -> Experiment:
     [experiment] = experiments
     if not experiment.evaluation_images:
         raise InputError(
-            f"workload.experiments.{experiment.id}.evaluation_images: a real run needs at least 1 to score"
+            f"workload.experiments.{experiment.id}.evaluation_images: a real run needs at least 1 to score, got 0"
         )
     if experiment.arrival_s > 0:
         raise InputError(
@@ -41,7 +41,7 @@ def only_experiment(setup: Setup) -> Experiment:
 
 
 def plans_of(setup: Setup, strategy: Strategy, experiment: Experiment, workers: list[Worker]) -> dict[WorkerId, Plan]:
-    """Every worker's plan. The worker's cores on its host are decided later, when its node is there.
+    """Every worker's plan. The worker's cores on its host are decided later, when its node has joined.
 
     Raises InputError if the profile has no step time for a paced worker.
     """

@@ -41,7 +41,7 @@ class Actors(Places, Protocol):
         """Bring a waiting trial to the worker's actor."""
 
     def assign(self, assignment: Assignment) -> None:
-        """Order the actor that has the trial what to train next."""
+        """Tell the actor that has the trial what to train next."""
 
     def pause(self, trial: TrialId) -> None:
         """Take a trial that has just reported off its actor."""
@@ -72,17 +72,17 @@ class Resources(Protocol):
     """Samples what nodes use, in parallel to the run."""
 
     def take(self) -> Sequence[tuple[NodeId, NodeUse]]:
-        """The samples since the last call, for nodes that are there. It never waits."""
+        """The samples since the last call, for nodes in the cluster. The call never waits."""
 
 
 class PBT(Protocol):
-    """Population-Based Training: ranks trials, decides which takes over whose weights, and explores."""
+    """Population-Based Training: ranks trials, decides which trial copies which, and explores."""
 
     def report(self, trial: Trial) -> Exploit | None:
-        """The trial has finished a segment. Returns what it takes over. None: it goes on with its own weights."""
+        """The trial has finished a segment. Returns what the trial copies. None: it goes on with its own weights."""
 
     def follow_log(self, trial: TrialId, hyperparameters: Hyperparameters) -> None:
-        """Set the trial's hyperparameters to those of the log, whatever was decided."""
+        """Set the trial's hyperparameters to the values in the log, whatever was decided."""
 
     def forget_score(self, trial: TrialId) -> None:
         """The trial's latest state is lost, and with it its score."""

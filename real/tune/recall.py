@@ -37,7 +37,7 @@ def _report_again(report: Report, pbt: PBT) -> tuple[TrialId, Exploit] | None:
         return trial.id, exploit
     pbt.follow_log(trial.id, dict(trial.hyperparameters if before is None else before.hyperparameters))
     logger.warning(
-        "after %d iterations of %s, PBT decides otherwise than the log says; what the log says holds",
+        "after %d iterations of %s, PBT decides otherwise than the log says; the run follows the log",
         trial.iterations,
         trial.id,
     )

@@ -97,13 +97,14 @@ def _carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
 
 @contextmanager
 def _sole_driver(log: Path) -> Iterator[None]:
-    """Raise InputError if another process carries out the run of this log. The lock ends with the process, however that
-    ends."""
+    """Raise InputError if another process carries out the run of this log. The lock ends with the process, however
+    the process ends."""
     with log.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise InputError(f"{log}: another process is carrying this run out") from error
+            busy = "another process is carrying this run out; wait for its end, or stop it"
+            raise InputError(f"{log}: {busy}") from error
         yield
 
 

@@ -111,7 +111,7 @@ class OnTrialStart(tune.Callback):
 
 
 class Population(BasicVariantGenerator):
-    """Generates one Tune trial per trial of the population. It is finished when every one of them is.
+    """Generates one Tune trial per trial of the population. It is finished when all these trials are.
 
     Until then Tune keeps the actor of a paused trial for the next trial.
     """

@@ -16,7 +16,7 @@ INTERRUPTED, TERMINATED = "interrupted", "terminated"
 
 
 class Stopping:
-    """`error` is what the run stops for, and the error with which it will end. None: it goes on."""
+    """`error` is why the run stops, and the error with which it will end. None: it goes on."""
 
     def __init__(self, log: LogWriter) -> None:
         self._log = log
@@ -34,8 +34,8 @@ class Stopping:
         return f"failed: {self.error}"
 
     def is_for(self, cause: Exception) -> bool:
-        """Whether this cause of a broken segment stops the run. A full disk of the run's folder does: all nodes use
-        it."""
+        """Whether this cause of a broken segment stops the run. It does if the disk of the run's folder is full: all
+        nodes use this folder."""
         if not isinstance(cause, OSError) or cause.errno not in NO_SPACE or cause.filename is None:
             return False
         if self._log.path.parent.resolve() not in Path(cause.filename).parents:

@@ -96,11 +96,11 @@ class TrialStates:
             self.checkpoints.discard()
 
     def fall_back(self, trial: TrialId, reason: str) -> None:
-        """The trial's latest state is lost. It goes on from the state before, and PBT forgets its score, as in a
-        simulation."""
+        """The trial's latest state is lost. The trial goes on from the state before. PBT forgets the trial's score, as
+        in a simulation."""
         before = self.checkpoints.before(trial)
         iterations, score = (0, None) if before is None else (before.iterations, before.score)
-        logger.warning("%s; trial %s goes on from what it had after %d iterations", reason, trial, iterations)
+        logger.warning("%s; trial %s goes on from its state after %d iterations", reason, trial, iterations)
         self._dispatcher.record(CheckpointLost(self._clock.now(), trial, iterations, score, reason))
         self._dispatcher.commit()
         self.discard()

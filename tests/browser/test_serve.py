@@ -57,7 +57,7 @@ def test_a_run_appears_goes_on_and_ends(server: Server, page_of: PageOf, tmp_pat
     row.get_by_role("link").click()
     await_true(page, "window.hetsched && window.hetsched.ready_ms && window.hetsched.document.runs.length")
     assert segments(page) == ended(run)
-    expect(page.locator(".verdict")).to_have_text("Not finished: the figures are of a part.")
+    expect(page.locator(".verdict")).to_have_text("Not finished: the figures cover only what was trained.")
     page.evaluate("window.never_reloaded = true; hetsched.view.from = 1.5; hetsched.view.to = 20.5")
     for share in (0.7, 1.0):
         run.write(share)

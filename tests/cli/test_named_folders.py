@@ -175,7 +175,7 @@ def test_a_comparison_of_which_one_log_is_cut_says_what_is_missing(
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == "3 of 4 runs finished; unless it goes on already, go on with: hetsched compare --resume c"
     assert load_results(comparison).warnings == {
-        "uniform+fifo": "1 of 2 runs did not come to the end: figures are of a part"
+        "uniform+fifo": "1 of 2 runs did not end: figures cover only what was trained"
     }
 
 

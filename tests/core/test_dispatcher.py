@@ -313,7 +313,7 @@ def test_a_second_simulation_into_a_folder_is_refused(tmp_path: Path) -> None:
     strategy, log = Strategy("fusion", "fifo"), tmp_path / LOG_NAME
     simulate(make_setup(), strategy, 0, tmp_path)
     before = log.read_bytes()
-    with pytest.raises(InputError, match="events.jsonl: is there already, and a log is never overwritten"):
+    with pytest.raises(InputError, match="events.jsonl: exists already, and a log is never overwritten"):
         simulate(make_setup(), strategy, 0, tmp_path)
     assert log.read_bytes() == before
 

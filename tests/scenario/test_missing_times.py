@@ -57,7 +57,7 @@ CASES: dict[str, tuple[list[ProfileRow], TrialKind, WorkerType, str]] = {
     "a data set that is none": ([gpu()], KIND._replace(dataset="zzz"), WorkerType("a100", 0, 1.0), "it has cifar10"),
     "a share": ([gpu()], KIND, WorkerType("a100", 0, 0.5), "with a gpu_share of 0.5, only of 1, and one share says"),
     "a gang": ([gpu()], KIND, WorkerType("a100", 0, 2.0), "with a gpu_share of 2, only of 1"),
-    "no rows": ([], KIND, SIXTY, "the scenario has no profile: 'hetsched plan' measures one on the cluster"),
+    "no rows": ([], KIND, SIXTY, "the scenario has no profile: measure one on the cluster with 'hetsched plan'"),
 }
 
 

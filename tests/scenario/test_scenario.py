@@ -303,8 +303,8 @@ def test_a_table_of_one_type_says_the_same_as_gpu_type() -> None:
 @pytest.mark.parametrize(
     ("node", "said"),
     [
-        ({"gpus": {}}, "a table says of each type of GPU how many there are"),
-        ({"gpus": {"cpu": 2}}, "a table says of each type of GPU how many there are"),
+        ({"gpus": {}}, "expected a number of GPUs, or a table of numbers by type"),
+        ({"gpus": {"cpu": 2}}, "expected a number of GPUs, or a table of numbers by type"),
         ({"gpus": {"t4": 2}, "gpu_type": "t4"}, "leave gpu_type out"),
         ({"gpus": {"t4": 0}}, r"cluster.nodes.gpus.t4 .* greater than or equal to 1"),
         ({"gpu_memory_gib": 16.0}, "gpu_memory_gib: the node has no GPUs"),

@@ -75,7 +75,7 @@ READ: dict[str, tuple[str, list[tuple[str, float, int, float]], dict[str, int]]]
         [("job1", 0.0, 4, 600), ("job2", 60.0, 2, 1800 * 3 / 2), ("job4", 180.0, 1, 900)],
         {
             "had no duration (or one of 0 or less)": 1,
-            "stood for a part of a job that has a line of its own": 1,
+            "was a part of a job that has a line of its own": 1,
         },
     ),
     "philly-made-up.json": (

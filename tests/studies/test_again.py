@@ -111,7 +111,7 @@ def test_a_run_that_goes_on_says_that_it_is_a_part(scenario: hetsched.Scenario) 
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-8]))
     again = result_in(Path("out"))
     assert isinstance(again, hetsched.StrategyResult) and not is_complete(again)
-    assert again.warnings["fusion+fifo"] == "1 of 1 run did not come to the end: figures are of a part"
+    assert again.warnings["fusion+fifo"] == "1 of 1 run did not end: figures cover only what was trained"
 
 
 def test_policies_of_a_file_are_not_run(scenario: hetsched.Scenario) -> None:

@@ -93,7 +93,7 @@ def test_ctrl_c_says_what_is_left(is_there: bool, tmp_path: Path, monkeypatch: p
     assert said == {
         None: [],
         SegmentStarted: [
-            "no segment was finished, so start anew in another folder; out/SegmentStarted says what happened"
+            "no segment was finished, so start again in another folder; out/SegmentStarted says what happened"
         ],
         SegmentEnded: ["what was finished is in out/SegmentEnded", "report: hetsched report out/SegmentEnded"],
     }

@@ -74,7 +74,7 @@ const render = (() => {
 
   function remarks(page) {
     const paragraphs = Object.entries(page.remarks).filter(([, lines]) => lines.length);
-    const going = page.complete ? [] : [element("p", { class: "verdict" }, "Not finished: the figures are of a part.")];
+    const going = page.complete ? [] : [element("p", { class: "verdict" }, "Not finished: the figures cover only what was trained.")];
     return [...going, ...paragraphs.flatMap(([heading, lines]) => [element("h3", {}, heading), ...lines.map((line) => element("p", {}, line))])];
   }
 

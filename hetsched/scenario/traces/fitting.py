@@ -78,8 +78,8 @@ class Fitting:
         """The number of workers that a job takes: `wanted`, or the next smaller number that fits.
         Raises LeftOutError.
 
-        A number fits if the cluster has so many workers of a type, and the profile a step time for
-        it. If there is a reference device `on`, the profile must have a step time there, too.
+        A number fits if the cluster has this many workers of a type, and the profile a step time
+        for this number. If there is a reference device `on`, the profile must have a step time there, too.
         """
         sizes = self._of(kind, devices, on)
         if wanted in sizes:
@@ -89,7 +89,7 @@ class Fitting:
             refuse_or_leave_out(self.rule.step_time, "step_time", line, reason, self._why_missing(kind, devices, on))
         if self.rule.gang != "round" or wanted < sizes[0]:
             have = ", ".join(map(str, sizes))
-            more = f"{wanted:.15g} GPUs of {kind}; known and there: {have}"
+            more = f"{wanted:.15g} GPUs of {kind}; the profile and the cluster have {have}"
             refuse_or_leave_out(self.rule.gang, "gang", line, "took a number of GPUs that does not fit", more)
         size = max(size for size in sizes if size <= wanted)
         reason = "took a number of GPUs that does not fit, and takes the next smaller one that does"

@@ -73,14 +73,12 @@ def format_of(path: Path) -> TraceFormat:
     if first.startswith(";") or swf.is_swf(first):
         return "swf"
     if first.startswith("{"):
-        raise InputError(
-            f"{path}: of no format that is known: a trace in JSON is Philly's list of jobs, [{{...}}, ...]"
-        )
+        raise InputError(f"{path}: unknown format of trace: a trace in JSON is Philly's list of jobs, [{{...}}, ...]")
     if not first:
         raise InputError(f"{path}: the trace has no jobs: the file is empty; name another one")
     columns = {cell.strip().strip('"').strip() for cell in first.split(",")}
     if (hint := of_first_line(columns)) is not None:
-        raise InputError(f"{path}: of no format that is known: {hint}")
+        raise InputError(f"{path}: unknown format of trace: {hint}")
     known = {name: of_format.known(columns) for name, of_format in COLUMNS.items()}
     fitting = [name for name, of_format in COLUMNS.items() if not of_format.missing(columns)]
     if fitting:
@@ -88,7 +86,7 @@ def format_of(path: Path) -> TraceFormat:
     near = max(
         COLUMNS, key=lambda name: (-len(COLUMNS[name].missing(columns)) / len(COLUMNS[name].needed), known[name])
     )
-    raise InputError(f"{path}: of no format that is known: {_nearest(near, columns)}")
+    raise InputError(f"{path}: unknown format of trace: {_nearest(near, columns)}")
 
 
 def _nearest(name: TraceFormat, columns: set[str]) -> str:

@@ -83,7 +83,7 @@ def timed(
 def _check_whole(job: ClusterJob, rule: Unfit, timed: bool) -> None:
     """Raise LeftOutError, or InputError, by the rule, if the job lacks something that is needed."""
     if job.ending == "part":
-        raise LeftOutError("stood for a part of a job that has a line of its own")
+        raise LeftOutError("was a part of a job that has a line of its own")
     if job.gpus <= 0:
         raise LeftOutError("took no GPU")
     if job.ending == "running" and rule.running != "keep":

@@ -79,8 +79,8 @@ def _first_turns_one_by_one(seconds: Array, ages: Array, free: NDArray[np.int_],
     from scipy.optimize import linear_sum_assignment  # here, as it takes a quarter of a second
 
     jobs, workers = len(seconds), int(free.sum())
-    # Workers of a type are alike, so many matchings cost the same. The order of workers and the ages, which do not
-    # change the cost otherwise, are Gavel's, so that the same matching is found.
+    # Workers of a type are alike. So several matchings cost the same. The order of workers and the ages, which do
+    # not change the cost otherwise, are Gavel's, so that the same matching is found.
     types = np.repeat(np.arange(len(free)), free)[::-1]
     while True:
         costs = [k * seconds[:, types] for k in range(1, turns + 1)]

@@ -8,7 +8,7 @@ TINY = 1e-9
 
 
 class Transport:
-    """Groups of trials, one worker per trial, and types of worker. It is solved by successive shortest paths.
+    """A problem of groups of trials and types of worker, solved by successive shortest paths. A trial takes one worker.
 
     `costs[g][c]` is what a trial of group g costs on type c. Group g has sizes[g] trials, type c has capacity[c]
     workers. `counts[g][c]` is how many trials of g get c.
@@ -68,7 +68,7 @@ class Transport:
                     yield change, g, c, d
 
     def _go(self, path: list[tuple[int, int, int]]) -> None:
-        """As many trials as can go the path."""
+        """Move trials along the path, as many as its last type and its groups allow."""
         amount = self.room[path[0][2]]
         for g, c, _ in path:
             amount = min(amount, self.left[g] if c < 0 else self.counts[g][c])

@@ -9,7 +9,7 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId
 
 SPARED = 9
-"""With at most so many workers, GPA retires none. With more workers, it retires at most so many."""
+"""GPA retires no worker if there are at most this many. If there are more, it retires at most this many."""
 
 
 def samples_per_second(times: StepTimes, experiment: Experiment, worker: Worker) -> float:
@@ -62,7 +62,7 @@ def candidates(able: Mapping[WorkerId, int]) -> list[WorkerId]:
 
 
 class Abilities:
-    """The abilities of the present workers, by experiment. They are computed anew when workers come or go."""
+    """The abilities of the present workers, by experiment. They are computed again when workers come or go."""
 
     def __init__(self) -> None:
         self.times = StepTimes()

@@ -9,7 +9,7 @@ from hetsched.scheduling import register
 from hetsched.scheduling.packages.package_policy import ROUNDING, PackagePolicy
 
 STEP = 100
-"""Packages shrink once for each so many iterations by which the rest is below the stop iterations."""
+"""Packages shrink once per this many iterations that the rest is below the stop iterations."""
 
 
 @register("era")

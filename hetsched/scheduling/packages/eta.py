@@ -11,7 +11,7 @@ from hetsched.scheduling.packages.package_policy import ROUNDING, PackagePolicy
 
 @register("eta")
 class Eta(PackagePolicy):
-    """Equal time: a free worker takes so many trials that they last as long as one trial on the slowest worker.
+    """Equal time: the package of a free worker lasts as long as one trial on the slowest worker.
 
     The rule of `self_scheduling`, the follow-up of HRFS. The first package of a worker is one trial. With r, the
     seconds of its last package per trial, a worker takes as many trials as

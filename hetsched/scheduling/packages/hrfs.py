@@ -67,7 +67,7 @@ class HRFS:
         return sum(len(trials) * self._behind(state, trials[0].experiment, trials[0].iterations) for trials in alike)
 
     def _behind(self, state: StateView, experiment: ExperimentId, iterations: int) -> int:
-        """By how many intervals a trial with so many iterations is behind the lead of its experiment."""
+        """How many intervals, rounded up, a trial with these iterations is behind the lead of its experiment."""
         return ceil((state.lead[experiment] - iterations) / state.experiments[experiment].interval)
 
     def slowness(self, state: StateView) -> Mapping[WorkerId, int]:
@@ -119,7 +119,7 @@ class Slowness:
 
 
 def _progress(state: StateView, trial: Trial) -> tuple[ExperimentId, int]:
-    """The key of trials with equal lag: those with equal iterations."""
+    """The key of trials with equal lag: trials of one experiment with equal iterations."""
     return trial.experiment, trial.iterations
 
 

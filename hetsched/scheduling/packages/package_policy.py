@@ -21,7 +21,7 @@ ROUNDING = 1e-9
 """A size may exceed a whole number by this much before it counts as one more."""
 
 FirstCome = tuple[int, int]
-"""The least advanced trial first, then the one that has waited longest."""
+"""The key of the order: the least advanced trial first, of equals the trial that has waited longest."""
 
 Queue = Sequence[Trial]
 """The waiting trials of an experiment, in the order in which they are served."""
@@ -30,8 +30,8 @@ Queue = Sequence[Trial]
 class PackagePolicy(ABC):
     """Free workers take packages of the least advanced waiting trials, in the order in which they became free.
 
-    The rules are those of `self_scheduling`, the follow-up of HRFS (github.com/ncue-e107). Of trials that are equally
-    advanced, the one that has waited longest is first. A worker trains each trial of its package for an interval, or
+    The rules come from `self_scheduling`, the follow-up of HRFS (github.com/ncue-e107). Of trials that are equally
+    advanced, the trial that has waited longest is first. A worker trains each trial of its package for an interval, or
     for what is left of the trial. It reports all of them at the end of the package. All trials of a package are of one
     experiment. `size` says how many there are. A worker of ability 0 takes none (see
     `hetsched.scheduling.packages.ability`).
@@ -40,7 +40,7 @@ class PackagePolicy(ABC):
     more than 9 workers, the 9 workers of least ability take no more packages.
 
     All workers might be idle then, if trials wait that can run on no other worker. In that case workers of ability 0
-    and retired ones take a package, too. The package of a worker of ability 0 has one trial.
+    and retired ones take a package, too. The package of a worker of ability 0 has at least one trial.
     """
 
     single_workers_only = True  # it does not place gangs
@@ -57,7 +57,7 @@ class PackagePolicy(ABC):
 
     @abstractmethod
     def size(self, state: StateView, experiment: Experiment, worker: Worker, ability: int) -> int:
-        """How many trials the worker takes, if so many wait."""
+        """The most trials that the worker takes. It takes fewer if fewer wait, and at least one."""
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
         decisions = list(self._packages(state, all_work=False))
@@ -113,5 +113,5 @@ def _first_come(state: StateView, trial: Trial) -> FirstCome:
 
 
 def _fitting(state: StateView, worker: Worker, queue: Queue, taken: Container[TrialId]) -> Iterator[Trial]:
-    """The trials of the queue that the worker may train, except those that are already taken."""
+    """The trials of the queue that the worker may train, except the trials that are already taken."""
     return (trial for trial in queue if trial.id not in taken and state.usable(trial, worker))

@@ -35,9 +35,9 @@ class Board:
     - By worker: its `types`, the trial in its `memory` (-1: none), whether it is `warm`.
     - By trial: its kind, the iterations `left`, whether it has a state that must be restored elsewhere (`has_state`),
       and the worker that it is `at` (-1: none).
-    - By type: the `idle` workers. Those to choose first are at the front.
+    - By type: the `idle` workers. The workers to choose first are at the front.
     - By kind: the `ready` trials as sorted pairs (minus the iterations left, trial). `work` is the iterations left of
-      all trials, less those of running segments.
+      all trials, less the iterations of running segments.
     - By kind and type: `used`, the seconds of workers since the plan was made.
     - `running`: by the first worker of each segment. `active`: how many trials are not completed. `scarce`: whether
       these are at most as many as workers.

@@ -9,7 +9,7 @@ from hetsched.scheduling.planning.planned_end import renew
 from hetsched.scheduling.planning.rule import Rule, changes
 
 TOGETHER = 1e-9
-"""Segments whose ends differ by at most so many seconds end together."""
+"""Segments whose ends differ by at most this many seconds end together."""
 
 BETTER = 1e-4
 """A rule is better than another if its run ends sooner by at least this share of the run."""
@@ -70,7 +70,7 @@ def play_on(board: Board, limit: float = inf) -> float:
 
 
 def best_rule(board: Board, rule: Rule, patience: float) -> tuple[Rule, float]:
-    """The rule by which the run ends soonest, of those that are tried, and that end.
+    """The rule, of the rules that are tried, by which the run ends soonest, and the end in seconds.
 
     The search begins with `rule`. One option after another gets its best value. Once the end is as good as the planned
     one, only rules that cut segments are tried.

@@ -66,8 +66,8 @@ class SegmentSpeeds(NamedTuple):
 def make_group_plan(state: StateView) -> GroupPlan:
     """The fluid plan for the iterations that are left.
 
-    It must be made anew when a twentieth of its time has passed, when trials or workers come or go, and when PBT makes
-    a trial one of another kind.
+    It is outdated when a twentieth of its time has passed, but not before the shortest segment of one iteration could
+    end. It is also outdated when trials or workers come or go, and when PBT changes the kind of a trial.
     """
     types: dict[WorkerType, list[Worker]] = {}
     for worker in state.workers.values():

@@ -14,14 +14,14 @@ from hetsched.scheduling.planning.mirror import Mirror
 from hetsched.scheduling.planning.rule import Rule
 
 SOUGHT_AGAIN = 0.5
-"""The rule is sought anew when this share of the time until the end has passed."""
+"""The rule is sought again when this share of the time until the end has passed."""
 
 AFTER_A_CHANGE = 0.02
-"""After a change of the workers the rule is sought anew if it is at least so old, as a share of the time until the
-end."""
+"""After a change of the workers the rule is sought again if this share of the time until the end has passed since
+the last search."""
 
 HORIZON = 40
-"""The rule is sought once each worker has at most so many segments left, as a mean."""
+"""The rule is sought once the workers have at most this many segments left, on average."""
 
 
 @register("lookahead")
@@ -31,7 +31,7 @@ class Lookahead:
     Under PBT a segment is an interval, and its seconds on each type of worker are known. So the run can be played
     forward on a board (`hetsched.scheduling.planning.board`) in some microseconds per segment, costs included. The
     policy plays it forward by several rules. It places segments by the rule by which the run ends soonest. It seeks the
-    rule anew when half of the time until the end has passed, and when trials or workers come or go.
+    rule again when half of the time until the end has passed, and when trials or workers come or go.
 
     A rule keeps to a planned end T. T is the time in which the fastest workers can do the whole segments that are left.
     There are as many of these workers as trials. Each does floor(time / its segment) segments. If kinds of trial
@@ -72,8 +72,8 @@ class Lookahead:
         return [mirror.decision(start) for start, _ in fill(mirror.board)]
 
     def _followed(self, state: StateView) -> Mirror:
-        """The board of this moment. It goes on if only segments have ended. It is made anew if something else has
-        happened, if an unknown step time is known now, and if a new board brings the end nearer."""
+        """The board of this moment. The old board goes on if only segments have ended. A new board is made if
+        something else has happened, if an unknown step time is known now, or if a new board brings the end nearer."""
         old, now = self._mirror, state.now
         goes_on = (
             old is not None and old.follow(state) and not (old.guesses and self._known < len(state.first_segments))

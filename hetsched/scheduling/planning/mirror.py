@@ -19,11 +19,11 @@ from hetsched.scheduling.planning.kinds import Kind
 from hetsched.scheduling.planning.pricing import is_uniform, price
 
 SURPRISE = 1.5
-"""A segment is a surprise if it takes this many times the expected seconds, or the expected seconds divided by this.
-Then what is expected of its worker changes."""
+"""A segment is a surprise if it takes more than this many times the expected seconds, or less than the expected seconds
+divided by this. Then its worker is expected to be slower, or faster."""
 
 MOST = 100.0
-"""A worker is expected to be at most this many times slower than it was on average."""
+"""A worker is expected to be at most this many times slower, or faster, than it was on average."""
 
 ON_TIME = 0.05
 """A segment is on time if it is late by at most this share of its length."""
@@ -92,8 +92,8 @@ class Mirror:
         return Dispatch(self.trials[start.trial], first, start.iterations, tuple(others))
 
     def follow(self, state: StateView) -> bool:
-        """Apply the segments that have ended. Returns whether nothing else has happened. Otherwise, and if the kind of
-        a trial has changed, the board must be made anew."""
+        """Apply the segments that have ended. Returns False if a new board must be made. That is so if something else
+        has happened, a trial has another kind, a segment was a surprise, or a surprise is no longer remembered."""
         if (len(state.trials), len(state.workers)) != self._seen or state.now >= self._forgets_at:
             return False
         board = self.board

@@ -20,14 +20,15 @@ SHORTEST = 0.01
 
 
 class Slot(NamedTuple):
-    """For so many seconds, each of these trials (by row) is on a worker of the given type."""
+    """Who works where for the next `seconds`. `places` are pairs of a trial (its row) and a type of worker."""
 
     places: list[tuple[int, int]]
     seconds: float
 
 
 def next_slot(need: Array, workers: Sequence[int], left: float) -> Slot:
-    """The next slot. `need` are seconds, of shape (trials, types); `workers` is by type; `left` is seconds in all."""
+    """The next slot. `need` are seconds, of shape (trials, types). `workers` are counts by type. `left` are the seconds
+    until the end of the schedule."""
     from scipy.optimize import linear_sum_assignment  # here, as it takes a quarter of a second
 
     columns = np.repeat(np.arange(len(workers)), workers)

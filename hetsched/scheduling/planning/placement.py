@@ -22,7 +22,7 @@ ROUNDING = 0.25
 """A segment may end after the planned end by this share of the shortest segment."""
 
 MARGIN = 2.0
-"""The least advanced trial waits for the most advanced one while its slack is so many whole segments at least."""
+"""The least advanced trial waits for the most advanced one while its slack is at least this many whole segments."""
 
 
 class Option(Struct, frozen=True, gc=False, order=True):
@@ -100,11 +100,11 @@ def _held(board: Board, held: int, worker: int, worker_type: int, first: Option)
 
 
 def _option(board: Board, number: int, worker: int, wanted: int | None = None) -> Option | None:
-    """The trial of this kind that the worker could run: the least advanced one. A slow worker gets one that can afford
-    the slow segment.
+    """The trial of this kind that the worker could run: the least advanced one. A slow worker gets a trial that can
+    afford the slow segment.
 
-    By a deep rule it is the most advanced trial while the least advanced one can wait. With `wanted` only this trial is
-    considered.
+    By a deep rule the worker gets the most advanced trial while the least advanced one can wait. With `wanted` only
+    this trial is considered.
     """
     kind, rule = board.kinds[number], board.rule
     if kind.step[worker] == inf:

@@ -3,7 +3,7 @@
 from hetsched.scheduling.planning.board import Board
 
 RENEWED = 0.05
-"""The planned end is computed anew when this share of the time until it has passed."""
+"""The planned end is computed again when this share of the time until it has passed."""
 
 EXACT = 5e-3
 """The error of a planned end in whole segments, as a share of the shortest segment."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 class Rule(NamedTuple):
     """The options of the rule (`hetsched.scheduling.planning.placement`).
 
-    - `late`: a segment may end so many of the shortest whole segments after the planned end.
+    - `late`: a segment may end after the planned end by this many times the shortest whole segment.
     - `trust`: the speed at which the rest of a trial must end in time after a segment on a slow worker. 0: the planned
       pace. 1: the speed of the trial's fastest worker. Values in between are possible.
     - `patience`: a segment lasts at most this share of the time until the planned end.

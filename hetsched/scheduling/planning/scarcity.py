@@ -16,8 +16,8 @@ SOON = 0.25
 
 
 def starves_the_fast(board: Board, kind: Kind, worker: int, trial: int, seconds: float) -> bool:
-    """Whether taking the trial would leave faster workers without trials within so many seconds, before a slow worker
-    gives one back."""
+    """Whether taking the trial would leave faster workers without trials. That is so if they run out of trials within
+    `seconds` and before a slow worker gives a trial back."""
     step, now = FASTER * kind.step[worker], board.now
     plenty = 1.001 * seconds * len(board.running)  # for any number of faster workers
     back, work, fast = inf, 0.0, []

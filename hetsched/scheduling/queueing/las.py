@@ -22,7 +22,8 @@ differently."""
 @dataclass(slots=True)
 class Service:
     """The seconds that a trial has run, and waited after its first segment, since it last entered the highest queue
-    (0). `since` is the start of its segment or, while it waits, the end of its last segment."""
+    (0). `since` is the start of its segment. While the trial waits, `since` is the end of its last segment, or its
+    promotion if that was later."""
 
     queue: int
     entered: float
@@ -77,7 +78,7 @@ class LeastAttainedService:
             return 0, trial.arrived, trial.index
         if service.runs:
             service.runs = False
-            ended = trial.ready_since  # before now, where the policy was not asked as no worker was idle
+            ended = trial.ready_since  # before now, if no worker was idle and the policy was not asked
             service.executed_s += ended - service.since
             service.since = ended
             attained = service.executed_s * state.experiment(trial).gang
@@ -97,7 +98,7 @@ class LeastAttainedService:
             name = heappop(self._promotions)[1]
             service, trial = self._services[name], state.trials[name]
             if trial not in order or not service.queue or self._promoted_at(service) > soon:
-                continue  # it has run since, and waits anew if it waits
+                continue  # it has run since; if it waits again, `_place` has added its promotion
             if service.waited_s + state.now - service.since >= self._knob * service.executed_s:
                 self._move(service, 0, state.now)
                 service.executed_s = service.waited_s = 0.0

@@ -33,7 +33,7 @@ class SynchronousPBT:
         self._started: dict[Hashable, list[tuple[int, TrialId]]] | None = None
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
-        if self._started is None:  # of a run that goes on, some run already
+        if self._started is None:  # in a run that goes on, some trials run already
             self._started = {}
             self._note(state, map(state.trials.__getitem__, state.running))
         decisions = list(serve(state, self._admitted(state)))

@@ -16,7 +16,7 @@ def serve_by_processing_time(state: StateView, longest: bool) -> Iterator[Dispat
     The time of a trial j is R_j / s_jw: its remaining iterations divided by iterations per second on worker w. The
     trial with the shortest time is first (or the `longest`). Ties are decided by `Trial.index`, then by the longest
     idle worker. A worker of unknown speed counts as the fastest, so that it is tried. Of the trials that could try it,
-    the one with the fewest (or most) remaining iterations comes first.
+    the trial with the fewest (or most) remaining iterations comes first.
     """
     free = FreeWorkers(state)
     groups = state.grouped(StateView.alike, _longest if longest else _shortest)
@@ -62,7 +62,7 @@ class _Queue:
         self.head = following or self.head
 
     def can_run(self, free: FreeWorkers) -> bool:
-        """Whether there is a trial, and a worker that suits it. Workers that do not are skipped."""
+        """Whether a trial is left, and a free worker suits it. Workers that are not free or do not suit are skipped."""
         if self._exhausted:
             return False
         while self._at < len(self._ranking) and not self._is_free(free):

@@ -1,4 +1,4 @@
-"""The speeds that policies assume which are blind to speeds."""
+"""The speeds that policies assume if they are blind to speeds."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from hetsched.scheduling.shares.rounds import Demand
 
 
 def blind(demand: Demand) -> Demand:
-    """The demand, with every job as fast on every type that it can run on as on its fastest type.
+    """The demand in which every job is as fast on all types that it can run on as on its fastest type.
 
     Gavel's blind twins use the V100's speed, which is nearly always the fastest.
     """

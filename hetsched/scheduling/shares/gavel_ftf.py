@@ -53,8 +53,8 @@ class GavelFtfBlind(BlindRounds):
 
 
 class Work(NamedTuple):
-    """A job's work: the iterations that it has `left`, and those that it had at first (`whole`). `seconds` is the time
-    that the difference would have taken with equal shares. `speed` is its speed with equal shares."""
+    """A job's work: the iterations that it has `left`, and the iterations that it had at first (`whole`). `seconds`
+    is the time that the difference would have taken with equal shares. `speed` is its speed with equal shares."""
 
     whole: float
     left: float
@@ -62,8 +62,8 @@ class Work(NamedTuple):
     speed: float
 
     def spent(self, left: float) -> float:
-        """The seconds that its work would have taken until so many iterations are left. Lost work takes its share of
-        these seconds with it."""
+        """The seconds that its work would have taken with equal shares until `left` iterations are left. If work was
+        lost, the share of these seconds that the lost work took does not count."""
         if left > self.left:
             return self.seconds * max(0.0, self.whole - left) / (self.whole - self.left) if self.seconds else 0.0
         return self.seconds + ((self.left - left) / self.speed if self.speed else 0.0)

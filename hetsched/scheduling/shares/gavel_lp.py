@@ -56,7 +56,7 @@ def least_load(rates: Array, demand: Demand) -> Load:
 
 
 def _solve(rates: Array, speeds: Array, gangs: Array, sizes: Array, counts: Array) -> tuple[float, Array, Array]:
-    """The program for groups of so many jobs: load, shares by group and type, prices by group."""
+    """The program for groups of `sizes` jobs. Returns the load, shares by group and type, and prices by group."""
     from scipy.optimize import linprog  # here, as it takes a quarter of a second
     from scipy.sparse import coo_array
 

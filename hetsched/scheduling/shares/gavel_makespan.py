@@ -40,7 +40,7 @@ def makespan_shares(demand: Demand) -> Array:
 
 
 def bisected(least: float) -> float:
-    """The time at which Gavel's bisection ends when the smallest feasible one is `least`."""
+    """The time at which Gavel's bisection ends when the smallest feasible time is `least`."""
     low, high = FROM_S, TO_S
     while high < least:
         low, high = high, 10 * high

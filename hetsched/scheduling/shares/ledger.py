@@ -24,7 +24,7 @@ class Ledger:
     """What every job should have received of every type of worker, and what it has received.
 
     X are the shares. The time t[job, type] is the seconds that the job ran there since the last reallocation, plus
-    `start_s`. The time t[type] is the sum of t[job, type] over the jobs at the reallocation and those that ran since.
+    `start_s`. The time t[type] is the sum of t[job, type] over the jobs at that reallocation.
     Then
 
         priority[job, type] = X[job, type] / (t[job, type] / t[type])
@@ -97,7 +97,7 @@ class Ledger:
         return np.where(self.gangs[:, None] <= self.counts, speeds, 0.0)
 
     def receive(self, picks: Sequence[Pick], iterations: Sequence[int], start: float) -> None:
-        """Record that the jobs trained so many iterations in a round that began at `start` (seconds)."""
+        """Record the `iterations` that the jobs trained in a round. The round began at `start` (seconds)."""
         places = _places(picks)
         seconds = np.nan_to_num(np.array(iterations) / self._rows["speed"][places])
         # The difference of two readings of the clock, as in Gavel. Its rounding decides between jobs that would

@@ -36,7 +36,7 @@ class Demand(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """A trial that keeps its workers until the round ends. `place` is its place among those that ran in the round.
+    """A trial that keeps its workers until the round ends. `place` is its place among the trials of the round.
     `speed` is in iterations per second, for its `kind`."""
 
     place: int
@@ -61,7 +61,7 @@ class Rounds(ABC):
     no share yet. If it is such a job's turn all the same, workers stay idle. If that would leave all workers idle, the
     reallocation happens at once.
 
-    Speeds are the profile's if it has them, else those that this run has measured. If nothing is known, a job counts as
+    Speeds come from the profile if it has them, else from this run's measurements. If nothing is known, a job counts as
     fast as on its fastest type, and is tried for an interval.
 
     `round_s` is the length of a round, in seconds. `reallocation_s` is the least time between two reallocations, in
@@ -99,7 +99,7 @@ class Rounds(ABC):
         """The share of its time that each job should spend on each type of worker, X[job, type]."""
 
     def turns(self, types: int) -> Sequence[int]:
-        """The order in which so many types of workers get their jobs in a round."""
+        """The numbers 0 to `types` - 1 of the types, in the order in which the types get their jobs in a round."""
         return range(types)
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
@@ -128,7 +128,7 @@ class Rounds(ABC):
                 del self._leases[job]
 
     def _renewed(self, state: StateView, trial: Trial, lease: Lease) -> Lease:
-        """PBT has made the trial one of another kind. What it has received so far is recorded at its old speed."""
+        """PBT has changed the trial's kind. What the trial has received so far is recorded at its old speed."""
         pick, before = self._ran[lease.place]
         self._book(state, [(pick, before)])
         self._ran[lease.place] = (pick, trial.trained)
@@ -148,7 +148,7 @@ class Rounds(ABC):
         self._ledger.receive([pick for pick, _ in ran], done, self._round_start)
 
     def _look_at_kinds(self, state: StateView) -> None:
-        """Learn the speeds anew of jobs that PBT has made of another kind."""
+        """Learn the speeds of jobs whose kind PBT has changed."""
         ledger = self._ledger
         for place, job in enumerate(ledger.jobs):
             kind = state.trials[job].kind
@@ -182,7 +182,7 @@ class Rounds(ABC):
             ledger.retire(ends)
             self._changed = True
             if not ledger.jobs and max(ends.values()) < state.now:
-                # Gavel has a boundary at which no job is left. Here nobody asked.
+                # Gavel has a boundary at which no job is left. Here the policy was not asked at that time.
                 self._next_round(state, max(ends.values()))
         if len(trials) > self._seen:
             new = [trial for trial in islice(trials.values(), self._seen, None) if state.is_ready(trial)]
@@ -242,7 +242,7 @@ class Rounds(ABC):
             yield _dispatch(job, workers, iterations)
 
     def _place(self, picks: list[Pick]) -> dict[TrialId, tuple[WorkerId, ...]]:
-        """The workers of each job: those that it had in the last round, or else some of the rest."""
+        """The workers of each job: its workers of the last round, or else some of the rest."""
         ledger = self._ledger
         free = [{worker.id: None for worker in alike} for alike in self._types.values()]
         gangs = ledger.gangs.tolist()

@@ -36,10 +36,10 @@ class ASHA:
 
     When nothing can change a rung any more, the trials that wait there are stopped. A trial that reaches the stop score
     keeps its places at the rungs that it has reached. The paper has no PBT. Under PBT a trial that has copied another
-    one at the end of a segment has the score of that one.
+    trial at the end of a segment has the score of the other trial.
 
-    `reduction_factor` is eta. `grace_iterations` is r. By default r is the usual segment. If that is a whole trial, r
-    is stop_iterations / eta^floor(log_eta(n)). Segments are usual ones, cut at rungs.
+    `reduction_factor` is eta. `grace_iterations` is r. By default r is the usual segment. If the usual segment is a
+    whole trial, r is stop_iterations / eta^floor(log_eta(n)). Segments are usual ones, cut at rungs.
     """
 
     def __init__(self, reduction_factor: int = 3, grace_iterations: int | None = None) -> None:

@@ -20,38 +20,41 @@ ROUNDING = 1e-9
 
 
 Team = Sequence[Worker]
-"""The worker of a trial, or the workers of a gang; the first speaks for all."""
+"""The worker of a trial, or the workers of a gang. The speed of the first counts for all."""
 
 
 @register("hypersched")
 class HyperSched:
     """The best score by a deadline: no new trials when time gets short, and the best trials on the best workers.
 
-    HyperSched (Liaw et al., SoCC'19; github.com/ucbrise/hypersched) gives every trial one of many equal atoms, and what
-    is left over to the best. Here an atom is a worker, workers are unequal, and a trial has one at a time (or its
-    gang). So a trial that trains keeps its worker from interval to interval, and workers that are left over are offers
-    of a faster one. What becomes of its rules:
+    HyperSched (Liaw et al., SoCC'19; github.com/ucbrise/hypersched) gives every trial one of many equal atoms. Atoms
+    that are left over go to the best trials. Here an atom is a worker, and workers are unequal. A trial has one worker
+    (or its gang) at a time. So a trial that trains keeps its worker from interval to interval. Workers that are left
+    over are offers of a faster worker. The paper's rules become:
 
-    - Admission. No new trial starts when the time left is below min(eta x (the longest time that a trial has trained,
-      without start-ups), R x the median step time), with R its iterations and the median over the workers. From then
-      on, all trials of the experiment that have not started, or are paused, are stopped. At the deadline all that wait
-      are stopped; a segment that would end after it is cut to end before, as far as the profile can tell.
-    - Halving (ASHA with pauses). At its milestones, interval x eta^k iterations, a trial's score is recorded. While one
-      of them is below the (1 - 1/eta) percentile of those recorded there, the trial is paused: it trains only on
-      workers that no other trial waits for. Not under PBT, whose exploits serve the same end.
-    - Leftovers. Trials without a worker get the slowest idle ones, one each. If more are idle, the trials choose among
-      them in the order of their scores, the best first and the untrained last: each takes the fastest that is left, if
-      that pays ("uniform": what is left over is dealt out in the order of scores); or only the best may, and those that
-      start just then ("top"). A running trial's choice is kept for it until its segment ends.
-    - Resizing. A move pays if f(new) x (t - start-up) > gain x f(current) x t, with f the speed, t the time left (or
-      what the trial still takes where it is, if that is less) and start-up the restore on the new worker and, if that
-      is cold, its start-up. As no move is to a slower worker, none has to be kept from moving back and forth.
+    - Admission. No new trial starts when the time left is below min(eta x t, R x m). t is the longest time that a trial
+      of the experiment has trained, without start-ups. R is the stop iterations. m is the median step time over the
+      workers. From then on, all trials that have not started, or are paused, are stopped.
+    - Deadline. At the deadline all waiting trials are stopped. A segment that would end after the deadline is cut to
+      end before, as far as the step time is known.
+    - Halving (ASHA with pauses). A trial's score is recorded at its milestones, interval x eta^k iterations. While one
+      of its scores is below the (1 - 1/eta) percentile of the scores recorded there, the trial is paused. A paused
+      trial trains only on workers that no other trial waits for. Under PBT, whose exploits serve the same end, no trial
+      is paused.
+    - Leftovers. Trials without a worker get the slowest idle workers, one each. If more are idle, the trials choose
+      among them, the best score first and the untrained trials last. Each trial takes the fastest worker that is left,
+      if the move pays ("uniform"). With "top", only the best trial and the trials that start at this moment may choose.
+      A running trial's choice is kept for it until its segment ends.
+    - Resizing. A move pays if f(new) x (t - start-up) > gain x f(current) x t. f is the speed. t is the time left, or
+      the time that the trial would still take on its worker, if that is less. The start-up is the restore on the new
+      worker, plus the worker's own start-up if nothing has trained there. No move is to a slower worker. So trials do
+      not move back and forth.
 
     A gang starts when enough workers of a type are idle at once.
 
-    `deadline_s` is in seconds from the start of the run (None: no deadline, so all trials train to their stop rules).
+    `deadline_s` is in seconds since the start of the run (None: no deadline, so all trials train to their stop rules).
     `eta` is the reduction factor. `leftovers` is "uniform" or "top" of the rule of leftovers. `gain` is the factor of
-    the rule of resizing. Raises ValueError for values that make no sense.
+    the rule of resizing. Raises ValueError for values out of range.
     """
 
     def __init__(
@@ -97,7 +100,8 @@ class HyperSched:
         return [*stops, *starts]
 
     def _record(self, state: StateView) -> None:
-        """What ended since the last call: how long it trained, and the milestones that it reached."""
+        """Record which segments ended since the last call: their seconds, and the milestones that the trials
+        reached."""
         changed, self._changes = state.changed_since(self._changes), state.changes
         for trial in changed:
             trial_id = trial.id
@@ -141,8 +145,8 @@ class HyperSched:
         return min(self.eta * self._longest_s[trial.experiment], whole_s)
 
     def _in_turn(self, state: StateView, free: Container[WorkerId]) -> Iterator[Trial]:
-        """The trials that wait: those that train where a worker is free, the other ones that have started, those that
-        have not, and those that are paused; each by score."""
+        """The waiting trials in the order in which they get workers. First come started trials whose own worker is
+        free, then other started trials, new trials, and paused trials. Each part is ordered by score."""
         by_home, by_score = state.grouped(_home, _score_first), state.grouped(_is_started, _score_first)
         at_home = [trial for worker in state.idle_workers for trial in by_home.get(worker.id, ())]
         for trial in sorted(at_home, key=lambda trial: _score_first(state, trial)):
@@ -156,7 +160,7 @@ class HyperSched:
         yield from sorted(paused, key=lambda trial: _score_first(state, trial))
 
     def _one_each(self, state: StateView, waiting: Iterator[Trial], free: "FreeBySpeed") -> dict[TrialId, Team]:
-        """A team for each trial, as far as there are: those that train keep theirs, the others take the slowest."""
+        """A team for each trial, while workers are free. A trial keeps its own worker, or else takes the slowest."""
         teams: dict[TrialId, Team] = {}
         while free.workers and (trial := next(waiting, None)) is not None:
             own = free.workers.get(trial.at) if trial.at is not None else None
@@ -190,7 +194,7 @@ class HyperSched:
     def _pays(
         self, state: StateView, trial: Trial, here: Worker, there: Worker, starts: bool, time_left: float
     ) -> bool:
-        """Whether the trial should rather train there than here, where it is unless it `starts` only now."""
+        """Whether the trial should train on `there` instead of `here`. `starts`: it is not on `here` yet."""
         current, new = _speed(state, trial, here), _speed(state, trial, there)
         if starts or inf in (current, new):
             return starts and new > current
@@ -207,7 +211,7 @@ class HyperSched:
         return (costs.start_up_s if cold else 0.0) + (costs.restore_s if restores else 0.0)
 
     def _iterations(self, state: StateView, trial: Trial, worker: Worker, time_left: float) -> int:
-        """An interval, or what of it can be done before the deadline."""
+        """The iterations of an interval, or as many of them as end before the deadline."""
         interval = state.interval(trial)
         seconds, beside = state.seconds_per_iteration(trial, worker), state.segment_seconds(trial, worker, 0)
         if seconds is None or beside is None or time_left == inf:
@@ -216,7 +220,7 @@ class HyperSched:
 
 
 class FreeBySpeed:
-    """The idle workers that are left, by how fast a trial is on them: sorted once per kind of trial and gang."""
+    """The idle workers that are left, sorted by the speed of a trial there, once per kind of trial and gang."""
 
     def __init__(self, state: StateView) -> None:
         self.workers = {worker.id: worker for worker in state.idle_workers}
@@ -230,7 +234,7 @@ class FreeBySpeed:
         return self._in_order(trial, -1)
 
     def _in_order(self, trial: Trial, sign: int) -> Sequence[Worker]:
-        """The workers by speed times the sign; of equally fast ones those that were free first."""
+        """The workers by speed times the sign. Of equally fast workers the one that was free first comes first."""
         key = (trial.kind, self._state.experiment(trial).gang, sign)
         if key not in self._sorted:
             free = self.workers.values()
@@ -286,19 +290,19 @@ def _score_first(state: StateView, trial: Trial) -> tuple[float, int]:
 
 
 def _percentile(ranks: Sequence[float], share: float) -> float:
-    """The percentile of ranks in ascending order, linear between the two nearest; minus infinity if one of them is."""
+    """The percentile of ranks in ascending order, linear between the two nearest. Minus infinity: the lower one is."""
     lower = ranks[floor(share * (len(ranks) - 1))]
     return lower if lower == -inf else float(np.percentile(ranks, 100 * share))
 
 
 def _speed(state: StateView, trial: Trial, worker: Worker) -> float:
-    """Iterations per second; inf if unknown, so that it is tried."""
+    """Iterations per second. Infinity: unknown, so the worker is tried."""
     seconds = state.seconds_per_iteration(trial, worker)
     return inf if seconds is None else 1 / seconds
 
 
 def _team(state: StateView, trial: Trial, workers: Sequence[Worker]) -> Team:
-    """The first worker that the trial can use and, for a gang, that has enough others of its type; else nothing."""
+    """The first worker that the trial can use, with enough others of its type for a gang. Empty: there is none."""
     gang = state.experiment(trial).gang
     for worker in workers:
         if state.usable(trial, worker):

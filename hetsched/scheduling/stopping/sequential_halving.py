@@ -39,17 +39,17 @@ class SequentialHalving:
     Three rules are not in the paper:
 
     - What is spent is the share of the money or the share of the time, whichever is greater. Nodes are paid while they
-      are in the cluster, not for what they train. So money is a clock, which runs the slower the fewer nodes there are,
-      and an idle worker saves nothing. Therefore trials outside the round are not stopped. They take workers that no
+      are in the cluster, not for what they train. So money is a clock that runs slower with fewer nodes, and an idle
+      worker saves nothing. Therefore trials outside the round are not stopped. They take workers that no
       other trial waits for, the best score first. They may be among the best of the next round.
-    - Workers are unequal. The trials of a round train evenly, as in the paper: the least advanced one is first, of
-      equals the one with the better score. Each takes the fastest idle worker.
+    - Workers are unequal. The trials of a round train evenly, as in the paper: the least advanced trial is first, of
+      equals the trial with the better score. Each takes the fastest idle worker.
     - A segment that would end after the budget is spent is cut to end before, by the profile. Then all waiting trials
       are stopped.
 
     Without a budget and a deadline there is one round, and nothing is stopped. `budget` is in the unit of the nodes'
-    prices; its default is that of `[metrics]`. `deadline_s` is in seconds since the start of the run; its default is
-    that of `[metrics]`. `eta` is the reduction factor. Raises ValueError for values out of range.
+    prices. `deadline_s` is in seconds since the start of the run. Both default to the key of the same name in
+    `[metrics]`. `eta` is the reduction factor. Raises ValueError for values out of range.
     """
 
     def __init__(self, budget: float | None = None, deadline_s: float | None = None, eta: float = 2.0) -> None:
@@ -100,7 +100,7 @@ class SequentialHalving:
             order.put(trial, self._turn(state, trial))
 
     def _round(self, state: StateView, experiment: Experiment, now: "Round", spent: float) -> "Round":
-        """The experiment's round when so much is spent. `now` is the round before."""
+        """The experiment's round when the share `spent` of the budget is spent. `now` is the round before."""
         rounds = self._number_of_rounds(experiment)
         number = min(rounds - 1, floor(rounds * (spent - now.since) / (1 - now.since) + ROUNDING))
         trials = [state.trials[trial] for trial in experiment.trial_ids()] if number > now.number else []
@@ -114,8 +114,8 @@ class SequentialHalving:
         return max(1, ceil(log(experiment.population, self._eta) - ROUNDING))
 
     def _end(self, experiment: Experiment, now: "Round") -> float:
-        """The share of the budget that is spent when the round ends. Infinity for the last one: it has no end before
-        the budget's."""
+        """The share of the budget that is spent when the round ends. Infinity for the last round: it ends with
+        the budget."""
         rounds = self._number_of_rounds(experiment)
         is_last = now.number + 1 == rounds
         return inf if is_last else now.since + (1 - now.since) * (now.number + 1) / rounds - ROUNDING
@@ -162,8 +162,8 @@ def _slowest_first(state: StateView, trial: Trial, free: FreeWorkers) -> list[Wo
 
 
 def _fastest(workers: list[Worker], trial: Trial, free: FreeWorkers) -> Sequence[Worker]:
-    """The fastest free worker, with further ones if the trial is a gang. Nothing, if there are too few. Workers that
-    are not free are taken off the end of the list."""
+    """The fastest free worker, with further ones if the trial is a gang. Empty: there are too few. Workers
+    that are not free are taken off the end of the list."""
     while workers:
         if workers[-1] in free:
             team = free.team(trial, workers[-1])
@@ -175,7 +175,7 @@ def _fastest(workers: list[Worker], trial: Trial, free: FreeWorkers) -> Sequence
 
 
 def _iterations(state: StateView, trial: Trial, worker: Worker, seconds_left: float) -> int:
-    """The iterations of an interval, or those of them that end before the budget is spent."""
+    """The iterations of an interval, or as many of them as end before the budget is spent."""
     interval = state.interval(trial)
     seconds, beside_s = state.seconds_per_iteration(trial, worker), state.segment_seconds(trial, worker, 0)
     if seconds is None or beside_s is None or seconds_left == inf:
