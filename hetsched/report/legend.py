@@ -11,10 +11,12 @@ from hetsched.core.events import SegmentEnded
 from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.domain.metric import Metric, shared
+from hetsched.domain.recordings import LOSS
 from hetsched.errors import counted
 from hetsched.report.figures_in_words import share as in_percent
 from hetsched.report.hyperparameters import names_of
 from hetsched.report.scores import further_metrics, metric_name
+from hetsched.studies.recording_plan import RecordingPlan
 
 BEST = "best score"
 
@@ -72,6 +74,17 @@ AGREEMENT = {
     "95% interval": "of the error, by Student's t over the repetitions",
 }
 """What the columns of a validation say."""
+
+RECORDING = {
+    "recording": "its number",
+    "model": "what it trained",
+    "dataset": "the data set that it trained on",
+    "batch_size": "images per iteration",
+    "seed": "the seed of its training",
+    "evaluation_images": "on how many images it was evaluated",
+    "iteration": "after how many iterations; 0: untrained",
+}
+"""What the columns of a file of recordings say, beside scores and hyperparameters."""
 
 SCORES = {
     "strategy": STRATEGY,
@@ -190,6 +203,19 @@ LARGE = 0.25
 
 ENOUGH = 5000
 """The overhead of a run is computed from at most this many events of its log."""
+
+
+def recording_columns(plan: RecordingPlan) -> dict[str, str]:
+    """What each column of the plan's file of recordings says."""
+
+    def says(column: str) -> str:
+        if column == plan.metric:
+            return "the score; empty: it was not finite"
+        if column == LOSS:
+            return "the mean training loss since the line before"
+        return RECORDING.get(column, "a hyperparameter of the iterations since the line before")
+
+    return {column: says(column) for column in plan.columns}
 
 
 def trials_columns(state: State) -> dict[str, str]:
