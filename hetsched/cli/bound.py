@@ -35,8 +35,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
     def table() -> None:
         print_heading(f"{setup.scenario.name}: no schedule of all iterations takes less than", setup)
-        show(tables.bound_table(result.with_costs, result.training_alone))
-        say(legend(BOUNDS))
+        show(tables.bound_table(result.with_costs, result.training_alone), legend(BOUNDS))
         say(" ".join(["Restores and noise are left out.", *result.notes]))
         say_caveats(result.assumptions)
 

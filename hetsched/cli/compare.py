@@ -20,7 +20,7 @@ from hetsched.cli.suite import print_suite
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.figures_in_words import share
-from hetsched.report.further_table import further_table
+from hetsched.report.further_table import further_columns, further_table
 from hetsched.report.legend import COMPARISON, legend, where_time_goes
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
 from hetsched.scenario.packaged import scenario_file
@@ -183,9 +183,9 @@ def print_comparison(result: ComparisonResult) -> None:
     so_far = "" if result.complete else " (of more that were asked for)"
     print_heading(f"{result.setup.scenario.name}: {counted(seeds, 'seed')}{so_far}, simulated", result.setup)
     arriving = result.setup.workload.arriving
-    show(tables.comparison_table(result.comparisons, result.baseline, arriving))
-    say(legend(COMPARISON, next(iter(result.comparisons.values())).metric, arriving))
-    show(further_table(result.comparisons, result.setup.workload.arriving))
+    columns = legend(COMPARISON, next(iter(result.comparisons.values())).metric, arriving)
+    show(tables.comparison_table(result.comparisons, result.baseline, arriving), columns)
+    show(further_table(result.comparisons, arriving), legend(further_columns(result.comparisons, arriving)))
     for line in chosen_workers(result.setup, result.by_strategy):
         say(line)
     for name, verdict in result.verdicts.items():

@@ -10,6 +10,7 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, live_view, say, say_remarks, say_whole, show
 from hetsched.errors import InputError
 from hetsched.report import fidelity_tables, fitted_tables
+from hetsched.report.legend import legend
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.fidelity.add import add
 from hetsched.studies.fidelity.fidelity import FidelityResult, fidelity
@@ -89,7 +90,7 @@ def calibrate(options: argparse.Namespace, emit: Emit) -> None:
 
     def table() -> None:
         for listing in fitted_tables.listings(fitted):
-            print(listing.markdown()) if options.markdown else show(listing.table())
+            print(listing.markdown()) if options.markdown else show(listing.table(), legend(listing.says))
         for line in fitted_tables.lines(fitted):
             say(line)
         say(f"profile: {options.out}")
@@ -126,7 +127,7 @@ def show_result(result: FidelityResult, markdown: bool) -> None:
         print("\n".join(listing.markdown() for listing in fidelity_tables.listings(result)), end="")
         return
     for listing in fidelity_tables.listings(result):
-        show(listing.table())
+        show(listing.table(), legend(listing.says))
     for name, warnings in result.warnings.items():
         say_remarks(f"{name}: {warning}" for warning in warnings)
     for line in fidelity_tables.lines(result):

@@ -9,7 +9,8 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_whole, show
 from hetsched.domain.metric import DEFAULT, Mode
 from hetsched.errors import InputError, counted
-from hetsched.report.fit_tables import diverged_line, fit_table, learning_toml, noise_lines
+from hetsched.report.fit_tables import diverged_line, fit_columns, fit_table, learning_toml, noise_lines
+from hetsched.report.legend import legend
 from hetsched.report.progress import ProgressLine
 from hetsched.studies.fit import document, fit, fits
 from hetsched.studies.fit_result import FitOrder
@@ -66,7 +67,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     def table() -> None:
         recordings = counted(sum(fitted.files.values()), "recording")
         say(f"{fitted.metric} of {fitted.network}: {recordings}, {fitted.folds} folds", style="bold")
-        show(fit_table(fitted))
+        show(fit_table(fitted), legend(fit_columns(fitted)))
         for name, why in fitted.left_out.items():
             say(f"left out: {name}: {why}")
         if fitted.diverged:

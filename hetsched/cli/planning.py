@@ -73,10 +73,9 @@ def print_plan(plan: PlanResult, *, whole: bool = False) -> None:
     strategy."""
     seeds = counted(len(plan.seeds), "seed")
     print_heading(f"{plan.setup.scenario.name}: what each strategy would take, by {seeds}", plan.setup)
-    show(plan_table(plan.forecasts, None if whole else ROWS))
-    if not whole and len(plan.forecasts) > ROWS:
-        say(f"and {len(plan.forecasts) - ROWS} slower ones, which --all shows")
-    say(legend(PLAN))
+    hidden = 0 if whole else max(0, len(plan.forecasts) - ROWS)
+    more = f"and {hidden} slower ones, which --all shows\n" if hidden else ""
+    show(plan_table(plan.forecasts, None if whole else ROWS), more + legend(PLAN))
     for line in chosen_workers(plan.setup, plan.forecasts):
         say(line)
     for name, others in plan.same_workers.items():

@@ -17,6 +17,7 @@ from hetsched.domain.entry_points import needed_for
 from hetsched.domain.registry import OWN, Registry, load_file
 from hetsched.errors import HetschedError, InputError, counted, nearest
 from hetsched.report import tables
+from hetsched.report.legend import OPTIONS, POLICIES, legend
 from hetsched.report.policy_card import docstring_lines, options_table, policy_card, remarks
 from hetsched.report.progress import ProgressLine
 
@@ -97,7 +98,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     }
 
     def table() -> None:
-        show(tables.policies_table(document))
+        show(tables.policies_table(document), legend(POLICIES))
         say("hetsched policies NAME explains one: its rule, its options, and what it looks at")
 
     finish(options, emit, document, table, None)
@@ -122,7 +123,7 @@ def show_policies(options: argparse.Namespace, emit: Emit) -> None:
             say(f"{bool(number) * chr(10)}{card.name}: {card.what}", style="bold")
             for line in docstring_lines(card.rule):
                 say(line)
-            show(options_table(card))
+            show(options_table(card), legend(OPTIONS))
             for line in remarks(card):
                 say(line)
             say_whole(f"source: {card.source}")
@@ -161,6 +162,7 @@ def check_policies(options: argparse.Namespace, emit: Emit) -> None:
         from hypothesis.configuration import set_hypothesis_home_dir
 
         from hetsched import testing
+        from hetsched.testing.table import verdict_columns
     suites = {"scheduling": testing.scheduling_verdicts, "allocation": testing.allocation_verdicts}
     chosen = chosen_policies(options.policies)
     with TemporaryDirectory() as folder:
@@ -181,7 +183,7 @@ def check_policies(options: argparse.Namespace, emit: Emit) -> None:
 
     def table() -> None:
         for kind, of_kind in found.items():
-            show(testing.verdicts_table(kind, of_kind))
+            show(testing.verdicts_table(kind, of_kind), legend(verdict_columns(kind)))
         for failure in failures:
             say_whole(f"\n{failure}")
 

@@ -13,6 +13,7 @@ from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp
 from hetsched.errors import HetschedError, InputError, counted
 from hetsched.report import tables
+from hetsched.report.legend import KNOWN_TIMES, PROFILE, legend
 from hetsched.report.progress import ProgressLine
 from hetsched.scenario.packaged import scenario_file
 from hetsched.scenario.profile_files import write_profile
@@ -87,7 +88,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     rows = measured_rows(options)
     write_profile(options.out, rows)
     document = {"profile": str(options.out), "rows": [row.model_dump() for row in rows]}
-    finish(options, emit, document, lambda: show(tables.profile_table(rows)), options.out)
+    finish(options, emit, document, lambda: show(tables.profile_table(rows), legend(PROFILE)), options.out)
 
 
 def check_file(options: argparse.Namespace, emit: Emit) -> None:
@@ -102,7 +103,7 @@ def check_file(options: argparse.Namespace, emit: Emit) -> None:
         for column, words in result.defaults.items():
             say(f"no column {column}: {words}")
         if result.known:
-            show(tables.known_times_table(result.known))
+            show(tables.known_times_table(result.known), legend(KNOWN_TIMES))
         for why in dict.fromkeys(f"{known.worker.device}: {known.why}" for known in result.known if known.why):
             say(f"unknown on {why}")
 

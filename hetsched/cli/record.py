@@ -10,6 +10,7 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_whole
 from hetsched.domain.metric import DEFAULT
 from hetsched.errors import InputError, counted
+from hetsched.report.legend import legend, recording_columns
 from hetsched.report.printable import printable
 from hetsched.report.progress import ProgressLine
 from hetsched.scenario.loading import load_training_tables
@@ -88,6 +89,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         before = result.recordings - result.recorded_now
         there = f", {before} of them before" if before else ""
         say(f"{options.out}: {counted(result.recordings, 'recording')}{there}")
+        say(legend(recording_columns(plan)))
         say_whole(f"fit: {fit_command(options.out, plan)}")
 
     finish(options, emit, result.document(), table, None)

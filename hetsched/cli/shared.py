@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from rich.table import Table
 
+from hetsched.analysis.metrics import Metrics
 from hetsched.cli.json_output import Emit
 from hetsched.core.dispatcher import Listener
 from hetsched.core.events import CheckpointLost, Event, SegmentEnded, TrialCompleted
@@ -22,8 +23,8 @@ from hetsched.domain.registry import Strategy, load_file
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
-from hetsched.report.further_table import further_table_of_runs
-from hetsched.report.legend import RUNS, legend
+from hetsched.report.further_table import further_columns, further_table, named_by_seed
+from hetsched.report.legend import RUNS, WORKERS, legend, trials_columns
 from hetsched.report.live import LiveView
 from hetsched.report.plan_tables import foretold
 from hetsched.report.printable import printable
@@ -141,11 +142,7 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
         print_heading(f"{result.setup.scenario.name}: {how}", result.setup)
         if len(metrics) > 1:
             say(f"seed {metrics[-1].seed}, the last of {len(metrics)}:")
-        show(tables.trials_table(result.states[-1]))
-        show(tables.workers_table(metrics[-1]))
-        show(tables.runs_table(metrics))
-        say(legend(RUNS, metrics[-1].metric))
-        show(further_table_of_runs(metrics, result.setup.workload.arriving))
+        show_run(result.states[-1], metrics, result.setup.workload.arriving)
         for line in chosen_workers(result.setup, [result.strategy]):
             say(line)
         say_remarks(result.remarks)
@@ -155,6 +152,15 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
                 say(line, style="bold")
 
     finish(options, emit, result.document(), table, result.folder)
+
+
+def show_run(state: State, runs: list[Metrics], arriving: bool) -> None:
+    """Print the tables of trials and workers of the last run, and the figures of all runs."""
+    show(tables.trials_table(state), legend(trials_columns(state)))
+    show(tables.workers_table(runs[-1]), legend(WORKERS))
+    show(tables.runs_table(runs), legend(RUNS, runs[-1].metric))
+    further = named_by_seed(runs)
+    show(further_table(further, arriving), legend(further_columns(further, arriving)))
 
 
 def finish(
@@ -207,7 +213,8 @@ def say_whole(text: str, style: str | None = None) -> None:
     Terminal(highlight=False, soft_wrap=True).print(text, style=style)
 
 
-def show(table: Table | None) -> None:
-    """Print the table, if there is one."""
+def show(table: Table | None, below: str) -> None:
+    """Print the table, if there is one, and the text `below` it, which has a line per column."""
     if table is not None:
         print_table(table, Terminal())
+        say(below)

@@ -9,7 +9,6 @@ from hetsched.cli.shared import (
     hand_over,
     print_heading,
     runs_progress,
-    say,
     say_caveats,
     seeds_of,
     show,
@@ -71,8 +70,8 @@ def show_ablation(options: argparse.Namespace, emit: Emit, result: AblationResul
 
     def table() -> None:
         print_heading(f"{name}: what the makespan of {strategy} is made of ({counted(seeds, 'seed')})", result.setup)
-        show(tables.ablation_table(result.variants))
-        say(legend(ABLATION, next(iter(result.variants.values())).metric))
+        columns = legend(ABLATION, next(iter(result.variants.values())).metric)
+        show(tables.ablation_table(result.variants), columns)
         say_caveats(result.assumptions, result.warnings)
 
     finish(options, emit, result.document(), table, result.folder)

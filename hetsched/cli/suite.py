@@ -11,8 +11,16 @@ from hetsched.cli.arguments import add_baseline, add_jobs, add_out, add_ray
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, runs_progress, say, say_whole, show
 from hetsched.errors import InputError, counted
-from hetsched.report.legend import suite_legend
-from hetsched.report.suite_tables import list_table, own_policies, policies_table, remarks, scenarios_table
+from hetsched.report.legend import legend, suite_legend
+from hetsched.report.suite_tables import (
+    list_columns,
+    list_table,
+    own_policies,
+    policies_table,
+    remarks,
+    scenarios_columns,
+    scenarios_table,
+)
 from hetsched.scenario.drawing import draw
 from hetsched.scenario.packaged.suite import (
     TIMED,
@@ -106,7 +114,7 @@ def list_scenarios(options: argparse.Namespace, emit: Emit) -> None:
     seconds = seconds_per_run()
 
     def table() -> None:
-        show(list_table(purposes, seconds))
+        show(list_table(purposes, seconds), legend(list_columns(seconds)))
         of_all = {policy: SEEDS * sum(of_one[policy] for of_one in seconds.values()) for policy in TIMED}
         each = ", ".join(f"{policy} {total:.2g} s" for policy, total in of_all.items())
         say(f"all of them under {SEEDS} seeds, on one core: {each}")
@@ -122,7 +130,7 @@ def generate(options: argparse.Namespace, emit: Emit) -> None:
     drawn = {path.name: in_words(path) for path in files}
 
     def table() -> None:
-        show(list_table(drawn))
+        show(list_table(drawn), legend(list_columns()))
         say_whole(f"scenarios: {folder}")
         say_whole(f"rank policies by them: hetsched suite {quote(str(folder))}/*.toml")
         say_whole(f"whether the suite's order holds on them: hetsched suite --held-out {quote(str(folder))}/*.toml")
@@ -194,9 +202,9 @@ def print_suite(result: SuiteResult) -> None:
     held_out = f" (and {len(result.plan.held_out)} held out)" if result.plan.held_out else ""
     costs = "" if result.plan.costs else ", without overheads and noise"
     say(f"{version}: {scenarios}{held_out}, {seeds}, simulated{costs}", style="bold")
-    show(policies_table(result))
-    say(suite_legend(result.plan.baseline, len(result.plan.seeds) > 1))
-    show(scenarios_table(result, own_policies(result, scheduling.policies)))
+    show(policies_table(result), suite_legend(result.plan.baseline, len(result.plan.seeds) > 1))
+    own = own_policies(result, scheduling.policies)
+    show(scenarios_table(result, own), legend(scenarios_columns(result, own)))
     for line in remarks(result):
         say(line)
     shipped = sum(record.from_package for record in result.records)

@@ -18,6 +18,7 @@ from hetsched.domain.training import Resources
 from hetsched.domain.training_class import TrainingSource, source_of, training_class
 from hetsched.domain.workload import Experiment
 from hetsched.errors import HetschedError, InputError, counted
+from hetsched.report.legend import legend
 from hetsched.report.progress import ProgressLine
 from hetsched.scenario.loading import load_training_tables
 from hetsched.testing.training_check import ITERATIONS, TOLERANCE, TrainingVerdict, checks, training_verdicts
@@ -84,7 +85,7 @@ def check_training(options: argparse.Namespace, emit: Emit) -> None:
     }
 
     def table() -> None:
-        show(_table(subject.name, verdicts))
+        show(verdicts_table(subject.name, verdicts), legend(verdict_columns(subject.name)))
         for failure in failures:
             say_whole(f"\n{failure}")
         if failures and not subject.hyperparameters:
@@ -97,11 +98,20 @@ def check_training(options: argparse.Namespace, emit: Emit) -> None:
         raise HetschedError(f"training {subject.name!r} does not conform ({counted(len(failures), 'check')} failed)")
 
 
-def _table(name: str, verdicts: Sequence[TrainingVerdict]) -> Table:
-    table = Table(f"training {name}", "", header_style="bold")
+def verdicts_table(name: str, verdicts: Sequence[TrainingVerdict]) -> Table:
+    """One row per check."""
+    table = Table(f"training {name}", "result", header_style="bold")
     for verdict in verdicts:
         table.add_row(verdict.check, verdict.result)
     return table
+
+
+def verdict_columns(name: str) -> dict[str, str]:
+    """What each column of the table says."""
+    return {
+        f"training {name}": "what is checked (docs/training.md)",
+        "result": "pass, fail, or not made: there is nothing to check, or a method raised before",
+    }
 
 
 def subject_of(options: argparse.Namespace) -> Subject:

@@ -20,7 +20,7 @@ from hetsched.cli.shared import (
 from hetsched.errors import counted
 from hetsched.report import tables
 from hetsched.report.agreement_in_words import agreement_lines
-from hetsched.report.legend import AGREEMENT, legend
+from hetsched.report.legend import AGREEMENT, SCORES, legend
 from hetsched.report.score_agreement_table import score_agreement_table, score_lines
 from hetsched.scenario.checks import parse_strategy
 from hetsched.studies.draws import PREDICTIONS
@@ -65,11 +65,10 @@ def print_agreements(result: ValidationResult) -> None:
     runs = counted(len(result.seeds), "run")
     name = result.setup.scenario.name
     print_heading(f"{name}: predicted against measured, {runs} per strategy", result.setup)
-    show(tables.agreement_table(result.agreements))
-    say(legend(AGREEMENT))
+    show(tables.agreement_table(result.agreements), legend(AGREEMENT))
     scores = score_agreement_table(result.scores, result.metric)
     if scores.row_count:
-        show(scores)
+        show(scores, legend(SCORES))
     for strategy in result.agreements:
         say_remarks(f"{strategy}: {remark}" for remark in result.remarks(strategy))
     say_caveats(result.assumptions, result.warnings)

@@ -9,10 +9,8 @@ import msgspec
 
 from hetsched.cli.arguments import add_report_interval
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, print_heading, show
-from hetsched.report import tables
+from hetsched.cli.shared import finish, print_heading, show_run
 from hetsched.report.following import FollowedRun, newest_log
-from hetsched.report.further_table import further_table_of_runs
 from hetsched.report.printable import printable
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.studies.one_run import look_up
@@ -72,10 +70,7 @@ def _show_end(options: argparse.Namespace, emit: Emit, log: Path) -> None:
 
     def table() -> None:
         print_heading(f"{setup.scenario.name}: {metrics.strategy}, seed {metrics.seed}: {state.ended}", setup)
-        show(tables.trials_table(state))
-        show(tables.workers_table(metrics))
-        show(tables.runs_table([metrics]))
-        show(further_table_of_runs([metrics], setup.workload.arriving))
+        show_run(state, [metrics], setup.workload.arriving)
 
     document = {"log": str(log), "ended": state.ended, **msgspec.to_builtins(metrics), "state": state.snapshot()}
     finish(options, emit, document, table, log.parent)

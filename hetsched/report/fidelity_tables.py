@@ -1,6 +1,6 @@
 """Tables and lines that show what `hetsched fidelity` found, for the terminal and as Markdown."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from rich.table import Table
@@ -18,12 +18,53 @@ NAMES = {
 
 DISTRIBUTION = ("runs", "mean", "mean absolute", "p50", "p90", "worst")
 
+ERRORS = {
+    "runs": "how many recordings the errors are from",
+    "mean": "of the signed errors (above 0: the prediction is too large)",
+    "mean absolute": "of the errors without their signs",
+    "p50": "the median of the absolute errors",
+    "p90": "the 90th percentile of the absolute errors",
+    "worst": "the largest absolute error",
+}
+"""What the columns of a distribution say."""
+
+OF_FIGURES = {
+    "error of": "predicted - measured of the figure; [%]: of the measured value, [points]: percentage points",
+    **ERRORS,
+}
+
+OF_FACTORS = {
+    "factor": "what may influence the makespan's error [%]",
+    "level": "the value of the factor: the runs of one row have it",
+    **ERRORS,
+    "completion, mean": "the signed error [%] of the trials' completion times, the mean over the runs",
+}
+
+OF_PARTS = {
+    "part of the makespan's error [%]": "what takes longer as predicted; the parts of a run add up to its error",
+    "mean": "of the signed parts over the runs, in percent of the measured makespan",
+    "mean absolute": "of the parts without their signs",
+}
+
+OF_RECORDINGS = {
+    "recording": "a real run, recorded with the profile that was probed before it",
+    "predicted [s]": "makespan, the mean over the simulations",
+    "measured [s]": "makespan of the real run",
+    "makespan": "(predicted - measured) / measured",
+    "completion": "the same of the trials' completion times, the mean over the trials",
+    "utilisation": "predicted - measured of the workers' utilisation, in percentage points, the mean over the workers",
+    "segment": "(predicted - measured) / measured of the mean time of a segment",
+    "decisions alike": "the share of segments that went to the same worker for as many iterations",
+    "machine": "as probed; another: its steps or its load differed from the time of the probe",
+}
+
 
 class Listing(NamedTuple):
-    """A table whose cells are texts."""
+    """A table whose cells are texts. `says` has what each heading says."""
 
     headings: tuple[str, ...]
     rows: list[tuple[str, ...]]
+    says: Mapping[str, str]
 
     def table(self) -> Table:
         """The table for the terminal. The first column is left-justified, all others are
@@ -55,6 +96,7 @@ def _figures(result: FidelityResult) -> Listing:
     return Listing(
         ("error of", *DISTRIBUTION),
         [(NAMES[name], *_cells(one, 3 if name == "score" else 1, name.endswith("_absolute"))) for name, one in found],
+        OF_FIGURES,
     )
 
 
@@ -68,6 +110,7 @@ def _factors(result: FidelityResult) -> Listing:
             for factor, levels in by_factor(result.errors).items()
             for level, found in levels.items()
         ],
+        OF_FACTORS,
     )
 
 
@@ -78,6 +121,7 @@ def _parts(result: FidelityResult) -> Listing:
             (part.replace("_", "-"), rounded(found["mean"], 2), f"{found['mean_absolute']:.2f}")
             for part, found in mean_parts(result.errors).items()
         ],
+        OF_PARTS,
     )
 
 
@@ -108,6 +152,7 @@ def _recordings(result: FidelityResult) -> Listing:
             )
             for one in result.errors
         ],
+        OF_RECORDINGS,
     )
 
 

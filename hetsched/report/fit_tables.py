@@ -7,7 +7,7 @@ from typing import Any
 import tomli_w
 from rich.table import Table
 
-from hetsched.studies.fit_result import Errors, Fitted, Noise
+from hetsched.studies.fit_result import MEAN_CURVE, Errors, Fitted, Noise
 
 
 def fit_table(fitted: Fitted) -> Table:
@@ -16,10 +16,10 @@ def fit_table(fitted: Fitted) -> Table:
     If the recordings come from several files, each file has a column with the model's error on that
     file.
     """
-    files = list(fitted.files) if len(fitted.files) > 1 else []
+    files = _files_with_a_column(fitted)
     table = Table("model", "constants", "held-out error", "Spearman", header_style="bold")
     for file in files:
-        table.add_column(f"{Path(file).stem} ({fitted.files[file]})")
+        table.add_column(_heading(file, fitted))
     for judged in fitted.judged:
         constants = str(judged.constants) if judged.constants else ""
         overall = judged.held_out
@@ -28,6 +28,27 @@ def fit_table(fitted: Fitted) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     return table
+
+
+def fit_columns(fitted: Fitted) -> dict[str, str]:
+    """What each column of the table says."""
+    of_file = "error and Spearman's correlation on the recordings of this file (their number)"
+    return {
+        "model": f"predicts scores; {MEAN_CURVE}: without a look at the hyperparameters",
+        "constants": "how many of its constants were fitted",
+        "held-out error": f"|predicted - recorded| {fitted.metric} of recordings that were held out, the mean over "
+        "their evaluations",
+        "Spearman": "rank correlation of the predicted and the recorded final scores (1: the same order)",
+        **{_heading(file, fitted): of_file for file in _files_with_a_column(fitted)},
+    }
+
+
+def _files_with_a_column(fitted: Fitted) -> list[str]:
+    return list(fitted.files) if len(fitted.files) > 1 else []
+
+
+def _heading(file: str, fitted: Fitted) -> str:
+    return f"{Path(file).stem} ({fitted.files[file]})"
 
 
 def noise_lines(noise: Noise) -> list[str]:

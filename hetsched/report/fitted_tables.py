@@ -8,6 +8,24 @@ from hetsched.report.fidelity_tables import Listing
 from hetsched.report.figures_in_words import percent
 from hetsched.studies.fidelity.fitting import FittedProfile, Rests
 
+COSTS = {
+    "cost": "a part of a segment; step: one iteration; dispatch: messages between the driver and the worker",
+    "of": "the model and data set that trained, and the batch size",
+    "on": "the type of worker",
+    "mean [s]": "the mean of a run, the median over the runs",
+    "variation": "standard deviation / mean of a run, the median over the runs",
+    "segments": "how many segments show the cost",
+}
+"""What the columns of the table of costs say."""
+
+HELD_OUT = {
+    "left out": "a run whose segments the fit does not see",
+    "makespan, before": "(predicted - measured) / measured, by the profile that the run came with",
+    "after": "the error to its left, by the profile of the other runs (empty: none trained the same on such a worker)",
+    "completion, before": "the error of the trials' completion times, the mean over the trials, by the run's profile",
+}
+"""What the columns of the table of left-out runs say."""
+
 
 def listings(fitted: FittedProfile) -> Iterator[Listing]:
     """Two tables: the costs in seconds with the number of segments behind each, and the errors on
@@ -18,6 +36,7 @@ def listings(fitted: FittedProfile) -> Iterator[Listing]:
     yield Listing(
         ("cost", "of", "on", "mean [s]", "variation", "segments"),
         [*(cells for pair in rows for cells in _costs(*pair)), dispatch],
+        COSTS,
     )
     yield Listing(
         ("left out", "makespan, before", "after", "completion, before", "after"),
@@ -31,6 +50,7 @@ def listings(fitted: FittedProfile) -> Iterator[Listing]:
             )
             for one in fitted.held_out
         ],
+        HELD_OUT,
     )
 
 

@@ -9,10 +9,14 @@ from typing import NamedTuple
 
 from hetsched.core.events import SegmentEnded
 from hetsched.core.log import read_log
-from hetsched.domain.metric import Metric
+from hetsched.core.state import State
+from hetsched.domain.metric import Metric, shared
+from hetsched.domain.recordings import LOSS
 from hetsched.errors import counted
 from hetsched.report.figures_in_words import share as in_percent
-from hetsched.report.scores import metric_name
+from hetsched.report.hyperparameters import names_of
+from hetsched.report.scores import further_metrics, metric_name
+from hetsched.studies.recording_plan import RecordingPlan
 
 BEST = "best score"
 
@@ -62,6 +66,7 @@ RUNS = {
 """What each column of a table of runs says."""
 
 AGREEMENT = {
+    "strategy": STRATEGY,
     "figure": "what is compared; a worker's figure has the worker's name",
     "predicted": "by the simulator, the mean over the seeds; for steps on paced workers: what the pace asks",
     "measured": "by the real runs, the mean over the repetitions",
@@ -69,6 +74,31 @@ AGREEMENT = {
     "95% interval": "of the error, by Student's t over the repetitions",
 }
 """What the columns of a validation say."""
+
+RECORDING = {
+    "recording": "its number",
+    "model": "what it trained",
+    "dataset": "the data set that it trained on",
+    "batch_size": "images per iteration",
+    "seed": "the seed of its training",
+    "evaluation_images": "on how many images it was evaluated",
+    "iteration": "after how many iterations; 0: untrained",
+}
+"""What the columns of a file of recordings say, beside scores and hyperparameters."""
+
+SCORES = {
+    "strategy": STRATEGY,
+    "at [s]": "seconds since the start of a run; end: of each run",
+    "best predicted": "the best score of any trial so far, by the simulator, the mean over the seeds",
+    "best measured": "the same by the real runs",
+    "best error": "predicted - measured, in the unit of the score",
+    "best 95% interval": "of the error, by Student's t over the seeds",
+    "mean predicted": "the newest scores of the trials, the mean over trials, by the simulator, and over the seeds",
+    "mean measured": "the same by the real runs",
+    "mean error": "predicted - measured, in the unit of the score",
+    "mean 95% interval": "of the error, by Student's t over the seeds",
+}
+"""What the columns of a validation's scores over time say."""
 
 BOUNDS = {
     "allocation": "how nodes become workers; any: the best that any allocation could have",
@@ -119,11 +149,89 @@ SUITE = {
 }
 """What the columns of a suite say."""
 
+WORKERS = {
+    "worker": "its name",
+    "busy [s]": "its time in segments, finished or lost",
+    "utilisation": "busy / the time that the worker is there",
+    "segments": "how many it finished; a segment of a gang counts for each of its workers",
+}
+"""What the columns of the table of workers say."""
+
+PROFILE = {
+    "model": "the network",
+    "dataset": "the data set that it trains on",
+    "worker": "the type of worker that was measured",
+    "batch": "images per iteration",
+    "iteration [s]": "mean time of an iteration; the percentage after ± is the standard deviation / mean",
+    "shared [x]": "how many times as long an iteration takes while all other cores train",
+    "evaluation [ms/image]": "mean time of an evaluation per image",
+    "start-up [s]": "mean time until a trial's process is ready",
+    "restore [ms]": "mean time to read a checkpoint's file",
+    "save [ms]": "mean time to write a checkpoint's file",
+    "in memory [ms]": "mean times to restore from, and to save to, the memory of the node",
+    "size [MB]": "of a checkpoint",
+}
+"""What the columns of a profile say."""
+
+KNOWN_TIMES = {
+    "model": "the network of an experiment",
+    "dataset": "its data set",
+    "batch": "images per iteration",
+    "worker": "a type of worker of the scenario's strategies",
+    "step time": "measured: a row of the profile; interpolated: between rows; extrapolated: beyond them; or unknown",
+    "iteration [s]": "the time of an iteration on the worker, without a pace",
+}
+"""What the columns of `hetsched profile check` say."""
+
+POLICIES = {
+    "kind": "allocation: nodes -> workers; scheduling: which trial trains where, how long",
+    "policy": "its name; a strategy is ALLOCATION+SCHEDULING",
+    "what it does": "the first line of its docstring",
+}
+"""What the columns of the list of policies say."""
+
+OPTIONS = {
+    "option": "the key in the policy's table of a scenario",
+    "type": "of its value",
+    "default": "the value where a scenario does not set it",
+    "what it is": "from the policy's docstring",
+}
+"""What the columns of the table of a policy's options say."""
+
 LARGE = 0.25
 """The least fraction of the segments' time outside training that a line under the table reports."""
 
 ENOUGH = 5000
 """The overhead of a run is computed from at most this many events of its log."""
+
+
+def recording_columns(plan: RecordingPlan) -> dict[str, str]:
+    """What each column of the plan's file of recordings says."""
+
+    def says(column: str) -> str:
+        if column == plan.metric:
+            return "the score; empty: it was not finite"
+        if column == LOSS:
+            return "the mean training loss since the line before"
+        return RECORDING.get(column, "a hyperparameter of the iterations since the line before")
+
+    return {column: says(column) for column in plan.columns}
+
+
+def trials_columns(state: State) -> dict[str, str]:
+    """What each column of the table of trials says. Metrics and hyperparameters are columns, too."""
+    metric = metric_name(shared(experiment.metric for experiment in state.experiments.values()))
+    trials = state.trials.values()
+    return {
+        "trial": "a member of a population",
+        "status": "ready (it waits for a worker), running or completed",
+        "iterations": "what the trial has trained; with pbt.iterations = 'lineage': the iterations behind its weights",
+        metric: "the score of its present weights",
+        "best": "the best score that the trial has had",
+        **dict.fromkeys(further_metrics(trials), "a further metric of its present weights"),
+        **dict.fromkeys(names_of(trials), "a hyperparameter, as it is now"),
+        "exploits": "how often the trial copied the weights of another one",
+    }
 
 
 def suite_legend(baseline: str, tested: bool) -> str:

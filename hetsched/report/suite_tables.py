@@ -73,16 +73,34 @@ def own_policies(result: SuiteResult, registry: Registry[Any]) -> list[str]:
 def scenarios_table(result: SuiteResult, own: list[str]) -> Table:
     """One row per scenario: makespan / bound of the best policies, of the policies in `own`, and of
     the baseline."""
-    chosen = [*result.ranked[:SHOWN], *(name for name in own if name in result.over_scenarios), result.plan.baseline]
     table = Table(header_style="bold", title="makespan / bound, geometric mean over the seeds")
     table.add_column("scenario")
-    columns = [name for name in dict.fromkeys(chosen) if name in result.over_scenarios]
+    columns = _chosen(result, own)
     for name in columns:
         table.add_column(name, justify="right")
     for scenario in result.scenarios:
         ratios = [result.over_scenarios[name].scenarios[scenario].bound_ratio for name in columns]
         table.add_row(scenario, *(f"{ratio:.3f}" for ratio in ratios))
     return table
+
+
+def _chosen(result: SuiteResult, own: list[str]) -> list[str]:
+    """The policies with a column in the table of scenarios."""
+    chosen = dict.fromkeys([*result.ranked[:SHOWN], *own, result.plan.baseline])
+    return [name for name in chosen if name in result.over_scenarios]
+
+
+def scenarios_columns(result: SuiteResult, own: list[str]) -> dict[str, str]:
+    """What each column of the table of scenarios says. A policy's column says why it is there."""
+
+    def says(name: str) -> str:
+        notes = [f"x bound of number {result.ranked.index(name) + 1} of the ranking"]
+        notes += ["a policy of your own"] if name in own else []
+        notes += ["the baseline"] if name == result.plan.baseline else []
+        return ", ".join(notes)
+
+    scenario = "a scenario that policies are ranked by"
+    return {"scenario": scenario, **{name: says(name) for name in _chosen(result, own)}}
 
 
 def remarks(result: SuiteResult) -> Iterator[str]:
@@ -153,3 +171,16 @@ def list_table(purposes: Mapping[str, str], seconds: Mapping[str, Mapping[str, f
     for name, purpose in purposes.items():
         table.add_row(name, purpose, *(f"{seconds[name][policy]:g}" for policy in policies))
     return table
+
+
+def list_columns(seconds: Mapping[str, Mapping[str, float]] = NOT_TIMED) -> dict[str, str]:
+    """What each column of the list of scenarios says."""
+    timed = {
+        f"a run of {policy} [s]": "CPU time of one simulated run under this policy, measured once"
+        for policy in next(iter(seconds.values()), {})
+    }
+    return {
+        "scenario": "the name that suite and compare take",
+        "what it is for": "the first line of the scenario's file",
+        **timed,
+    }

@@ -152,6 +152,13 @@ DECISION_TIME = "decision time"
 LIMIT_MS = 1000.0
 """A generous limit: it finds policies that do not scale."""
 
+BELOW = f"a median below {LIMIT_MS:,.0f} ms a decision"
+
+LARGE = "1,000 trials and 100 workers of 3 types"
+
+TIMED = f"{BELOW}, at {LARGE}"
+"""What is expected of the time of a decision."""
+
 ENOUGH_CALLS = 20
 ENOUGH_MS = 2000.0
 """`ENOUGH_CALLS` calls are timed. Fewer are enough, but at least three, if they take this many
@@ -169,8 +176,8 @@ def decision_time(make: MakePolicy, policy: str) -> Verdict:
         ConformanceError,
         policy,
         DECISION_TIME,
-        f"a median below {LIMIT_MS:,.0f} ms a decision",
-        smallest="1,000 trials and 100 workers of 3 types",
+        BELOW,
+        smallest=LARGE,
     )
     spent: list[float] = []
     try:

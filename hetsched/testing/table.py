@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from hetsched.testing.allocation import CHECKS as ALLOCATION
+from hetsched.testing.scheduling import CHECKS as SCHEDULING
+from hetsched.testing.scheduling import DECISION_TIME, TIMED
 from hetsched.testing.verdict import Verdict
 
 
@@ -16,6 +19,15 @@ def verdicts_table(kind: str, policies: Mapping[str, Sequence[Verdict]]) -> Tabl
     for name, verdicts in policies.items():
         table.add_row(name, *map(_cell, verdicts))
     return table
+
+
+def verdict_columns(kind: str) -> dict[str, str]:
+    """What each column says: what a check expects of policies of the kind."""
+    checks = {
+        "allocation": {check.name: check.expected for check in ALLOCATION},
+        "scheduling": {**{check.name: check.expected for check in SCHEDULING}, DECISION_TIME: TIMED},
+    }
+    return {f"{kind} policy": "its name; not made: other checks did not pass", **checks[kind]}
 
 
 def _cell(verdict: Verdict) -> str:

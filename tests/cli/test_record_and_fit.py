@@ -1,6 +1,7 @@
 """Learning curves of a user's own training: recorded and fitted on the command line, without torch."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -66,6 +67,12 @@ def test_a_toy_training_is_recorded_and_fitted(scenario: Path, capsys: pytest.Ca
     assert errors == sorted(errors)
     assert found["noise"]["between_seeds"] > 0
     assert found["noise"]["by_images"] is None  # a loss is no share of right answers
+
+
+def test_every_column_of_the_file_has_a_line(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = recorded(scenario, "r.csv")
+    said = [re.split(" {2,}", line)[0] for line in capsys.readouterr().out.splitlines() if "  " in line]
+    assert said == out.read_text().partition("\n")[0].split(",")
 
 
 def test_a_recording_needs_neither_strategies_nor_a_cluster(scenario: Path) -> None:
