@@ -44,7 +44,12 @@ class SharedGpu:
 
     def reason(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> str:
         """Why a GPU has its number of workers."""
-        return "k of each GPU, by the profile the fastest together" if self.k is None else f"k = {self.k} was given"
+        if self.k is not None:
+            return f"k = {self.k} was given"
+        gpus = {gpu.type for node in cluster for gpu in node.each_gpu}
+        if not any(row.device in gpus and row.gpu_share < 1 for row in times.rows):
+            return "the profile knows no shares of these GPUs, so each has one worker"
+        return "k of each GPU, by the profile the fastest together"
 
     def _cut(self, gpu: Gpu, workload: Workload, times: StepTimes) -> GpuCut:
         """How many workers a GPU of this type gets, and the share of each."""

@@ -110,7 +110,13 @@ def _best_cuts(cores: int, pace: float | None, workload: Workload, times: StepTi
             for k, speed in enumerate(_fastest(speeds)):
                 if speed > known[k][0] * (1 + ROUNDING):
                     known[k] = (speed, cut)
-    return known or [(0.0, (cores,) if cores else ())]
+    return known or _whole(cores, _segment_speed(workload, times, WorkerType(CPU, cores, 0.0, pace)) if cores else None)
+
+
+def _whole(cores: int, speed: float | None) -> list[tuple[float, Cut]]:
+    """As `_best_cuts`, for a node that stays a single worker."""
+    cut = (cores,) if cores else ()
+    return [(0.0, cut), *([(speed, cut)] if speed else [])]
 
 
 def _segment_speed(workload: Workload, times: StepTimes, worker: WorkerType) -> float | None:

@@ -40,7 +40,10 @@ class Uniform:
         (kinds, speed), bundle = worths[best], _in_words(best)
         if not speed:
             return f"bundle: {bundle}; the profile knows no speed, so GPUs come before cores"
-        why = f"of {len(worths)} bundles it trains most at once, by the profile, for {counted(trials, 'trial')}"
+        most = "trains most at once"
+        if any(worths[other][1] > speed for other in others):
+            most = f"runs most kinds of trial ({kinds}), though others are faster"
+        why = f"of {len(worths)} bundles it {most}, by the profile, for {counted(trials, 'trial')}"
         alike = [other for other in others if worths[other][0] == kinds]
         behind = f"; next: {_in_words(alike[0])}, {worths[alike[0]][1] / speed:.2f} as fast" if alike else ""
         return f"bundle: {bundle}; {why}{behind}"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from hetsched.domain.registry import Strategy
-from hetsched.errors import HetschedError, counted
+from hetsched.errors import counted
 from hetsched.scenario.scenario import Setup
 
 REASON = "reason"
@@ -29,11 +29,13 @@ def _line(setup: Setup, strategy: Strategy) -> str:
     try:
         policy = setup.scenario.allocation_policy(strategy)
         reason = getattr(policy, REASON, None)
-        if reason is None:
+        if not callable(reason):
             return ""
         workers = setup.workers(strategy)
         why = reason(setup.cluster, setup.workload, setup.times)
-    except HetschedError:
+    except (Exception, SystemExit):  # a policy of one's own may have a `reason` that means something else
+        return ""
+    if not isinstance(why, str):
         return ""
     kinds = Counter(str(worker.type) for worker in workers)
     made = ", ".join(f"{counted(number, 'worker')} of {kind}" for kind, number in kinds.items())

@@ -144,6 +144,17 @@ def test_core_counts_that_the_profile_does_not_know_are_not_considered() -> None
     assert cuts(workers_of(unknown, "sliced")) == {"a": [8]}
 
 
+def test_a_node_that_is_never_cut_counts_with_its_speed() -> None:
+    # Only a worker of 5 cores runs both models, so b has no cut. Whole, it trains 2 x 5 iterations of resnet18 per
+    # second. a trains 2 of resnet50 whole, and 4 in two workers: 14 are more than 12, but without b 4 are not.
+    free = partial(profile_row, evaluation_s_per_image=0.0, checkpoint_s=0.0)
+    rows = [free(cores=cores, seconds=1.0, model="resnet50") for cores in (1, 5)]
+    rows += [free(cores=cores, seconds=0.2) for cores in (5, 6)]
+    tables = [{"name": model, "model": model, "population": 2} for model in ("resnet18", "resnet50")]
+    setup = make_setup([{"name": "a", "cores": 2}, {"name": "b", "cores": 6}], rows, experiments=tables)
+    assert cuts(workers_of(setup, "sliced")) == {"a": [1, 1], "b": [6]}
+
+
 def test_kinds_count_by_their_trials() -> None:
     # Batch 32 trains 0.1 iterations a second on one core and 1 on two, batch 64 trains 0.5 and 0.6. With 3 trials of
     # batch 32 and 1 of batch 64, one worker of 2 cores counts 3 x 1 + 1 x 0.6 = 3.6, two of 1 core count

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from itertools import product
+from math import inf
 from random import Random
 from typing import Any
 
@@ -180,6 +181,12 @@ def test_the_program_copes_with_the_largest_powers() -> None:
     # A goodput of 10^4 to the power of 10. HiGHS refused such costs.
     counts = cheapest([[-1e40, -1.1], [-2e40, -1.1]], [1, 1], [1, 1], [1, 1])
     assert [row[0] for row in counts] == [0, 1]
+
+
+def test_sums_of_large_powers_do_not_send_the_program_in_circles() -> None:
+    # 12^10 is 6e10, whose sums with -58.77 round by more than the two differ: a path came back to where it began.
+    costs = [[-58.7701, inf, -61917364225.1, -2.1, -58.77, -58.77]]
+    assert cheapest(costs, [10], [1], [1, 1, 5, 1, 0, 5]) == [[1, 0, 5, 0, 0, 4]]
 
 
 @pytest.mark.parametrize("p", [2.0, 6.0, 10.0])

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from hetsched import allocation
+from hetsched.allocation.fusion import Fusion
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged import scenario_file
 from hetsched.studies.chosen_workers import chosen_workers
+from tests.conftest import make_setup, profile_row
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,19 @@ def test_the_bundle_of_uniform_follows_the_population(population: int, said: str
 def test_a_policy_that_is_not_known_here_has_no_line() -> None:
     assert chosen_workers(load_setup(scenario_file(Path("demo"))), ["mine+fifo", "gpu-only+fifo"]) == []
     assert len(chosen_workers(load_setup(scenario_file(Path("demo"))), ["sliced+fifo", "shared-gpu+fifo"])) == 2
+
+
+def test_a_bundle_that_runs_more_kinds_is_not_said_to_train_most() -> None:
+    rows = [profile_row(seconds=12.0), profile_row(seconds=12.0, model="resnet50"), profile_row("v100", seconds=0.1)]
+    nodes = ({"name": "a", "cores": 4}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"})
+    tables = [{"name": model, "model": model} for model in ("resnet18", "resnet50")]
+    [uniform, shared] = chosen_workers(make_setup(nodes, rows, experiments=tables), ["uniform+fifo", "shared-gpu+fifo"])
+    assert "bundle: 1 core; of 5 bundles it runs most kinds of trial (2), though others are faster" in uniform
+    assert "the profile knows no shares of these GPUs" in shared
+
+
+@pytest.mark.parametrize("reason", ["because", lambda: "because", lambda *_: 1 / 0, lambda *_: None])
+def test_a_reason_that_means_something_else_is_not_asked(reason: object) -> None:
+    mine = type("Mine", (Fusion,), {"reason": staticmethod(reason) if callable(reason) else reason})
+    allocation.register("mine")(mine)
+    assert chosen_workers(load_setup(scenario_file(Path("demo"))), ["mine+fifo"]) == []

@@ -1,10 +1,11 @@
 """Which trials get which types of worker, so that the sum of the costs is smallest: a transportation problem."""
 
 from collections.abc import Iterator, Sequence
-from math import inf
+from math import inf, isfinite
 
-TINY = 1e-9
-"""Costs that differ by less are equal."""
+FINEST = 1e9
+"""Costs are counted in whole billionths. Sums of floats round, and a rounded sum may be below itself: paths would go in
+circles for ever."""
 
 
 class Transport:
@@ -22,7 +23,7 @@ class Transport:
     """
 
     def __init__(self, costs: Sequence[Sequence[float]], sizes: Sequence[int], capacity: Sequence[int]) -> None:
-        self.costs = costs
+        self.costs = [[_whole(cost) for cost in row] for row in costs]
         self.left = list(sizes)
         self.room = list(capacity)
         self.types = range(len(capacity))
@@ -37,19 +38,20 @@ class Transport:
     def _cheapest_path(self) -> list[tuple[int, int, int]]:
         """Moves (group, from type, to type), the last one first; from type -1, a trial without a worker. Empty: no
         further trial costs less than 0."""
-        cost, came = [inf] * len(self.types), [(-1, -1)] * len(self.types)
+        cost: list[float] = [inf] * len(self.types)
+        came = [(-1, -1)] * len(self.types)
         moves = [(self.costs[g][c], g, -1, c) for g, left in enumerate(self.left) if left for c in self.types]
         for change, g, c, d in moves:
-            if change < cost[d] - TINY:
+            if change < cost[d]:
                 cost[d], came[d] = change, (g, c)
         moves = list(self._moves())
         for _ in self.types:
             for change, g, c, d in moves:
-                if cost[c] + change < cost[d] - TINY:
+                if cost[c] + change < cost[d]:
                     cost[d], came[d] = cost[c] + change, (g, c)
-        end, least = -1, -TINY
+        end, least = -1, 0.0
         for c in self.types:
-            if self.room[c] and cost[c] < least - TINY:
+            if self.room[c] and cost[c] < least:
                 end, least = c, cost[c]
         path = []
         while end >= 0:
@@ -79,3 +81,11 @@ class Transport:
             else:
                 self.counts[g][c] -= amount
         self.room[path[0][2]] -= amount
+
+
+def _whole(cost: float) -> float:
+    """The cost in whole billionths, as an integer of any size. Of a cost below 0 at least one billionth is left."""
+    if not isfinite(cost):
+        return cost
+    whole = round(cost * FINEST)
+    return min(whole, -1) if cost < 0 else whole
