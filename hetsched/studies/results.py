@@ -19,6 +19,7 @@ from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
 from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, table_frame
+from hetsched.studies.lost_segments import lost_segments
 from hetsched.studies.named_folder import results_folder, results_logs
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.resume import COMPLETED
@@ -124,9 +125,11 @@ class StrategyResult(Results):
 
     @property
     def remarks(self) -> list[str]:
-        """Which workers were slower or faster than predicted, and what to do. Empty: there is
-        none."""
-        return pace_remarks(self.steps, self.setup.scenario.real.time_scale) + profile_remarks(self.steps)
+        """Which segments of real runs were lost, and why. Which workers were slower or faster than
+        predicted, and what to do. Empty: there is nothing to report."""
+        lost = lost_segments(self.runs)
+        paces = pace_remarks(self.steps, self.setup.scenario.real.time_scale)
+        return lost + paces + profile_remarks(self.steps, lost=bool(lost))
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""
