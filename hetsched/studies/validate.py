@@ -160,7 +160,7 @@ def validate(
     chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
     given = None if profile is None else path_of(profile, "profile")
     if given is not None:
-        rows = read_profile(given, setup.scenario.dataset_of_rows)
+        rows = read_profile(given, setup.scenario.dataset_of_rows, setup.scenario.batch_size_of_rows)
         setup = setup.replace_times(StepTimes(rows, extrapolate=setup.scenario.profile.extrapolate))
     setup = setup.freeze_workers(chosen)  # probed, predicted and measured on the same ones
     for strategy in chosen:
