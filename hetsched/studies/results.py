@@ -153,10 +153,20 @@ class StrategyResult(Results):
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LoadedResults(Results):
     """The runs of a results folder. `decision_s` and `decisions` of a run are None, because a log
     lacks them."""
+
+    def __repr__(self) -> str:
+        """The folder, the command that wrote it (if the folder has a summary), and the number of
+        runs."""
+        try:
+            kind = self.summary.get("command")
+        except InputError:
+            kind = None
+        said = "" if kind is None else f", command={kind!r}"
+        return f"{type(self).__name__}(folder={str(self.folder)!r}{said}, runs={len(self.runs)})"
 
     @cached_property
     def summary(self) -> dict[str, Any]:

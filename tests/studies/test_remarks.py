@@ -92,3 +92,12 @@ def test_a_damaged_summary_is_named(written: str, tmp_path: Path) -> None:
     (tmp_path / "r" / "summary.json").write_text(written, "latin-1")
     with pytest.raises(InputError, match="summary.json: not what a study wrote: .*: remove it, and the logs alone"):
         load_results(tmp_path / "r")
+
+
+def test_loaded_results_say_what_they_are(tmp_path: Path) -> None:
+    """They were printed as LoadedResults()."""
+    folder = tmp_path / "r"
+    simulate(make_setup(), "fusion+fifo", 2, folder)
+    assert repr(load_results(folder)) == f"LoadedResults(folder={str(folder)!r}, command='simulate', runs=2)"
+    (folder / "summary.json").unlink()
+    assert repr(load_results(folder)) == f"LoadedResults(folder={str(folder)!r}, runs=2)"
