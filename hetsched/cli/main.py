@@ -16,7 +16,7 @@ from pathlib import Path
 from hetsched.cli.arguments import add_further
 from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import stdout_for_the_document
-from hetsched.cli.misplaced import refuse_misplaced
+from hetsched.cli.misplaced import measured_beside, refuse_misplaced
 from hetsched.errors import HetschedError, InputError, Terminated, closest, nearest
 from hetsched.report.printable import printable
 from hetsched.scenario.packaged import scenario_file
@@ -100,7 +100,8 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
             load_policies(options.policy_file)
             if getattr(options, "scenario", None) is not None:
                 options.named, options.scenario = options.scenario, scenario_file(options.scenario)
-            options.execute(options, emit)
+            with measured_beside(getattr(options, "scenario", None)):
+                options.execute(options, emit)
     except InputError as error:
         return fail(error, 2)
     except HetschedError as error:

@@ -1,6 +1,7 @@
 """Scenarios and folders that a user gave to a command which takes none there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 
@@ -41,3 +42,16 @@ def _is_given(word: str) -> bool:
 def _is_value(words: Sequence[str], number: int) -> bool:
     """Whether the word may be the value of an option."""
     return number > 0 and words[number - 1].startswith("--")
+
+
+@contextmanager
+def measured_beside(scenario: Path | None) -> Iterator[None]:
+    """If the scenario has no profile, and a Tune script's run left the same scenario with its measurements in the
+    folder `measured`, add a note that names it to the error."""
+    try:
+        yield
+    except InputError as error:
+        measured = None if scenario is None else scenario.parent / "measured" / "scenario.toml"
+        if measured is not None and measured.is_file() and "the scenario has no profile" in str(error):
+            error.add_note(f"the run in this folder was measured: give {quote(str(measured))} instead")
+        raise

@@ -36,3 +36,24 @@ def test_a_scenario_in_its_place_is_taken(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "p.csv").write_text("model,batch_size,device,seconds\nm,1,cpu,0.1\n")
     assert main(["profile", "check", "p.csv", "demo"]) == 1  # the demo needs other rows
     assert main(["policies", "fifo"]) == 0
+
+
+def test_of_two_scenarios_of_a_tune_scripts_folder_the_measured_one_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message named 'hetsched plan' alone, which cannot train a script."""
+    text = """
+name = "s"
+strategies = ["uniform+fifo"]
+learning.model = "unknown"
+cluster.nodes = [{ name = "a", cores = 1 }]
+workload.experiments = [{ name = "e", model = "m", batch_size = 1, population = 2, stop_iterations = 10 }]
+"""
+    (tmp_path / "scenario.toml").write_text(text)
+    words = ["compare", str(tmp_path / "scenario.toml"), "--seeds", "1", "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    assert "measured" not in capsys.readouterr().err.replace("nobody measured", "")
+    (tmp_path / "measured").mkdir()
+    (tmp_path / "measured" / "scenario.toml").write_text(text)
+    assert main(words) == 2
+    assert f"give {tmp_path / 'measured' / 'scenario.toml'} instead" in capsys.readouterr().err
