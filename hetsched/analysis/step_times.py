@@ -83,10 +83,14 @@ class WorkerSteps(Struct, frozen=True):
             f"by the profile {self.foretold_beside_s:.1f} s"
         )
 
-    @property
-    def unlike(self) -> list[str]:
-        """Sentences on how the steps differed from the profile. Empty: they did not."""
-        return [line for line in (self.unlike_profile, self.unlike_profile_beside) if line is not None]
+    def unlike(self, lost: bool = False) -> list[str]:
+        """Sentences on how the steps differed from the profile. Empty: they did not.
+
+        `lost`: the runs lost segments. Then start-ups are not compared, because a lost segment
+        makes further start-ups.
+        """
+        told = [self.unlike_profile, None if lost else self.unlike_profile_beside]
+        return [line for line in told if line is not None]
 
 
 def is_late(ended: SegmentEnded) -> bool:
@@ -180,9 +184,10 @@ def pace_remarks(steps: Iterable[WorkerSteps], time_scale: float) -> list[str]:
     ]
 
 
-def profile_remarks(steps: Iterable[WorkerSteps]) -> list[str]:
-    """Which workers differ from the profile, and what to do. Empty: none."""
-    told = [line for step in steps for line in step.unlike]
+def profile_remarks(steps: Iterable[WorkerSteps], lost: bool = False) -> list[str]:
+    """Which workers differ from the profile, and what to do. Empty: none. `lost`: the runs lost
+    segments."""
+    told = [line for step in steps for line in step.unlike(lost)]
     if not told:
         return []
     return [
@@ -192,10 +197,10 @@ def profile_remarks(steps: Iterable[WorkerSteps]) -> list[str]:
     ]
 
 
-def other_machine(steps: Iterable[WorkerSteps]) -> list[str]:
+def other_machine(steps: Iterable[WorkerSteps], lost: bool = False) -> list[str]:
     """How the machine of a run differed from the machine of the prediction. Another load counts,
-    too. Empty: it did not differ."""
-    return [f"another machine than the prediction's: {line}" for step in steps for line in step.unlike]
+    too. Empty: it did not differ. `lost`: the run lost segments."""
+    return [f"another machine than the prediction's: {line}" for step in steps for line in step.unlike(lost)]
 
 
 def _rounded_up(value: float) -> float:

@@ -16,6 +16,7 @@ from pathlib import Path
 from hetsched.cli.arguments import add_further
 from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import stdout_for_the_document
+from hetsched.cli.misplaced import measured_beside, refuse_misplaced
 from hetsched.errors import HetschedError, InputError, Terminated, closest, nearest
 from hetsched.report.printable import printable
 from hetsched.scenario.packaged import scenario_file
@@ -99,7 +100,8 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
             load_policies(options.policy_file)
             if getattr(options, "scenario", None) is not None:
                 options.named, options.scenario = options.scenario, scenario_file(options.scenario)
-            options.execute(options, emit)
+            with measured_beside(getattr(options, "scenario", None)):
+                options.execute(options, emit)
     except InputError as error:
         return fail(error, 2)
     except HetschedError as error:
@@ -133,6 +135,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     words = in_options(words)
     if not words[0].startswith("-") and words[0] not in COMMANDS:
         raise InputError(f"no command {words[0]!r}: {nearest(words[0], COMMANDS)}")
+    refuse_misplaced(words)
     options, unknown = parser(words[:1]).parse_known_args(words)
     if unknown:
         close = closest(unknown[0].partition("=")[0], re.findall(r"--[a-z-]+", options.usage))

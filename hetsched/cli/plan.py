@@ -39,4 +39,5 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         watch=live_view,
         progress=runs_progress,
     )
-    finish(options, emit, result.document(), lambda: print_plan(result, whole=options.all), result.folder)
+    named = options.strategies or ()
+    finish(options, emit, result.document(), lambda: print_plan(result, whole=options.all, named=named), result.folder)

@@ -1,6 +1,8 @@
 """The options and the output of commands that make plans."""
 
 import argparse
+from collections.abc import Collection
+from shlex import quote
 from typing import TypedDict
 
 from hetsched.argument_types import seconds
@@ -48,13 +50,16 @@ def planning(options: argparse.Namespace) -> Planning:
     )
 
 
-def _warnings(plan: PlanResult, rows: int) -> dict[str, str]:
-    """The warning about each strategy that is shown, and the number of other strategies that have
-    one."""
-    warned = [(name, found.warning) for name, found in plan.forecasts.items()]
-    shown = {name: warning for name, warning in warned[:rows] if warning is not None}
-    if hidden := sum(warning is not None for _, warning in warned[rows:]):
-        shown["slower ones"] = f"the figures of {hidden} are not to be trusted either, which --all explains"
+def _warnings(plan: PlanResult, whole: bool, named: Collection[str]) -> dict[str, str]:
+    """The warnings about the best strategy and the named ones, all with `whole`. The number of
+    other strategies that have one."""
+    warned = {name: found.warning for name, found in plan.forecasts.items() if found.warning is not None}
+    asked = {plan.best, *named, *plan.setup.scenario.strategies}
+    shown = {name: warning for name, warning in warned.items() if whole or name in asked}
+    if hidden := len(warned) - len(shown):
+        shown["others"] = (
+            f"the figures of {hidden} are not to be trusted; why: hetsched show {quote(str(plan.folder))} --all"
+        )
     return shown
 
 
@@ -68,9 +73,9 @@ def planning_words(options: argparse.Namespace) -> list[str]:
     return words + ([] if options.jobs is None else ["--jobs", str(options.jobs)])
 
 
-def print_plan(plan: PlanResult, *, whole: bool = False) -> None:
+def print_plan(plan: PlanResult, *, whole: bool = False, named: Collection[str] = ()) -> None:
     """Print the table of a plan, the assumptions behind it, and the command that runs the best
-    strategy."""
+    strategy. The strategies that the user `named` have their warnings in full."""
     seeds = counted(len(plan.seeds), "seed")
     print_heading(f"{plan.setup.scenario.name}: what each strategy would take, by {seeds}", plan.setup)
     hidden = 0 if whole else max(0, len(plan.forecasts) - ROWS)
@@ -88,7 +93,7 @@ def print_plan(plan: PlanResult, *, whole: bool = False) -> None:
         say(f"left out: {line}")
     if plan.seeds_left_out:
         say(f"left out: {counted(plan.seeds_left_out, 'seed')}, as the budget was over")
-    say_caveats(plan.assumptions, _warnings(plan, len(plan.forecasts) if whole else ROWS))
+    say_caveats(plan.assumptions, _warnings(plan, whole, named))
     say(f"planned in {plan.planned_s:.0f} s")
     say(predicted(plan.prediction))
     say_whole(f"run it: {plan.command()}", style="bold")

@@ -84,7 +84,7 @@ def shown_plan(options: argparse.Namespace, setup: Setup, folder: Path, beside: 
     """Make the plan for --strategy auto, print it, and return it."""
     found = plan(setup, folder=folder, beside=beside, **planning(options), watch=live_view, progress=runs_progress)
     if not options.json:
-        print_plan(found)
+        print_plan(found, named=options.strategies or ())
     return found
 
 

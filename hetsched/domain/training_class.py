@@ -116,7 +116,7 @@ def _imported(source: TrainingSource) -> ModuleType:
         spec.loader.exec_module(module)
     except ModuleNotFoundError as error:
         raise InputError(
-            f"{source.place}: cannot be imported{where(error)}: {error}{_way_out(source, error)}"
+            f"{source.place}: cannot be imported{where(error)}: {error}{way_out(source, error.name or '')}"
         ) from error
     except (Exception, SystemExit) as error:
         raise InputError(
@@ -125,9 +125,9 @@ def _imported(source: TrainingSource) -> ModuleType:
     return module
 
 
-def _way_out(source: TrainingSource, error: ModuleNotFoundError) -> str:
-    """Advice about a module that was not found."""
-    name = (error.name or "").partition(".")[0]
+def way_out(source: TrainingSource, missing: str) -> str:
+    """Advice about a module of that name, which was not found."""
+    name = missing.partition(".")[0]
     if source.file is not None and list(Path(source.file).parent.glob(f"{name}*")):
         return (
             f"; of what lies beside {source.place}, workers get nothing: write it into that file, or install all of it "

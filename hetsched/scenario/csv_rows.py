@@ -2,8 +2,9 @@
 
 import csv
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import AliasChoices, BaseModel, ValidationError
@@ -26,12 +27,12 @@ def read_rows(
     columns: Iterable[str],
     absent: Collection[str] = ("",),
     prefix: str | None = None,
+    defaults: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[int, Row]]:
-    """The lines of a CSV file as records, with their line numbers. The file must have these
-    columns.
+    """The lines of a CSV file as records, with their line numbers. The file must have these columns.
 
-    A cell whose text is in `absent` counts as left out. Columns whose names begin with `prefix` are
-    not checked here. `what` is the word for the file in messages.
+    A cell whose text is in `absent` counts as left out, and gets its value of `defaults`. Columns whose names begin
+    with `prefix` are not checked here. `what` is the word for the file in messages.
 
     Raises InputError, naming file, line and column, if the file is not of this kind.
     """
@@ -47,8 +48,8 @@ def read_rows(
                 if None in record:
                     raise InputError(f"{path}:{reader.line_num}: the line has more cells than the first one: {FEWER}")
                 cells = {key: cell.strip(" \t") for key, cell in record.items() if cell is not None}
-                cells = {key: cell for key, cell in cells.items() if cell not in absent}
-                yield reader.line_num, row.model_validate(cells)
+                given = {key: cell for key, cell in cells.items() if cell not in absent}
+                yield reader.line_num, row.model_validate({**defaults, **given})
     except OSError as error:
         raise InputError(f"{path}: cannot read the {what}: {why_unreadable(error)}") from error
     except ValidationError as error:

@@ -15,22 +15,24 @@ from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.whole_file import write_whole
 
 
-def read_sources(sources: Iterable[str], folder: Path, dataset: str = DATASET) -> list[ProfileRow]:
+def read_sources(
+    sources: Iterable[str], folder: Path, dataset: str = DATASET, batch_size: int | None = None
+) -> list[ProfileRow]:
     """The rows of shipped profiles, which are named, and of CSV files, which are relative to the
-    folder. A row without a data set gets `dataset`.
+    folder. A row without a data set gets `dataset`, and one without a batch size gets `batch_size`.
 
     Raises InputError if a source does not exist, and if two sources have one kind on one worker
     type.
     """
     rows: dict[tuple[TrialKind, WorkerType], ProfileRow] = {}
     for source in sources:
-        for row in _read_source(source, folder, dataset):
+        for row in _read_source(source, folder, dataset, batch_size):
             if rows.setdefault((row.kind, row.worker_type), row) is not row:
                 raise InputError(f"{source!r}: {row.kind} on {row.worker_type} is in an earlier source already")
     return list(rows.values())
 
 
-def _read_source(source: str, folder: Path, dataset: str) -> list[ProfileRow]:
+def _read_source(source: str, folder: Path, dataset: str, batch_size: int | None) -> list[ProfileRow]:
     shipped: dict[str, Path] = {}
     broken: list[str] = []
     for point in entry_points(group="hetsched.profiles"):
@@ -41,12 +43,12 @@ def _read_source(source: str, folder: Path, dataset: str) -> list[ProfileRow]:
             continue
         shipped |= {path.stem: path for path in found if path.suffix == ".csv"}
     if source in shipped:
-        return read_profile(shipped[source], dataset)
+        return read_profile(shipped[source], dataset, batch_size)
     path = folder / source
     if path.suffix != ".csv" or not path.is_file():
         hint = "".join([nearest(source, shipped), *broken])
         raise InputError(f"{source!r} is neither a shipped profile nor a CSV file: {hint}")
-    return read_profile(path, dataset)
+    return read_profile(path, dataset, batch_size)
 
 
 COLUMNS = tuple(ProfileRow.model_fields)
@@ -88,14 +90,17 @@ def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
     write_whole(path, text.getvalue().encode())
 
 
-def read_profile(path: Path, dataset: str = DATASET) -> list[ProfileRow]:
-    """The rows of a profile. A row without a data set gets `dataset`.
+def read_profile(path: Path, dataset: str = DATASET, batch_size: int | None = None) -> list[ProfileRow]:
+    """The rows of a profile. A row without a data set gets `dataset`. A row without a batch size
+    gets `batch_size`. If that is None, the file must have batch sizes.
 
     Raises InputError, naming file, line and column, if the file is not a profile.
     """
     rows: list[ProfileRow] = []
     lines: dict[tuple[TrialKind, WorkerType], int] = {}
-    for line, read in read_rows(path, ProfileRow, "profile", NEEDED):
+    given = {} if batch_size is None else {"batch_size": str(batch_size)}
+    needed = [name for name in NEEDED if name not in given]
+    for line, read in read_rows(path, ProfileRow, "profile", needed, defaults=given):
         row = read if "dataset" in read.model_fields_set else read.model_copy(update={"dataset": dataset})
         key = (row.kind, row.worker_type)
         if key in lines:
@@ -110,10 +115,12 @@ def read_profile(path: Path, dataset: str = DATASET) -> list[ProfileRow]:
     return rows
 
 
-def taken_defaults(path: Path, dataset: str = DATASET) -> dict[str, str]:
+def taken_defaults(path: Path, dataset: str = DATASET, batch_size: int | None = None) -> dict[str, str]:
     """The columns that a profile lacks, and their defaults in words. `read_profile` must be able to
     read the file."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         columns = next(csv.reader(file), [])
     defaults = {**DEFAULTS, "dataset": DEFAULTS["dataset"].replace(DATASET, dataset)}
+    if batch_size is not None:
+        defaults["batch_size"] = f"{batch_size}, as in the experiments"
     return {column: words for column, words in defaults.items() if column not in columns}

@@ -150,6 +150,17 @@ class Scenario(ScenarioTables):
             return DATASET
         return named.pop() if len(named) == 1 else OWN
 
+    @property
+    def batch_size_of_rows(self) -> int | None:
+        """The batch size of a profile's row that names none: with a training of one's own, the only batch size of the
+        experiments. None: such a row is refused."""
+        if self.training is None:
+            return None
+        of_all = {
+            size for table in self.workload.experiments for each in table.experiments() for size in each.batch_sizes
+        }
+        return of_all.pop() if len(of_all) == 1 else None
+
     def load_files(self) -> None:
         """Run the policy files, and read the file of the training without running it. Raises InputError if a file
         cannot be read, or if a policy file cannot be run."""
@@ -166,7 +177,7 @@ class Scenario(ScenarioTables):
         """Read the profile and the trace. The policy files are not run. Raises InputError, naming the key, if a file
         cannot be read."""
         try:
-            rows = read_sources(self.profile.sources, self._folder, self.dataset_of_rows)
+            rows = read_sources(self.profile.sources, self._folder, self.dataset_of_rows, self.batch_size_of_rows)
         except InputError as error:
             raise InputError(f"profile.sources: {error}") from error
         times = StepTimes(rows, extrapolate=self.profile.extrapolate)

@@ -118,6 +118,33 @@ def _nested(table: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
+OF_TUNE = {
+    "uniform": "{ low = %s, high = %s }",
+    "quniform": "{ low = %s, high = %s, step = %s }",
+    "loguniform": '{ low = %s, high = %s, scale = "log" }',
+    "qloguniform": '{ low = %s, high = %s, scale = "log", step = %s }',
+    "randint": "{ low = %s, high = %s, integer = true }",
+    "lograndint": '{ low = %s, high = %s, scale = "log", integer = true }',
+    "choice": "{ choices = [...] }",
+}
+"""Ray Tune's words for distributions, and how a search space says the same."""
+
+
+def _of_here(space: Any) -> Any:
+    """Refuse a table such as `{loguniform = [0.001, 0.1]}`, which is no nested hyperparameter."""
+    if isinstance(space, Mapping) and len(space) == 1:
+        [(word, given)] = space.items()
+        if word in OF_TUNE and isinstance(given, list):
+            numbers = [value for value in given if isinstance(value, int | float)]
+            if word in {"randint", "lograndint"} and len(numbers) == 2:
+                numbers[1] -= 1  # Tune leaves the upper end out
+            meant = OF_TUNE[word]
+            wanted = meant.count("%s")
+            values = numbers if len(numbers) == wanted else ["..."] * wanted
+            raise ValueError(f"{word!r} is a word of Ray Tune: write {meant % tuple(values)}")
+    return space
+
+
 def _name(name: str) -> str:
     if not name or "." in name:
         raise ValueError(f"expected a name without a dot, got {name!r}; a nested hyperparameter stands in a table")
@@ -141,7 +168,7 @@ def _kind(entry: Any) -> Literal["kind:range", "kind:choices", "kind:nested", "k
 Entry = Annotated[
     Annotated[RangeTable, Tag("kind:range")]
     | Annotated[ChoicesTable, Tag("kind:choices")]
-    | Annotated["SearchSpace", AfterValidator(_nested), Tag("kind:nested")]
+    | Annotated["SearchSpace", BeforeValidator(_of_here), AfterValidator(_nested), Tag("kind:nested")]
     | Annotated[Any, BeforeValidator(_constant), Tag("kind:constant")],
     Discriminator(_kind),
 ]

@@ -79,7 +79,8 @@ def check_profile(path: Path | str, scenario: Scenario | None = None) -> Profile
     """
     file = Path(path)
     dataset = DATASET if scenario is None else scenario.dataset_of_rows
-    rows, defaults = read_profile(file, dataset), taken_defaults(file, dataset)
+    batch = None if scenario is None else scenario.batch_size_of_rows
+    rows, defaults = read_profile(file, dataset, batch), taken_defaults(file, dataset, batch)
     if scenario is None:
         return ProfileCheck(rows=rows, defaults=defaults)
     profile = scenario.profile.model_copy(update={"sources": [str(file.absolute())]})

@@ -4,6 +4,7 @@ exist."""
 from pathlib import Path
 from typing import Any
 
+from hetsched.domain.training_text import look_into
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged import scenario_file
@@ -39,9 +40,15 @@ def for_real(setup: Setup, data_dir: Path | str | None = None, address: str | No
     """The scenario with absolute paths in `[real]`. `data_dir` and `address` replace its own
     values, if given.
 
-    Raises InputError if the folder of data or the file of models does not exist.
+    Raises InputError if the folder of data or the file of models does not exist. Also if the text
+    of a user's own training shows that its class cannot be imported.
     """
     scenario = setup.scenario
+    if (source := scenario.training_source) is not None:
+        try:
+            look_into(source)
+        except InputError as error:
+            raise InputError(f"training.class: {error}; 'hetsched training check' tries it without Ray") from error
     real = scenario.real
     changes: dict[str, Any] = {}
     data = scenario.path(real.data_dir) if data_dir is None and real.data_dir is not None else data_dir

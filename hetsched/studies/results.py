@@ -19,6 +19,7 @@ from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
 from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, table_frame
+from hetsched.studies.lost_segments import lost_segments
 from hetsched.studies.named_folder import results_folder, results_logs
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.resume import COMPLETED
@@ -124,9 +125,11 @@ class StrategyResult(Results):
 
     @property
     def remarks(self) -> list[str]:
-        """Which workers were slower or faster than predicted, and what to do. Empty: there is
-        none."""
-        return pace_remarks(self.steps, self.setup.scenario.real.time_scale) + profile_remarks(self.steps)
+        """Which segments of real runs were lost, and why. Which workers were slower or faster than
+        predicted, and what to do. Empty: there is nothing to report."""
+        lost = lost_segments(self.runs)
+        paces = pace_remarks(self.steps, self.setup.scenario.real.time_scale)
+        return lost + paces + profile_remarks(self.steps, lost=bool(lost))
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -150,10 +153,20 @@ class StrategyResult(Results):
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LoadedResults(Results):
     """The runs of a results folder. `decision_s` and `decisions` of a run are None, because a log
     lacks them."""
+
+    def __repr__(self) -> str:
+        """The folder, the command that wrote it (if the folder has a summary), and the number of
+        runs."""
+        try:
+            kind = self.summary.get("command")
+        except InputError:
+            kind = None
+        said = "" if kind is None else f", command={kind!r}"
+        return f"{type(self).__name__}(folder={str(self.folder)!r}{said}, runs={len(self.runs)})"
 
     @cached_property
     def summary(self) -> dict[str, Any]:

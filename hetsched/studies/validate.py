@@ -38,6 +38,7 @@ from hetsched.studies.folder import (
 from hetsched.studies.folder import PROBE as PROBE_FOLDER
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_seeds, chosen_strategies
+from hetsched.studies.lost_segments import lost_segments
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
 from hetsched.studies.probe import probe
@@ -97,12 +98,15 @@ class ValidationResult(Results):
         return score_order(self.scores.values())
 
     def remarks(self, strategy: str) -> list[str]:
-        """Which workers could not keep their pace in the real runs of a strategy, and what to do.
+        """Which segments were lost in the real runs of a strategy, and why. Which workers could not keep their pace,
+        and what to do.
 
         Also how the machine differed from the machine of the probe. Empty: there is nothing to report.
         """
         steps = self.agreements[strategy].steps
-        return pace_remarks(steps, self.setup.scenario.real.time_scale) + other_machine(steps)
+        lost = lost_segments(self.by_strategy[strategy])
+        paces = pace_remarks(steps, self.setup.scenario.real.time_scale)
+        return lost + paces + other_machine(steps, lost=bool(lost))
 
     def agreements_frame(self) -> "DataFrame":
         """A row per strategy: makespan predicted and measured in seconds, and the error in percent. Raises InputError
@@ -156,7 +160,7 @@ def validate(
     chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
     given = None if profile is None else path_of(profile, "profile")
     if given is not None:
-        rows = read_profile(given, setup.scenario.dataset_of_rows)
+        rows = read_profile(given, setup.scenario.dataset_of_rows, setup.scenario.batch_size_of_rows)
         setup = setup.replace_times(StepTimes(rows, extrapolate=setup.scenario.profile.extrapolate))
     setup = setup.freeze_workers(chosen)  # probed, predicted and measured on the same ones
     for strategy in chosen:

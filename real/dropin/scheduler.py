@@ -74,7 +74,7 @@ class HeterogeneousPBT(BoundaryPBT):
         super().__init__(**told)
         self._strategy = parse_strategy(strategy, "strategy")
         check_reports_singly(self._strategy)
-        self._rows = [] if profile is None else read_profile(Path(profile), OWN)
+        self._rows = [] if profile is None else read_profile(Path(profile), OWN, 1)
         self._stop_iterations = stop_iterations
         self._devices = [devices] if isinstance(devices, str) else devices
         self._options = options or {}

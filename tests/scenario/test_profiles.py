@@ -18,6 +18,7 @@ from hetsched.scenario import profile_files
 from hetsched.scenario.loading import load
 from hetsched.scenario.profile_files import read_profile, read_sources, write_profile
 from hetsched.scenario.scenario import Scenario
+from hetsched.studies.profile_check import check_profile
 from sim.engine import simulate
 from tests.conftest import make_setup, profile_row
 
@@ -338,3 +339,38 @@ def test_a_profile_that_nearly_fits_is_told_what_to_do(tmp_path: Path, text: str
     (tmp_path / "p.csv").write_text(text)
     with pytest.raises(InputError, match=message):
         read_profile(tmp_path / "p.csv")
+
+
+OWN_TRAINING = """
+name = "s"
+strategies = ["uniform+fifo"]
+training.class = "mine.py:Mine"
+profile.sources = ["p.csv"]
+cluster.nodes = [{ name = "a", cores = 1 }]
+workload.experiments = [
+    { name = "e", population = 2, stop_iterations = 10, search_space = { lr = { low = 0.1, high = 1.0 } } },
+]
+"""
+
+
+@pytest.mark.parametrize(("key", "batch_size"), [("", 1), ("batch_size = 8, ", 8)])
+def test_a_row_of_an_own_training_has_the_only_batch_size_of_its_scenario(
+    key: str, batch_size: int, tmp_path: Path
+) -> None:
+    """It was refused, though the scenario says none either."""
+    (tmp_path / "mine.py").write_text("class Mine: ...")
+    (tmp_path / "p.csv").write_text("model,device,seconds\nMine,cpu,0.1\n")
+    (tmp_path / "s.toml").write_text(OWN_TRAINING.replace('{ name = "e", ', '{ name = "e", ' + key))
+    scenario = load(tmp_path / "s.toml")
+    assert [row.batch_size for row in scenario.resolve().times.rows] == [batch_size]
+    found = check_profile(tmp_path / "p.csv", scenario)
+    assert found.covers and found.defaults["batch_size"] == f"{batch_size}, as in the experiments"
+
+
+def test_a_row_without_a_batch_size_is_refused_where_several_may_be_meant(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("class Mine: ...")
+    (tmp_path / "p.csv").write_text("model,device,seconds\nMine,cpu,0.1\n")
+    text = OWN_TRAINING.replace('{ name = "e", ', '{ name = "e", batch_size = [8, 16], ')
+    (tmp_path / "s.toml").write_text(text)
+    with pytest.raises(InputError, match="column 'batch_size' is missing"):
+        load(tmp_path / "s.toml").resolve()

@@ -78,6 +78,11 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"lr": {"low": 0.0, "high": 1.0, "step": 0.3}}, r"lr \(.*: high must be a multiple of step = 0.3, got 1"),
     ({"lr": {"low": 0.0, "high": 1.0, "step": 0.0}}, r"lr.step \(.*: .*greater than 0, got 0"),
     ({"lr": [0.1, 0.2]}, r"lr \(.*: a list is no value: write \{choices = \[...\]\} to choose one of its elements"),
+    ({"lr": {"loguniform": [0.001, 0.1]}}, r"lr \(.*write \{ low = 0.001, high = 0.1, scale = \"log\" \}"),
+    ({"lr": {"uniform": [0, 1]}}, r"lr \(.*: 'uniform' is a word of Ray Tune: write \{ low = 0, high = 1 \}"),
+    ({"lr": {"uniform": [0]}}, r"lr \(.*: 'uniform' is a word of Ray Tune: write \{ low = ..., high = ... \}"),
+    ({"lr": {"randint": [1, 9]}}, r"lr \(.*: write \{ low = 1, high = 8, integer = true \}"),
+    ({"lr": {"choice": [1, 9]}}, r"lr \(.*: write \{ choices = \[...\] \}"),
     (RATE | {"n": {"low": 1, "high": 2.5, "integer": True}}, r"n \(.*: integer = true needs a whole high, got 2.5"),
     (
         RATE | {"n": {"low": 0, "high": 64, "integer": True, "scale": "log"}},

@@ -5,6 +5,7 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -59,6 +60,31 @@ def test_the_table_of_a_validation_has_a_row_for_the_steps_of_each_type(simulate
     assert "step on 4 cpu [s], 40 segments 0.1 .. 0.125 0.25 -50.0%" in rows
 
 
+def test_a_real_run_says_what_it_lost_and_why_and_does_not_blame_the_profile() -> None:
+    """A training that raised at every second segment ended with advice to measure the profile again."""
+    simulated = simulate(make_setup(), "fusion+fifo")
+    reasons = ["RuntimeError in my.py:24: out of luck\nat length"] * 5 + ["node b died"]
+    [run] = simulated.runs
+    lines = run.log.read_text().splitlines()
+    lost = [
+        {"event": "segment-lost", "time": 1.0, "trial": f"e-{number}", "worker": "b/cpu0", "reason": reason}
+        for number, reason in enumerate(reasons)
+    ]
+    text = "\n".join([lines[0], *map(json.dumps, lost), *lines[1:]]) + "\n"
+    run = run._replace(metrics=msgspec.structs.replace(run.metrics, lost_segments=len(lost)))
+    slow_start = msgspec.structs.replace(SLOW, factor=1.0, beside_s=77.5, foretold_beside_s=49.2)
+    result = replace(simulated, runs=[run], steps=[slow_start])
+    run.log.write_text(text)
+    assert result.remarks[0].startswith("4 cpu: start-up and evaluation")  # a simulation's losses are its scenario's
+    run.log.write_text(text.replace('"backend":"sim"', '"backend":"ray"'))
+    assert result.remarks == [
+        "5 segments lost and trained again: RuntimeError in my.py:24: out of luck "
+        "(e-0 on b/cpu0, e-1 on b/cpu0, e-2 on b/cpu0 and 2 more)",
+        "1 segment lost and trained again: node b died (e-5 on b/cpu0)",
+    ]
+    assert len(replace(result, steps=[SLOW]).remarks) == 4  # steps of another duration are still said
+
+
 @pytest.mark.parametrize("written", ['{"warnings":', "[]", '{"warnings": ["slow"]}', '{"assumptions": 3}', "\xff"])
 def test_a_damaged_summary_is_named(written: str, tmp_path: Path) -> None:
     """The process that wrote it may have been killed. It was a traceback."""
@@ -66,3 +92,12 @@ def test_a_damaged_summary_is_named(written: str, tmp_path: Path) -> None:
     (tmp_path / "r" / "summary.json").write_text(written, "latin-1")
     with pytest.raises(InputError, match="summary.json: not what a study wrote: .*: remove it, and the logs alone"):
         load_results(tmp_path / "r")
+
+
+def test_loaded_results_say_what_they_are(tmp_path: Path) -> None:
+    """They were printed as LoadedResults()."""
+    folder = tmp_path / "r"
+    simulate(make_setup(), "fusion+fifo", 2, folder)
+    assert repr(load_results(folder)) == f"LoadedResults(folder={str(folder)!r}, command='simulate', runs=2)"
+    (folder / "summary.json").unlink()
+    assert repr(load_results(folder)) == f"LoadedResults(folder={str(folder)!r}, runs=2)"

@@ -177,7 +177,7 @@ def _percent(predicted: float, measured: float) -> float:
 def _of_another_machine(steps: list[WorkerSteps], machine: Machine | None) -> list[str]:
     """How the machine of the run differed from the machine of the probe, in words."""
     late = [of_type.late for of_type in steps if of_type.late is not None and of_type.factor > 1 + LATE]
-    found = [*late, *(line for of_type in steps for line in of_type.unlike)]
+    found = [*late, *(line for of_type in steps for line in of_type.unlike())]
     if machine is not None and machine.load is not None and abs(machine.load[1] - machine.load[0]) > machine.cores / 2:
         before, then = machine.load
         found.append(f"the load of the machine was {before:.1f} before the probe and {then:.1f} before the run")
