@@ -261,6 +261,7 @@ class StepTimes:
         - sharing: the median of the measurements for this model on other CPU workers. There is none for GPUs: the step
           times for a share were measured on a shared GPU.
         - the object store's: the costs of storage, if they were not measured for this model anywhere.
+        - the growth of the state: 0. Times that were measured without it are those of trials of the measured length.
         - all others: the median of the measurements for this model elsewhere. 0 if there are none.
         """
         key = (kind, worker)
@@ -284,8 +285,9 @@ class StepTimes:
         others = {
             name: self._cost(kind, worker, name)
             for name in Costs.__struct_fields__
-            if name not in ("evaluation_s_per_image", "sharing")
+            if name not in ("evaluation_s_per_image", "sharing", "state_growth")
         }
+        others["state_growth"] = self._lookup(kind, worker, "state_growth") or 0.0
         sharing = self._cost(kind, worker, "sharing") if worker.device == CPU else 0.0
         for place, storage in (("object_store_save_s", "checkpoint_s"), ("object_store_restore_s", "restore_s")):
             if self._median(kind.model, place) is None:

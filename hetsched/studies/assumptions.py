@@ -47,6 +47,7 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
     said = [
         *step_times(setup.times, pairs),
         *_costs(setup, pairs),
+        *_growing(setup, pairs),
         *not_there(setup, types),
         *_gangs_of_shares(setup, types),
         *dealt_jobs(setup),
@@ -142,6 +143,16 @@ def _costs(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
                 left_out["nothing, as the profile has none for", COSTS[cost]].append(kind.model)
     for (how, who), costs in [*_alike(filled).items(), *_alike(left_out).items()]:
         yield f"{', '.join(costs)}: {how} {who}"
+
+
+def _growing(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
+    """For which pairs the profile says that the state grows. A calibration has seen this of checkpoints alone."""
+    if growing := [f"{kind.model} on {worker.as_profiled}" for kind, worker in pairs if _growth(setup, kind, worker)]:
+        yield f"evaluation, restore and checkpoint: in proportion to iterations, by state_growth, for {_some(growing)}"
+
+
+def _growth(setup: Setup, kind: TrialKind, worker: WorkerType) -> float:
+    return setup.times.costs(kind, worker).state_growth
 
 
 def _charged(setup: Setup) -> list[str]:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from hetsched.core.events import Event, SegmentEnded
+from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.assumptions import assumptions
 from hetsched.studies.calibration import calibrate
 from hetsched.studies.state_growth import state_growth
 from tests.conftest import Simulate, make_setup, profile_row
@@ -25,6 +27,16 @@ def growing(state_growth: float | None = None) -> Setup:
         evaluation_images=100,
         pbt=pbt,
     )
+
+
+def test_growth_is_not_taken_from_another_type_of_worker_and_is_said() -> None:
+    nodes = ({"name": "a", "cores": 1}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"})
+    setup = make_setup(nodes, [profile_row(state_growth=0.1), profile_row("v100", seconds=0.1)])
+    [kind] = setup.workload.experiments[0].kinds
+    workers = setup.workers(Strategy("fusion", "fifo"))
+    assert {one.device: setup.times.costs(kind, one.type).state_growth for one in workers} == {"cpu": 0.1, "v100": 0.0}
+    [line] = [line for line in assumptions(setup, [Strategy("fusion", "fifo")]) if "state_growth" in line]
+    assert line.endswith("for resnet18 on 1 cpu")
 
 
 def ended(events: list[Event]) -> list[SegmentEnded]:
@@ -53,10 +65,11 @@ def test_a_calibration_of_a_state_that_does_not_grow_has_none(simulate_log: Simu
     assert row.checkpoint_s == pytest.approx(0.25)
 
 
-def test_noise_is_hardly_ever_growth() -> None:
+@pytest.mark.parametrize("segments", [6, 8, 12])
+def test_noise_is_hardly_ever_growth(segments: int) -> None:
     chance = np.random.default_rng(0)
-    iterations = [10, 20, 30, 40] * 3
-    found = [state_growth([*zip(iterations, chance.lognormal(0, 0.5, 12), strict=True)]) for _ in range(2000)]
+    iterations = ([10, 20, 30, 40] * 3)[:segments]
+    found = [state_growth([*zip(iterations, chance.lognormal(0, 0.5, segments), strict=True)]) for _ in range(2000)]
     assert np.mean(np.array(found) > 0) < 0.005
 
 
