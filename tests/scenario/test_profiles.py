@@ -75,7 +75,6 @@ MORE: dict[str, Any] = {
     "start_up_cv": 0.2,
     "restore_cv": 0.3,
     "checkpoint_cv": 0.4,
-    "state_growth": 0.05,
     "checkpoint_bytes": 1000,
     "object_store_save_s": 0.01,
     "object_store_restore_s": 0.02,
@@ -374,3 +373,9 @@ def test_a_row_without_a_batch_size_is_refused_where_several_may_be_meant(tmp_pa
     (tmp_path / "s.toml").write_text(text)
     with pytest.raises(InputError, match="column 'batch_size' is missing"):
         load(tmp_path / "s.toml").resolve()
+
+
+def test_the_growth_of_a_state_is_not_taken_from_other_workers() -> None:
+    times = StepTimes([profile_row(state_growth=0.05), profile_row(cores=2), profile_row("v100")])
+    growth = [times.costs(kind(32), worker).state_growth for worker in (ONE, TWO, V100)]
+    assert growth == [0.05, 0, 0]
