@@ -13,7 +13,7 @@ class Fusion:
     This is the allocation of HRFS, the predecessor of hetsched ("heterogeneous resource fusion"): a trial may run on a
     GPU or on cores. A GPU worker keeps one core of its node to feed it, as long as there are cores.
 
-    With `cores_per_worker`, every CPU worker has this many cores, and a node has as many CPU workers as fit.
+    `cores_per_worker` is the number of cores of every CPU worker. A node has as many such workers as fit.
     """
 
     def __init__(self, cores_per_worker: int | None = None) -> None:

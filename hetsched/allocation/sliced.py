@@ -1,5 +1,6 @@
 """CPU nodes cut into the workers whose cores train most."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
 from itertools import accumulate
@@ -87,8 +88,12 @@ class Sliced:
         return workers
 
     def reason(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> str:
-        """The reason for the cuts, with the number of trials."""
+        """The reason for the cuts, or for none, with the number of trials."""
         trials = self.trials or sum(experiment.population * experiment.gang for experiment in workload.experiments)
+        on = Counter(worker.node for worker in self.workers(cluster, workload, times) if worker.device == CPU)
+        if max(on.values(), default=0) <= 1:
+            gain = f"gains {WORTHWHILE:.0%} or more"
+            return f"no node is cut: no cut {gain} at once, by the profile, for {counted(trials, 'trial')}"
         return f"the cuts that train most at once, by the profile, for {counted(trials, 'trial')}"
 
 

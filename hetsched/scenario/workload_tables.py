@@ -46,6 +46,8 @@ class MetricTable(Table):
     def _says_which_is_better(self) -> Self:
         if self.name != DEFAULT.name and "mode" not in self.model_fields_set:
             raise ValueError(f"mode is missing: say 'max' if the larger {self.name} is better, 'min' if the smaller is")
+        if self.mode != DEFAULT.mode and "name" not in self.model_fields_set:
+            raise ValueError(f"name is missing: without it the metric is {DEFAULT.name}, of which the larger is better")
         return self
 
 

@@ -4,6 +4,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -347,7 +348,7 @@ def _checked(told: Mapping[str, Any]) -> dict[str, Any]:
             "do not measure the work of a trial that trains on unequal machines"
         )
     interval = told["perturbation_interval"]
-    if not isinstance(interval, int | float) or interval != int(interval) or interval < 1:
+    if not isinstance(interval, int | float) or not isfinite(interval) or interval != int(interval) or interval < 1:
         raise InputError(f"perturbation_interval: expected a whole number of iterations, got {interval!r}")
     if told["synch"]:
         raise InputError(

@@ -47,7 +47,7 @@ class Evaluation(BaseModel):
     batch_size: int = Field(gt=0)
     seed: int
     evaluation_images: int | None = Field(default=None, gt=0)
-    iteration: int = Field(ge=0)
+    iteration: int = Field(ge=0, le=10**12)
     lr: float | None = Field(default=None, ge=0)
     momentum: float = Field(default=0.0, ge=0)
     weight_decay: float = Field(default=0.0, ge=0)

@@ -24,6 +24,8 @@ RATES = {"lr": tune.loguniform(1e-3, 1.0)}
     [
         ({"time_attr": "time_total_s"}, "time_attr: .* 'training_iteration', got 'time_total_s'"),
         ({"perturbation_interval": 0.5}, "perturbation_interval: expected a whole number of iterations, got 0.5"),
+        ({"perturbation_interval": float("nan")}, "perturbation_interval: .*, got nan"),
+        ({"perturbation_interval": float("inf")}, "perturbation_interval: .*, got inf"),
         ({"perturbation_interval": "5"}, "perturbation_interval: .*, got '5'"),
         (
             {"perturbation_intervall": 5},

@@ -76,6 +76,7 @@ MISTAKES = [
     ("cores = 2", 'cores = 2\n"" = 1', r'cluster.nodes."" .*: unknown key'),
     ("batch_size = 32", "stop_accuracy = 80", r"stop_accuracy .*: expected an accuracy, 0 to 1 .*, got 80"),
     ("batch_size = 32", "stop_score = 80", r"stop_score .*: expected an accuracy, 0 to 1 .*, got 80"),
+    ("batch_size = 32", 'metric = { mode = "min" }', r"metric .*: name is missing: without it the metric is accuracy"),
     ("batch_size = 32", 'metric = { name = "mse" }', r"metric .*: mode is missing: say 'max' if the larger mse is"),
     ("batch_size = 32", 'metric = { name = "[loss]" }', r"metric.name .*: expected letters .*, got '\[loss\]'"),
     ("batch_size = 32", 'metric = { mode = "least" }', r"metric.mode .*: .*'max' or 'min', got 'least'"),

@@ -49,3 +49,13 @@ def test_a_reason_that_means_something_else_is_not_asked(reason: object) -> None
     mine = type("Mine", (Fusion,), {"reason": staticmethod(reason) if callable(reason) else reason})
     allocation.register("mine")(mine)
     assert chosen_workers(load_setup(scenario_file(Path("demo"))), ["mine+fifo"]) == []
+
+
+def test_sliced_says_whether_it_has_cut_a_node() -> None:
+    nodes = ({"name": "a", "cores": 2}, {"name": "b", "cores": 2})
+    ideal = [profile_row(cores=cores, seconds=4.0 / cores) for cores in (1, 2)]
+    bounded = [profile_row(cores=cores, seconds=4.0) for cores in (1, 2)]
+    [uncut] = chosen_workers(make_setup(nodes, ideal, population=4), ["sliced+fifo"])
+    [cut] = chosen_workers(make_setup(nodes, bounded, population=4), ["sliced+fifo"])
+    assert "sliced: 2 workers of 2 cpu (no node is cut: no cut gains 2% or more at once" in uncut
+    assert "sliced: 4 workers of 1 cpu (the cuts that train most at once" in cut
