@@ -1,7 +1,8 @@
 """How often chance alone would put a row of the table of accuracies outside what is asked.
 
-Every measured run is replaced by one more simulation. So the simulator is right, and only chance is left: each row is
-drawn many times, and is compared with its prediction as a real one is. Prints the share of draws outside.
+Every measured run is replaced by one more simulation. So the simulator is right, and only chance is
+left: each row is drawn many times, and is compared with its prediction as a real one is. Prints the
+share of draws outside.
 
 python -m benchmarks.accuracy_chance
 """
@@ -64,7 +65,8 @@ def _simulations(recording: Recording) -> list[Drawn]:
 
 
 def _outside(simulations: Sequence[Sequence[Drawn]], recordings: Sequence[Recording]) -> Iterator[list[bool]]:
-    """Of each draw of the row, whether best, mean, makespan and time to the target are outside what is asked."""
+    """Of each draw of the row, whether best, mean, makespan and time to the target are outside what
+    is asked."""
     chance, asked = stream(0, "accuracy-chance"), Asked()
     deadline_s = recordings[0].setup.deadline_s
     assert deadline_s is not None, "the example has a deadline"

@@ -1,8 +1,9 @@
-"""Split the error of the time to the target into progress and scores, for the rows of the table of accuracies.
+"""Split the error of the time to the target into progress and scores, for the rows of the table of
+accuracies.
 
-When a measured run reached the target, its trials had trained so many iterations. "Progress" is how much earlier the
-predicted runs have trained as many. "Scores" is the rest: the target is reached with fewer iterations than in the
-measured run. Prints the means over the rows, too.
+When a measured run reached the target, its trials had trained so many iterations. "Progress" is how
+much earlier the predicted runs have trained as many. "Scores" is the rest: the target is reached
+with fewer iterations than in the measured run. Prints the means over the rows, too.
 
 python -m benchmarks.accuracy_parts
 """
@@ -43,8 +44,8 @@ def _errors(recordings: Sequence[Recording]) -> tuple[float, float]:
 
 
 def _times(recording: Recording) -> tuple[float, float, float]:
-    """When the target was reached, when it was predicted, and when as many iterations as measured were predicted, in
-    seconds."""
+    """When the target was reached, when it was predicted, and when as many iterations as measured
+    were predicted, in seconds."""
     reached_s = measure(recording.events, recording.setup).time_to_target_s
     assert reached_s is not None, "every run of the example reaches its target"
     iterations = sum(count for time, count in _trained(recording.events) if time <= reached_s)

@@ -1,4 +1,5 @@
-"""Write the errors of all recordings into fidelity/errors.csv, and their tables into docs/validation.md.
+"""Write the errors of all recordings into fidelity/errors.csv, and their tables into
+docs/validation.md.
 
 python -m benchmarks.fidelity_page
 """

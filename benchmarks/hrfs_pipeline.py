@@ -1,16 +1,17 @@
-"""What the input pipeline of HRFS, the predecessor, costs per batch: its steps written anew, and timed on this machine.
+"""What the input pipeline of HRFS, the predecessor, costs per batch: its steps written anew, and
+timed on this machine.
 
     python -m benchmarks.hrfs_pipeline                            # synthetic images of the size and type of CIFAR-10
     HETSCHED_CIFAR10=DIR python -m benchmarks.hrfs_pipeline       # CIFAR-10 itself, from parquet
     python -m benchmarks.hrfs_pipeline --threads 1 2 4            # with more threads of torch
 
-HRFS makes a new iterator of a shuffling DataLoader at every iteration, and takes one batch from it. There are no worker
-processes. So the process that trains permutes 50,000 indices, and then takes 512 images one by one through PIL, to
-float32 and to mean 0. The evaluation takes 10,000 images the same way, in order. `benchmarks.hrfs_speed_up` charges
-what this module measures to every iteration.
+HRFS makes a new iterator of a shuffling DataLoader at every iteration, and takes one batch from it.
+There are no worker processes. So the process that trains permutes 50,000 indices, and then takes
+512 images one by one through PIL, to float32 and to mean 0. The evaluation takes 10,000 images the
+same way, in order. `benchmarks.hrfs_speed_up` charges what this module measures to every iteration.
 
-Seconds are those of this process's CPU time, and of the clock. Other load adds to the clock, and less to CPU time.
-Every figure is the median over batches.
+Seconds are those of this process's CPU time, and of the clock. Other load adds to the clock, and
+less to CPU time. Every figure is the median over batches.
 """
 
 import argparse

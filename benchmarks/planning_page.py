@@ -1,6 +1,7 @@
 """Write `lookahead` beside the best other policy of each scenario into docs/policies/planning.md.
 
-The figures are of the suite's runs that come with the package: with overheads and noise, five seeds.
+The figures are of the suite's runs that come with the package: with overheads and noise, five
+seeds.
 
 python -m benchmarks.planning_page
 """

@@ -36,7 +36,8 @@ def like_trials(rng: np.random.Generator) -> Problem:
 
 
 def trials_at_any_progress(rng: np.random.Generator) -> Problem:
-    """10,000 trials that ended anywhere between 1 and 100,000 iterations, on 1,000 workers of 10 types."""
+    """10,000 trials that ended anywhere between 1 and 100,000 iterations, on 1,000 workers of 10
+    types."""
     return population(rng.integers(1, 100_000, 10_000)), *ten_types(rng)
 
 
@@ -49,7 +50,8 @@ def any_allocation(rng: np.random.Generator) -> Problem:
 
 
 def trace(rng: np.random.Generator) -> Problem:
-    """960 jobs of 26 kinds in gangs of 1 to 8 that arrive one by one, on 36 GPUs of 3 types, which they overload."""
+    """960 jobs of 26 kinds in gangs of 1 to 8 that arrive one by one, on 36 GPUs of 3 types, which
+    they overload."""
     kinds = [f"model{number}" for number in range(26)]
     rows = [
         profile_row(f"gpu{gpu}", model=kind, seconds=float(rng.uniform(0.1, 3)) / gang**0.8, gpu_share=float(gang))

@@ -46,7 +46,8 @@ STOCK_S = 40.0
 
 
 class Window:
-    """Counts segments, and the wall and CPU seconds of this process, from when `workers` segments have ended."""
+    """Counts segments, and the wall and CPU seconds of this process, from when `workers` segments
+    have ended."""
 
     def __init__(self, workers: int) -> None:
         self.segments = -workers

@@ -1,4 +1,5 @@
-"""The reference, from the code: `python -m documentation.reference` writes its pages, and the schema of scenarios."""
+"""The reference, from the code: `python -m documentation.reference` writes its pages, and the
+schema of scenarios."""
 
 import csv
 import json

@@ -21,7 +21,8 @@ SITE = ROOT / "build" / "docs" / "site"
 
 
 def copy_pages() -> None:
-    """Copy every page, and every file that a page links, to `SOURCE`, under their paths in the repository."""
+    """Copy every page, and every file that a page links, to `SOURCE`, under their paths in the
+    repository."""
     shutil.rmtree(SOURCE, ignore_errors=True)
     wanted = {*PAGES}
     for page in PAGES:

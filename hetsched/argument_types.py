@@ -14,7 +14,8 @@ MOST_ITERATIONS = 10**9
 """The largest number of iterations, as in a scenario."""
 
 MOST_SEED = 10**18
-"""The largest seed. It and the seeds that follow it fit into 64 bits, which every reader of a log knows."""
+"""The largest seed. It and the seeds that follow it fit into 64 bits, which every reader of a log
+knows."""
 
 
 def count(text: str) -> int:

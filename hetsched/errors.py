@@ -20,7 +20,8 @@ class HetschedError(Exception):
 
 
 class InputError(HetschedError):
-    """What the user gave is wrong (exit status 2). The message names the file or key and what to do."""
+    """What the user gave is wrong (exit status 2). The message names the file or key and what to
+    do."""
 
 
 class NoResultError(HetschedError):
@@ -100,9 +101,11 @@ def ordinal(number: int) -> str:
 
 
 def where(error: BaseException) -> str:
-    """The last line of a user's own file that the error went through, such as " in mine.py:21"; "" if there is none.
+    """The last line of a user's own file that the error went through, such as " in mine.py:21"; ""
+    if there is none.
 
-    A user's own file is one that belongs neither to this product, nor to Python, nor to an installed package.
+    A user's own file is one that belongs neither to this product, nor to Python, nor to an
+    installed package.
     """
     files = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
     own = [f" in {Path(name).name}:{line}" for name, line in files if _is_a_users(name)]

@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM, by which Slurm, Kubernetes and spot instances say stop: both stop a command in the same way."""
+"""Ctrl-C and SIGTERM, by which Slurm, Kubernetes and spot instances say stop: both stop a command
+in the same way."""
 
 import signal
 import threading
@@ -12,7 +13,8 @@ INTERRUPTED = 128 + signal.SIGINT
 """The exit status of a command that Ctrl-C ended: 130."""
 
 TERMINATED = 128 + signal.SIGTERM
-"""The exit status of a command that SIGTERM ended, 143, as a shell has it of a process that SIGTERM killed."""
+"""The exit status of a command that SIGTERM ended, 143, as a shell has it of a process that SIGTERM
+killed."""
 
 Handler = Callable[[int, FrameType | None], object]
 
@@ -26,9 +28,10 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
 
 @contextmanager
 def one_interrupt() -> Iterator[None]:
-    """Within the block the first Ctrl-C, or the first SIGTERM where that raises anything, raises what it does outside.
-    What follows is put away undisturbed: further ones are ignored until the block ends. Threads but the main one cannot
-    be interrupted, and where Ctrl-C is ignored it stays so."""
+    """Within the block the first Ctrl-C, or the first SIGTERM where that raises anything, raises
+    what it does outside. What follows is put away undisturbed: further ones are ignored until the
+    block ends. Threads but the main one cannot be interrupted, and where Ctrl-C is ignored it stays
+    so."""
     raising = _raising()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -42,7 +45,8 @@ def one_interrupt() -> Iterator[None]:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Within the block Ctrl-C and SIGTERM wait, if they raise anything at all: they raise it at its end."""
+    """Within the block Ctrl-C and SIGTERM wait, if they raise anything at all: they raise it at its
+    end."""
     held: list[int] = []
     try:
         with _handled_by(dict.fromkeys(_raising(), lambda number, frame: held.append(number))):
@@ -54,9 +58,10 @@ def signals_held() -> Iterator[None]:
 
 @contextmanager
 def children_without_interrupts() -> Iterator[None]:
-    """Processes and threads that start within the block never hear of Ctrl-C, which a terminal sends to all processes
-    of a command. One that comes meanwhile, or a SIGTERM, reaches this process at the end of the block: another thread
-    may have heard of it, such as one of NumPy's, and Python would raise it here."""
+    """Processes and threads that start within the block never hear of Ctrl-C, which a terminal
+    sends to all processes of a command. One that comes meanwhile, or a SIGTERM, reaches this
+    process at the end of the block: another thread may have heard of it, such as one of NumPy's,
+    and Python would raise it here."""
     from multiprocessing import resource_tracker  # here, as each command imports this module
 
     with signals_held():

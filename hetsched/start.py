@@ -1,4 +1,5 @@
-"""Where the command `hetsched` starts. While modules are imported, Ctrl-C ends it at once: nothing was begun."""
+"""Where the command `hetsched` starts. While modules are imported, Ctrl-C ends it at once: nothing
+was begun."""
 
 import os
 import signal

@@ -1,4 +1,5 @@
-"""For scripts that use Ray Tune: `from hetsched.tune import HeterogeneousPBT, Profiler`. See docs/ray-tune-dropin.md.
+"""For scripts that use Ray Tune: `from hetsched.tune import HeterogeneousPBT, Profiler`. See
+docs/ray-tune-dropin.md.
 
 The names are found by entry point when they are asked for: hetsched itself imports no Ray.
 """

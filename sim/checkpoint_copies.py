@@ -23,8 +23,8 @@ class CheckpointCopy(NamedTuple):
 
 
 class Homes:
-    """The nodes whose memory has each trial's newest state, if no node ever fails. That is the node on which the trial
-    trained last. After an exploit it is the node of the source."""
+    """The nodes whose memory has each trial's newest state, if no node ever fails. That is the node
+    on which the trial trained last. After an exploit it is the node of the source."""
 
     def __init__(self, state: State, behind: bool) -> None:
         self.behind = behind
@@ -36,16 +36,17 @@ class Homes:
         return self._exploited[trial] if at is None else self._state.workers[at].node
 
     def exploit(self, target: Trial, source: TrialId, *, takes_count: bool) -> None:
-        """The target goes on from the source's newest state. Call it before the state has the exploit."""
+        """The target goes on from the source's newest state. Call it before the state has the
+        exploit."""
         self._exploited[target.id] = self.node(source)
 
 
 class CheckpointCopies:
-    """The copies of every trial's states, if nodes keep checkpoints in their object stores: the newest copy, and
-    earlier ones to which the trial may still fall back.
+    """The copies of every trial's states, if nodes keep checkpoints in their object stores: the
+    newest copy, and earlier ones to which the trial may still fall back.
 
-    With `behind` every copy is written to storage after the segment, while the worker goes on. Without it, a copy is in
-    memory only. A trial without a copy must start from 0.
+    With `behind` every copy is written to storage after the segment, while the worker goes on.
+    Without it, a copy is in memory only. A trial without a copy must start from 0.
     """
 
     def __init__(self, behind: bool) -> None:
@@ -53,7 +54,8 @@ class CheckpointCopies:
         self._copies: dict[TrialId, list[CheckpointCopy]] = {}  # newest first
 
     def save(self, trial: Trial, node: NodeId, now: float, write_s: float, weights: Weights) -> None:
-        """The trial's state is now in the node's memory. Writing it to storage takes `write_s` seconds."""
+        """The trial's state is now in the node's memory. Writing it to storage takes `write_s`
+        seconds."""
         stored_at = now + write_s if self.behind else inf
         newest = CheckpointCopy(node, stored_at, weights, trial.iterations, trial.score)
         older = _wanted(self._copies.get(trial.id, []), now) if self.behind else []
@@ -72,8 +74,8 @@ class CheckpointCopies:
         return self._copies[trial][0].node
 
     def lose(self, node: NodeId, now: float) -> list[TrialId]:
-        """A node's memory is lost, with all copies that are not in storage yet. Returns the trials whose newest copy is
-        lost."""
+        """A node's memory is lost, with all copies that are not in storage yet. Returns the trials
+        whose newest copy is lost."""
         gone = []
         for trial, copies in self._copies.items():
             left = [copy for copy in copies if copy.node != node or copy.stored_at <= now]
@@ -89,7 +91,8 @@ class CheckpointCopies:
 
 
 def _wanted(copies: list[CheckpointCopy], now: float) -> Iterator[CheckpointCopy]:
-    """Of a trial's copies, newest first, those to which it may fall back: down to the first one in storage."""
+    """Of a trial's copies, newest first, those to which it may fall back: down to the first one in
+    storage."""
     for copy in copies:
         yield copy
         if copy.stored_at <= now:

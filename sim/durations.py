@@ -48,9 +48,10 @@ class TrialDraws(dict[TrialId, Iterator[float]]):
 class Durations:
     """Draws the parts of segments.
 
-    A cost is log-normal, with the profile's mean and coefficient of variation. It is positive and skewed to the right,
-    as measured times are. The iterations of a segment vary independently of each other. So the coefficient of variation
-    of their mean is divided by the root of their number.
+    A cost is log-normal, with the profile's mean and coefficient of variation. It is positive and
+    skewed to the right, as measured times are. The iterations of a segment vary independently of
+    each other. So the coefficient of variation of their mean is divided by the root of their
+    number.
     """
 
     def __init__(
@@ -155,5 +156,6 @@ class Durations:
 
 
 def _grown(costs: Costs, iterations: int) -> float:
-    """The factor by which evaluation, restore and checkpoint take longer after so many iterations of the trial."""
+    """The factor by which evaluation, restore and checkpoint take longer after so many iterations
+    of the trial."""
     return 1 + costs.state_growth * iterations

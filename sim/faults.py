@@ -174,7 +174,8 @@ class Faults:
             self._afflicted.slow_down(worker, 1.0)
 
     def _take(self, workers: Collection[WorkerId], node: NodeId | None, reason: str) -> None:
-        """Add a reason for these workers to be away. `node` is named if they are all of its workers."""
+        """Add a reason for these workers to be away. `node` is named if they are all of its
+        workers."""
         leaving = [worker for worker in workers if not self._absences[worker]]
         self._absences.update(workers)
         self._afflicted.leave(leaving, reason, node)

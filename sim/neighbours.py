@@ -25,7 +25,8 @@ class Neighbours:
         self._busy: defaultdict[NodeId, int] = defaultdict(int)
 
     def matter(self, times: StepTimes, models: Collection[str]) -> bool:
-        """Whether some worker has neighbours, and the profile has a `sharing` for one of these models."""
+        """Whether some worker has neighbours, and the profile has a `sharing` for one of these
+        models."""
         shared = any(len(workers) > 1 for workers in self._on_node.values())
         return shared and any(row.sharing is not None and row.sharing > 1 and row.model in models for row in times.rows)
 

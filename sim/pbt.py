@@ -3,20 +3,22 @@
 Jaderberg et al., "Population Based Training of Neural Networks" (2017), with the rules of
 `ray.tune.schedulers.pbt` (asynchronous mode):
 
-- A trial is examined when it has done at least one interval of iterations since its last examination.
-- Its score is ranked among the last such scores of all unfinished trials, in the direction of the metric. Ties are in
-  the order in which the trials were added. An unknown score ranks as the worst. Quantiles have ceil(n x fraction)
-  trials, at most floor(n / 2).
-- A trial in the lower quantile takes over a random trial of the upper one and explores: each hyperparameter is
-  resampled with the resample probability. Else a number is multiplied by one of the two factors (an integer is then
-  rounded), an ordered choice moves to a neighbour, and a choice without an order stays. A value that a factor takes out
-  of its range becomes the nearest value of the range. With `pbt.bounds` = "ray" it leaves the range, as in Ray. A
-  hyperparameter that has a single value is not explored, nor is one that `pbt.mutate` leaves out.
+- A trial is examined when it has done at least one interval of iterations since its last
+  examination.
+- Its score is ranked among the last such scores of all unfinished trials, in the direction of the
+  metric. Ties are in the order in which the trials were added. An unknown score ranks as the worst.
+  Quantiles have ceil(n x fraction) trials, at most floor(n / 2).
+- A trial in the lower quantile takes over a random trial of the upper one and explores: each
+  hyperparameter is resampled with the resample probability. Else a number is multiplied by one of
+  the two factors (an integer is then rounded), an ordered choice moves to a neighbour, and a choice
+  without an order stays. A value that a factor takes out of its range becomes the nearest value of
+  the range. With `pbt.bounds` = "ray" it leaves the range, as in Ray. A hyperparameter that has a
+  single value is not explored, nor is one that `pbt.mutate` leaves out.
 
 Random numbers are drawn in Ray's order, so that equal streams give equal decisions
-(`tests/real/test_pbt_parity.py`). As in `real`, every finished segment leaves a checkpoint. Iterations are the trial's
-own: cloning weights changes neither their count nor when the trial is looked at next. With `pbt.iterations = "lineage"`
-both jump to the source's, as in Ray.
+(`tests/real/test_pbt_parity.py`). As in `real`, every finished segment leaves a checkpoint.
+Iterations are the trial's own: cloning weights changes neither their count nor when the trial is
+looked at next. With `pbt.iterations = "lineage"` both jump to the source's, as in Ray.
 """
 
 from array import array

@@ -38,8 +38,8 @@ from hetsched.studies.resume import FAILED
 def replay(setup: Setup, events: Sequence[AnyEvent]) -> Replayed:
     """Replay the log of a run of the scenario.
 
-    Raises InputError for a log that has no beginning, is damaged or is too old, for one whose policy was replaced
-    during the run, and for one without a decision.
+    Raises InputError for a log that has no beginning, is damaged or is too old, for one whose
+    policy was replaced during the run, and for one without a decision.
     """
     return Replay(setup, events).run()
 

@@ -113,8 +113,8 @@ class Simulation:
     def run(self) -> None:
         """Run from the start to the end.
 
-        Raises PolicyError if a decision is refused or the policy is stalled. Raises HetschedError if faults leave too
-        few workers to go on.
+        Raises PolicyError if a decision is refused or the policy is stalled. Raises HetschedError
+        if faults leave too few workers to go on.
         """
         begin(self.dispatcher, "sim", self._setup, self._strategy, self._seed, self._present())
         experiments = self._setup.workload.experiments

@@ -83,6 +83,7 @@ def pai_cv(normal: float) -> float:
 
 
 def lognormal(cv: float, normal: float) -> float:
-    """A positive factor of mean 1 with the coefficient of variation `cv`, from a standard normal draw."""
+    """A positive factor of mean 1 with the coefficient of variation `cv`, from a standard normal
+    draw."""
     variance = log(1 + cv * cv)
     return exp(sqrt(variance) * normal - variance / 2)

@@ -13,7 +13,8 @@ class CpuOnly:
 
     Together with `gpu-only` it says what each half of an unequal cluster achieves alone.
 
-    `cores_per_worker` is the number of cores of every worker. A node has as many such workers as fit.
+    `cores_per_worker` is the number of cores of every worker. A node has as many such workers as
+    fit.
     """
 
     def __init__(self, cores_per_worker: int | None = None) -> None:

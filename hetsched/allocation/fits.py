@@ -25,8 +25,8 @@ def no_workers(returned: object) -> str:
 
 
 def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker]) -> list[Worker]:
-    """The workers, with Python's own values. Raises PolicyError, naming the policy, if they overlap or do not fit their
-    nodes."""
+    """The workers, with Python's own values. Raises PolicyError, naming the policy, if they overlap
+    or do not fit their nodes."""
     nodes = {node.id: node for node in cluster}
     of_node: dict[NodeId, list[Worker]] = {node: [] for node in nodes}
     checked: dict[WorkerId, Worker] = {}

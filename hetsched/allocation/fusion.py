@@ -10,10 +10,12 @@ from hetsched.domain.workload import Workload
 class Fusion:
     """Every GPU is a worker, and the remaining cores of each node are one CPU worker.
 
-    This is the allocation of HRFS, the predecessor of hetsched ("heterogeneous resource fusion"): a trial may run on a
-    GPU or on cores. A GPU worker keeps one core of its node to feed it, as long as there are cores.
+    This is the allocation of HRFS, the predecessor of hetsched ("heterogeneous resource fusion"): a
+    trial may run on a GPU or on cores. A GPU worker keeps one core of its node to feed it, as long
+    as there are cores.
 
-    `cores_per_worker` is the number of cores of every CPU worker. A node has as many such workers as fit.
+    `cores_per_worker` is the number of cores of every CPU worker. A node has as many such workers
+    as fit.
     """
 
     def __init__(self, cores_per_worker: int | None = None) -> None:

@@ -11,8 +11,8 @@ from hetsched.errors import InputError
 class GpuOnly:
     """Every GPU is a worker with a core to feed it, and the remaining cores idle.
 
-    Most clusters do this. Compared with `fusion`, it shows the worth of the cores. Raises InputError for a cluster
-    without GPUs.
+    Most clusters do this. Compared with `fusion`, it shows the worth of the cores. Raises
+    InputError for a cluster without GPUs.
     """
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:

@@ -15,16 +15,18 @@ ROUNDING = 1e-9
 class SharedGpu:
     """Every GPU is shared by k workers, and the remaining cores of each node are one CPU worker.
 
-    These are Ray's fractional GPUs. The workers of a GPU run side by side and slow each other down, as the profile's
-    rows for their `gpu_share` say. Each has its share of the memory, too. As in `fusion`, every GPU worker keeps one
-    core of its node to feed it, as long as there are cores.
+    These are Ray's fractional GPUs. The workers of a GPU run side by side and slow each other down,
+    as the profile's rows for their `gpu_share` say. Each has its share of the memory, too. As in
+    `fusion`, every GPU worker keeps one core of its node to feed it, as long as there are cores.
 
-    `k` is the number of workers on a GPU. Without it, each type of GPU gets a k of its own. Considered are
-    the k that were measured for most kinds of trial, and that these kinds fit. The k whose workers together train
-    fastest by the profile is taken. If none was measured, k is 1. A share s in the profile means k = floor(1 / s)
-    workers, and the workers get this share as the profile has it.
+    `k` is the number of workers on a GPU. Without it, each type of GPU gets a k of its own.
+    Considered are the k that were measured for most kinds of trial, and that these kinds fit. The k
+    whose workers together train fastest by the profile is taken. If none was measured, k is 1. A
+    share s in the profile means k = floor(1 / s) workers, and the workers get this share as the
+    profile has it.
 
-    Raises ValueError for a k below 1, and InputError if k is given and the profile has no row for its share.
+    Raises ValueError for a k below 1, and InputError if k is given and the profile has no row for
+    its share.
     """
 
     def __init__(self, k: int | None = None) -> None:

@@ -21,7 +21,8 @@ Cut = tuple[int, ...]
 
 
 class Offer(NamedTuple):
-    """What a node offers to k trials: iterations per second of its k fastest workers, and all its workers."""
+    """What a node offers to k trials: iterations per second of its k fastest workers, and all its
+    workers."""
 
     speed: float
     workers: int
@@ -31,30 +32,34 @@ ROUNDING = 1e-9
 """More workers must be faster by more than this share."""
 
 WORTHWHILE = 0.02
-"""Cuts must make the cluster faster by at least this share: more and slower workers make the end of a run coarser."""
+"""Cuts must make the cluster faster by at least this share: more and slower workers make the end of
+a run coarser."""
 
 
 @register("sliced")
 class Sliced:
-    """Every GPU is a worker, and the remaining cores of each node are cut into the workers that train most together.
+    """Every GPU is a worker, and the remaining cores of each node are cut into the workers that
+    train most together.
 
-    Training gains ever less from more cores (Amdahl's law). So 8 workers of 2 cores often train more than one worker of
-    16 cores, as long as there are trials for all of them. As in `fusion`, one core feeds each GPU. A node with c cores
-    left may be cut into any number m of workers, of c // m or c // m + 1 cores each.
+    Training gains ever less from more cores (Amdahl's law). So 8 workers of 2 cores often train
+    more than one worker of 16 cores, as long as there are trials for all of them. As in `fusion`,
+    one core feeds each GPU. A node with c cores left may be cut into any number m of workers, of c
+    // m or c // m + 1 cores each.
 
-    All cuts are chosen together. They maximise the iterations per second of the fastest n workers of the cluster, GPUs
-    included; n trials cannot use more workers. Iterations per second come from the profile. They are summed over the
-    trials of the workload. An iteration counts with its share of the segment's costs beside training: evaluation and
-    checkpoint.
+    All cuts are chosen together. They maximise the iterations per second of the fastest n workers
+    of the cluster, GPUs included; n trials cannot use more workers. Iterations per second come from
+    the profile. They are summed over the trials of the workload. An iteration counts with its share
+    of the segment's costs beside training: evaluation and checkpoint.
 
-    Let g_i(k) be the speed of the k fastest workers of node i, maximised over its cuts. Dynamic programming over the
-    nodes maximises sum_i g_i(k_i) subject to sum_i k_i <= n. The result is exact. Of equal cuts the one with fewest
-    workers is taken. If all cuts together make the cluster faster by less than 2%, no node is cut.
+    Let g_i(k) be the speed of the k fastest workers of node i, maximised over its cuts. Dynamic
+    programming over the nodes maximises sum_i g_i(k_i) subject to sum_i k_i <= n. The result is
+    exact. Of equal cuts the one with fewest workers is taken. If all cuts together make the cluster
+    faster by less than 2%, no node is cut.
 
-    `trials` is n. Without it, n is the number of all trials of the workload, each times its gang: all of them may
-    run at once. A core count is considered if the profile has the step times on it of all trials that it has on any
-    core count of the node. A node without such a core count is a single worker. A node that has none of the n fastest
-    workers gets as few workers as possible.
+    `trials` is n. Without it, n is the number of all trials of the workload, each times its gang:
+    all of them may run at once. A core count is considered if the profile has the step times on it
+    of all trials that it has on any core count of the node. A node without such a core count is a
+    single worker. A node that has none of the n fastest workers gets as few workers as possible.
 
     Raises ValueError for fewer than 1 trial.
     """
@@ -98,8 +103,8 @@ class Sliced:
 
 
 def _best_cuts(cores: int, pace: float | None, workload: Workload, times: StepTimes) -> list[tuple[float, Cut]]:
-    """For k = 0, 1, ...: the speed of the k fastest workers of the best cut of `cores` cores, and this cut. The speed
-    is -inf for a k that no cut allows."""
+    """For k = 0, 1, ...: the speed of the k fastest workers of the best cut of `cores` cores, and
+    this cut. The speed is -inf for a k that no cut allows."""
     known: list[tuple[float, Cut]] = []
     on = {c: members_on(workload, times, WorkerType(CPU, c, 0.0, pace)) for c in range(1, cores + 1)}
     all_that_run = frozenset[Member]().union(*on.values())
@@ -125,8 +130,8 @@ def _whole(cores: int, speed: float | None) -> list[tuple[float, Cut]]:
 
 
 def _segment_speed(workload: Workload, times: StepTimes, worker: WorkerType) -> float | None:
-    """Iterations per second in usual segments on a worker of the type, summed over the trials that run on it. None: no
-    trial runs on it."""
+    """Iterations per second in usual segments on a worker of the type, summed over the trials that
+    run on it. None: no trial runs on it."""
     speeds = []
     for experiment in workload.experiments:
         for kind, trials in experiment.kinds.items() if experiment.may_use(worker.device) else ():
@@ -145,8 +150,8 @@ def _fastest(speeds: Iterable[float]) -> list[float]:
 
 
 def _most_together(offers: Sequence[Sequence[Offer]], at_most: int) -> list[int]:
-    """The k_i, which sum to `at_most` or less, by which the speeds of offers[i][k_i] sum to most. Of equals, the k_i
-    with the fewest workers are taken."""
+    """The k_i, which sum to `at_most` or less, by which the speeds of offers[i][k_i] sum to most.
+    Of equals, the k_i with the fewest workers are taken."""
     total, workers = np.zeros(at_most + 1), np.zeros(at_most + 1, dtype=int)  # [n]: with k_i that sum to at most n
     choices = []
     for of_one in offers:

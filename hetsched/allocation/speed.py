@@ -13,8 +13,8 @@ Member = tuple[ExperimentId, TrialKind]
 def training_speed(workload: Workload, times: StepTimes, worker: WorkerType) -> float | None:
     """Iterations per second on a worker of the type, summed over the trials that run on it.
 
-    A trial runs on it if the trial may use its device and the profile has the trial's step time there. None: some
-    trials may use the device, and the profile has a step time for none of them.
+    A trial runs on it if the trial may use its device and the profile has the trial's step time
+    there. None: some trials may use the device, and the profile has a step time for none of them.
     """
     speeds = dict(_speeds(workload, times, worker))
     known = [speed for speed in speeds.values() if speed is not None]

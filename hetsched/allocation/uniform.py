@@ -16,11 +16,12 @@ from hetsched.errors import counted
 class Uniform:
     """Every trial gets the same fixed bundle, as in Ray Tune; nodes that cannot hold it idle.
 
-    A bundle is one GPU with a core to feed it, or a number of cores. Bundles that fit no node are left out. The bundle
-    on which most kinds of trial run is taken. Of several such bundles, the one whose workers together train fastest
-    by the profile is taken, so that the baseline is the best fixed bundle. At most as many workers count as the
-    workload's trials can use at once. Without a profile, GPUs come before cores, and few cores before many. A bundle
-    with a GPU runs on any type of GPU.
+    A bundle is one GPU with a core to feed it, or a number of cores. Bundles that fit no node are
+    left out. The bundle on which most kinds of trial run is taken. Of several such bundles, the one
+    whose workers together train fastest by the profile is taken, so that the baseline is the best
+    fixed bundle. At most as many workers count as the workload's trials can use at once. Without a
+    profile, GPUs come before cores, and few cores before many. A bundle with a GPU runs on any type
+    of GPU.
     """
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
@@ -31,7 +32,8 @@ class Uniform:
         return [cpu_worker(node, number, best) for node in cluster for number in range(node.cores // best)]
 
     def reason(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> str:
-        """Which bundle is taken, of how many, for how many trials, and how fast the next best bundle is."""
+        """Which bundle is taken, of how many, for how many trials, and how fast the next best
+        bundle is."""
         worths = _worths(cluster, workload, times)
         if not worths:
             return "no node can hold a bundle"
@@ -90,8 +92,8 @@ def _cpus(cluster: ClusterSpec, cores: int) -> Counter[WorkerType]:
 
 
 def _worth(types: Counter[WorkerType], workload: Workload, times: StepTimes) -> tuple[int, float]:
-    """How many kinds of trial run on some of the workers, and the iterations per second, summed over the trials, of the
-    workers that all trials can use at once."""
+    """How many kinds of trial run on some of the workers, and the iterations per second, summed
+    over the trials, of the workers that all trials can use at once."""
     used = sum(experiment.population * experiment.gang for experiment in workload.experiments)
     speeds = [repeat(training_speed(workload, times, one) or 0.0, min(count, used)) for one, count in types.items()]
     run = frozenset[Member]().union(*(members_on(workload, times, one) for one in types))

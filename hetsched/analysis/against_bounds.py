@@ -1,4 +1,5 @@
-"""A run against its lower bounds, and its experiments against a fair share of the workers: state -> numbers.
+"""A run against its lower bounds, and its experiments against a fair share of the workers: state ->
+numbers.
 
 The bounds are taken in hindsight, over the iterations that the run trained.
 """

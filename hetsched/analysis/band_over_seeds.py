@@ -15,8 +15,8 @@ MOMENTS = 200
 
 
 class Band(NamedTuple):
-    """The mean, the least and the greatest score over the seeds, at moments in seconds. nan: some seed has no score
-    yet.
+    """The mean, the least and the greatest score over the seeds, at moments in seconds. nan: some
+    seed has no score yet.
     """
 
     time_s: Array

@@ -15,7 +15,8 @@ POINTS = 400
 
 
 def best_over_time(events: Iterable[Event]) -> Steps:
-    """When a trial reported a better score than all before. Empty: experiments have different metrics."""
+    """When a trial reported a better score than all before. Empty: experiments have different
+    metrics."""
     steps: Steps = []
     for time_s, _, score, metric in reported_scores(events):
         if metric.better(score, steps[-1][1] if steps else None):
@@ -24,7 +25,8 @@ def best_over_time(events: Iterable[Event]) -> Steps:
 
 
 def mean_over_time(runs: Sequence[Steps], points: int = POINTS) -> Steps:
-    """The mean of the runs' steps, from the moment at which all runs have a score. Empty: some run never has one.
+    """The mean of the runs' steps, from the moment at which all runs have a score. Empty: some run
+    never has one.
 
     >>> mean_over_time([[(1.0, 0.2), (3.0, 0.4)], [(2.0, 0.6)]])
     [(2.0, 0.4), (3.0, 0.5)]

@@ -1,8 +1,9 @@
 """Lower bounds: what no schedule can beat, in makespan and in mean job completion time (JCT).
 
-**Makespan.** The bound is the optimum of a linear program in the manner of Lawler and Labetoulle ("On Preemptive
-Scheduling of Unrelated Parallel Processors by Linear Programming", J. ACM 1978). Time is cut into intervals i at the
-arrivals. The last interval is as long as it takes. A mode m is a GPU of some type, or c cores of some node.
+**Makespan.** The bound is the optimum of a linear program in the manner of Lawler and Labetoulle
+("On Preemptive Scheduling of Unrelated Parallel Processors by Linear Programming", J. ACM 1978).
+Time is cut into intervals i at the arrivals. The last interval is as long as it takes. A mode m is
+a GPU of some type, or c cores of some node.
 
 - x_jmi: the seconds of interval i that job j spends in mode m
 - s_jm: the iterations per second of job j in mode m
@@ -15,10 +16,11 @@ The program minimises the end of the last interval such that
     sum_jm u_mr x_jmi <= C_r length_i    device class r (the GPUs, or the cores, of like nodes) has C_r units,
                                          of which mode m takes u_mr
 
-Every schedule gives such x_jmi, so none ends sooner. On given workers and without gangs, some schedule attains
-the optimum: within an interval, preemption can arrange any such seconds so that no job is in two places at once. The
-source is Gonzalez and Sahni, "Open Shop Scheduling to Minimize Finish Time", J. ACM 1976. For any allocation, the
-program may cut the cores anew at any moment. So no allocation policy does better.
+Every schedule gives such x_jmi, so none ends sooner. On given workers and without gangs, some
+schedule attains the optimum: within an interval, preemption can arrange any such seconds so that no
+job is in two places at once. The source is Gonzalez and Sahni, "Open Shop Scheduling to Minimize
+Finish Time", J. ACM 1976. For any allocation, the program may cut the cores anew at any moment. So
+no allocation policy does better.
 
 **Mean JCT.** The cluster does no better than one preemptive machine:
 
@@ -40,8 +42,8 @@ Three bounds follow. The greatest counts:
    and Wang, SIAM J. Discrete Math. 2002).
    On m equal machines this is the bound of Eastman, Even and Isaacs (Management Science 1964).
 
-For experiments there are two bounds, of which the greater counts. The first is the makespan of each experiment alone.
-The second is one machine on which all jobs of an experiment are one job.
+For experiments there are two bounds, of which the greater counts. The first is the makespan of each
+experiment alone. The second is one machine on which all jobs of an experiment are one job.
 
 **Costs.** The program also bounds schedules with costs:
 
@@ -67,11 +69,11 @@ The moments at which types can be warm cut intervals, too. They are used like th
 3. If the program without these types ends before L, its end is the bound.
 4. Otherwise no schedule ends before L. Then L is the next T.
 
-**Left out** are restores, PBT's dependence of trials on each other, the cores that feed a GPU, failures, and noise.
-Step times and costs are the profile's means, so a run with fast draws may end a little below its bound. Without costs
-the bound is that of training alone. If trials stop on a score or by a policy, the bound of a run is computed
-afterwards, over the iterations that this run trained. It then says how well the work was placed, not whether so much
-work was necessary.
+**Left out** are restores, PBT's dependence of trials on each other, the cores that feed a GPU,
+failures, and noise. Step times and costs are the profile's means, so a run with fast draws may end
+a little below its bound. Without costs the bound is that of training alone. If trials stop on a
+score or by a policy, the bound of a run is computed afterwards, over the iterations that this run
+trained. It then says how well the work was placed, not whether so much work was necessary.
 """
 
 from collections import Counter
@@ -92,8 +94,8 @@ from hetsched.domain.workload import Experiment, TrialKind, Workload
 
 
 def cluster_devices(cluster: ClusterSpec, times: StepTimes) -> Devices:
-    """Every worker that any allocation policy could make of the cluster: any number of cores, any measured GPU
-    share."""
+    """Every worker that any allocation policy could make of the cluster: any number of cores, any
+    measured GPU share."""
     shares = sorted({1.0} | {row.gpu_share for row in times.rows if 0 < row.gpu_share < 1})  # above 1: gangs
     units: Counter[str] = Counter()
     workers: Counter[WorkerType] = Counter()
@@ -131,16 +133,16 @@ def full_jobs(workload: Workload) -> dict[Job, int]:
 
 
 class JobsDone(NamedTuple):
-    """What trials have really done. A trial may have trained as several kinds of job, one after another. Its parts are
-    in `mixed`. `single` has all other trials, each job with its number."""
+    """What trials have really done. A trial may have trained as several kinds of job, one after
+    another. Its parts are in `mixed`. `single` has all other trials, each job with its number."""
 
     single: Counter[Job]
     mixed: tuple[Counter[Job], ...]
 
     @property
     def parts(self) -> Counter[Job]:
-        """Jobs and parts of jobs, with their numbers. A schedule that may run the parts of a trial side by side is
-        never slower than one that may not."""
+        """Jobs and parts of jobs, with their numbers. A schedule that may run the parts of a trial
+        side by side is never slower than one that may not."""
         return sum(self.mixed, Counter(self.single))
 
 
@@ -172,7 +174,8 @@ def _job(experiment: Experiment, kind: TrialKind, iterations: int, arrival_s: fl
 
 
 class Bounds(NamedTuple):
-    """Seconds that no schedule can beat: the makespan, the mean JCT of trials, and the mean JCT of experiments."""
+    """Seconds that no schedule can beat: the makespan, the mean JCT of trials, and the mean JCT of
+    experiments."""
 
     makespan_s: float
     trial_jct_s: float
@@ -203,11 +206,12 @@ def makespan_bound(
     share: float = 1.0,
     since_s: float = 0.0,
 ) -> float:
-    """Seconds below which no schedule of the jobs on the devices can end. `jobs` says how many there are of each.
+    """Seconds below which no schedule of the jobs on the devices can end. `jobs` says how many
+    there are of each.
 
-    `share` is the share of each device's time that the jobs have. Without `costs` they only train. The jobs' clock
-    is at 0 when the run is at `since_s` seconds: by then workers may be warm. Raises InputError if some job cannot run
-    anywhere by the profile.
+    `share` is the share of each device's time that the jobs have. Without `costs` they only train.
+    The jobs' clock is at 0 when the run is at `since_s` seconds: by then workers may be warm.
+    Raises InputError if some job cannot run anywhere by the profile.
     """
     groups = group_jobs(jobs, devices, times, costs, since_s)
     return makespan_of(groups, costs.dispatch_s if costs else 0.0, share)
@@ -222,8 +226,8 @@ def jct_bound(
 ) -> float:
     """Seconds below which no schedule can bring the mean of the jobs' completion minus arrival.
 
-    `jobs` says how many there are of each. Each of `mixed` is one job, given by its parts. Without `costs` they only
-    train. Raises InputError if some job cannot run anywhere by the profile.
+    `jobs` says how many there are of each. Each of `mixed` is one job, given by its parts. Without
+    `costs` they only train. Raises InputError if some job cannot run anywhere by the profile.
     """
     parts = tuple(filter(None, (group_jobs(of_one, devices, times, costs) for of_one in mixed)))
     total = jct_sum_of(group_jobs(jobs, devices, times, costs), parts, costs.dispatch_s if costs else 0.0)
@@ -233,11 +237,11 @@ def jct_bound(
 def experiment_jct_bound(
     experiments: Sequence[Mapping[Job, int]], devices: Devices, times: StepTimes, costs: SegmentCosts | None = None
 ) -> float:
-    """Seconds below which no schedule can bring the mean JCT of experiments: the completion of the last job minus the
-    arrival.
+    """Seconds below which no schedule can bring the mean JCT of experiments: the completion of the
+    last job minus the arrival.
 
-    Each experiment is given by its jobs, which arrive together. Without `costs` they only train. Raises InputError if
-    some job cannot run anywhere by the profile.
+    Each experiment is given by its jobs, which arrive together. Without `costs` they only train.
+    Raises InputError if some job cannot run anywhere by the profile.
     """
     arrivals = [min((job.arrival_s for job in jobs), default=0.0) for jobs in experiments]
     groups = [

@@ -12,20 +12,21 @@ from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 
 SLOWEST = 1e-6
-"""A device counts as at least this share as fast as a job's fastest device, so that the figures of a program have like
-sizes. A bound stays valid if a device counts as faster than it is."""
+"""A device counts as at least this share as fast as a job's fastest device, so that the figures of
+a program have like sizes. A bound stays valid if a device counts as faster than it is."""
 
 
 CAPS = 8
-"""The most different longest segments of like jobs. If there are more, each is rounded up to a power of two. That keeps
-a bound valid, and the program small."""
+"""The most different longest segments of like jobs. If there are more, each is rounded up to a
+power of two. That keeps a bound valid, and the program small."""
 
 
 class Job(NamedTuple):
     """What like jobs share: they take equally long on every device, and arrive together.
 
-    `devices` are the device types that may be used (None: any). A job takes `gang` workers of one type at once. Its
-    segments have at most `longest_segment` iterations (None: any number). Each evaluates `evaluation_images`.
+    `devices` are the device types that may be used (None: any). A job takes `gang` workers of one
+    type at once. Its segments have at most `longest_segment` iterations (None: any number). Each
+    evaluates `evaluation_images`.
     """
 
     kind: TrialKind
@@ -43,8 +44,8 @@ class Job(NamedTuple):
 
 
 class Mode(NamedTuple):
-    """A way to train: on a worker of this type, which takes `units` of the device class `resource`. At most `workers`
-    of the type exist at once."""
+    """A way to train: on a worker of this type, which takes `units` of the device class `resource`.
+    At most `workers` of the type exist at once."""
 
     worker: WorkerType
     resource: str
@@ -75,10 +76,12 @@ class Way(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Jobs that are equally fast everywhere and arrive together. Of the `ways`, the fastest comes first.
+    """Jobs that are equally fast everywhere and arrive together. Of the `ways`, the fastest comes
+    first.
 
-    `jobs` are pairs (iterations, how many jobs), the longest first. A segment has at most `most` iterations. 0: a
-    segment costs nothing beside its iterations, so that its length does not matter.
+    `jobs` are pairs (iterations, how many jobs), the longest first. A segment has at most `most`
+    iterations. 0: a segment costs nothing beside its iterations, so that its length does not
+    matter.
     """
 
     arrival_s: float
@@ -129,7 +132,8 @@ def with_share(group: Group, share: float) -> Group:
 
 
 Groups = tuple[Group, ...]
-"""Groups in the order of arrival. Like problems are equal, so that a result for one is found for the other."""
+"""Groups in the order of arrival. Like problems are equal, so that a result for one is found for
+the other."""
 
 
 def group_jobs(
@@ -139,10 +143,11 @@ def group_jobs(
     costs: SegmentCosts | None = None,
     since_s: float = 0.0,
 ) -> Groups:
-    """The jobs in groups, by what the profile says of each of them on each device. `jobs` says how many there are.
+    """The jobs in groups, by what the profile says of each of them on each device. `jobs` says how
+    many there are.
 
-    Without `costs` they only train. The jobs' clock is at 0 when the run is at `since_s` seconds. Raises InputError if
-    some job cannot run anywhere by the profile.
+    Without `costs` they only train. The jobs' clock is at 0 when the run is at `since_s` seconds.
+    Raises InputError if some job cannot run anywhere by the profile.
     """
     needed = {job: count for job, count in jobs.items() if count and job.iterations}
     caps = {} if costs is None else _caps(needed)
@@ -164,12 +169,14 @@ def group_jobs(
 
 
 def _place(job: Job) -> Job:
-    """Everything that decides where a job runs, and the seconds of an iteration and a segment there."""
+    """Everything that decides where a job runs, and the seconds of an iteration and a segment
+    there."""
     return job._replace(iterations=0, arrival_s=0.0, longest_segment=None)
 
 
 def _caps(jobs: Iterable[Job]) -> dict[Job, int]:
-    """The most iterations of a segment of each job. They are rounded up if like jobs have many different ones."""
+    """The most iterations of a segment of each job. They are rounded up if like jobs have many
+    different ones."""
     different: defaultdict[Job, set[int]] = defaultdict(set)
     for job in jobs:
         different[_place(job)].add(job.most)

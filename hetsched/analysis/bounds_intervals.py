@@ -1,4 +1,5 @@
-"""The linear program of the makespan over the intervals between arrivals (`hetsched.analysis.bounds`)."""
+"""The linear program of the makespan over the intervals between arrivals
+(`hetsched.analysis.bounds`)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,14 +12,17 @@ from hetsched.analysis.bounds_groups import Groups, Way, resource_parts
 from hetsched.analysis.linear_program import Array, minimise
 
 TOLERANCE = 1e-6
-"""Relative accuracy of the linear program: sizes of jobs are separated until it holds for each of them."""
+"""Relative accuracy of the linear program: sizes of jobs are separated until it holds for each of
+them."""
 
 
 class Stack:
-    """The jobs of groups that are equally fast and count as having arrived with interval number `since`.
+    """The jobs of groups that are equally fast and count as having arrived with interval number
+    `since`.
 
-    They have `sizes` different sizes. The jobs of the k largest sizes are `jobs[k]` jobs, with `work[k]` iterations
-    together. Way number `user[n]` takes the part `part[n]` of resource number `used[n]`.
+    They have `sizes` different sizes. The jobs of the k largest sizes are `jobs[k]` jobs, with
+    `work[k]` iterations together. Way number `user[n]` takes the part `part[n]` of resource number
+    `used[n]`.
     """
 
     def __init__(
@@ -36,10 +40,12 @@ class Stack:
         self.work = np.cumsum([0.0, *(iterations * count for iterations, count in longest_first)])
 
     def excess(self, seconds: Array, lengths: Array) -> Array:
-        """For every k > 0, the excess of the work of the jobs of the k largest sizes, as a share of this work.
+        """For every k > 0, the excess of the work of the jobs of the k largest sizes, as a share of
+        this work.
 
-        The excess is over what these jobs could get out of the `seconds` that all jobs spend, of shape (ways,
-        intervals). In an interval, n jobs spend at most n times its length. At best they spend it in the fastest ways.
+        The excess is over what these jobs could get out of the `seconds` that all jobs spend, of
+        shape (ways, intervals). In an interval, n jobs spend at most n times its length. At best
+        they spend it in the fastest ways.
         """
         could = np.zeros(len(self.jobs))
         for spent, length in zip(seconds.T, lengths[self.since :], strict=True):
@@ -50,8 +56,8 @@ class Stack:
 
 
 class SizeRange(NamedTuple):
-    """The jobs of a stack from size number `first` to the one before `last`. The largest size has number 0. The program
-    replaces each of these jobs by a job of their mean size."""
+    """The jobs of a stack from size number `first` to the one before `last`. The largest size has
+    number 0. The program replaces each of these jobs by a job of their mean size."""
 
     stack: Stack
     first: int
@@ -73,11 +79,11 @@ def interval_program(groups: Groups, starts: Sequence[float], least: float) -> f
 
     The intervals begin at `starts` (seconds). `least` is a bound that is already known (seconds).
 
-    The jobs of a stack are replaced by as many jobs of their mean size. This is a relaxation: if every job spends the
-    mean of what all jobs spend in each way, it does the mean work.
+    The jobs of a stack are replaced by as many jobs of their mean size. This is a relaxation: if
+    every job spends the mean of what all jobs spend in each way, it does the mean work.
 
-    The relaxation is refined: if the k longest jobs could not be given their share of the result, the range of sizes is
-    cut in two after them. If no range must be cut, the relaxation is exact:
+    The relaxation is refined: if the k longest jobs could not be given their share of the result,
+    the range of sizes is cut in two after them. If no range must be cut, the relaxation is exact:
 
     1. A weighted sum of the jobs' work is greatest if jobs of greater weight get the faster seconds.
     2. So the sums over the k longest jobs, for every k, alone decide which sizes are possible.
@@ -104,7 +110,8 @@ def interval_program(groups: Groups, starts: Sequence[float], least: float) -> f
 
 
 def _cut(stack: Stack, solved: Sequence[tuple[SizeRange, Array]], lengths: Array) -> list[SizeRange]:
-    """The ranges of the stack. A range whose longest jobs could not be given their share is cut in two.
+    """The ranges of the stack. A range whose longest jobs could not be given their share is cut in
+    two.
 
     Each range comes with the seconds that its jobs spend, of shape (ways, intervals).
     """
@@ -126,8 +133,8 @@ def _cut(stack: Stack, solved: Sequence[tuple[SizeRange, Array]], lengths: Array
 def _solve(
     ranges: Sequence[SizeRange], resources: int, starts: Sequence[float], least: float
 ) -> tuple[Array, list[Array]]:
-    """Solve the program for the ranges. Returns the length of each interval. Returns for each range the seconds that
-    its jobs spend together, of shape (ways, intervals since their arrival)."""
+    """Solve the program for the ranges. Returns the length of each interval. Returns for each range
+    the seconds that its jobs spend together, of shape (ways, intervals since their arrival)."""
     unit = least - starts[0]
     program = Program(starts, unit, resources)
     variables = [program.add(of_range) for of_range in ranges]
@@ -139,10 +146,11 @@ def _solve(
 class Program:
     """The program while it is built.
 
-    Its variables are scaled, so that all figures have like sizes. There is one for each range, way and interval: the
-    mean time of a job there, in multiples of the time that the job takes alone. The last variable is the length of the
-    last interval, in multiples of `unit`: the least seconds that all work can take. The intervals begin at `starts`
-    (seconds). No way is used in intervals that end before the way is warm.
+    Its variables are scaled, so that all figures have like sizes. There is one for each range, way
+    and interval: the mean time of a job there, in multiples of the time that the job takes alone.
+    The last variable is the length of the last interval, in multiples of `unit`: the least seconds
+    that all work can take. The intervals begin at `starts` (seconds). No way is used in intervals
+    that end before the way is warm.
     """
 
     def __init__(self, starts: Sequence[float], unit: float, resources: int) -> None:
@@ -157,8 +165,8 @@ class Program:
         self._blocks: list[tuple[Array, ...]] = []
 
     def add(self, of_range: SizeRange) -> Array:
-        """Add the jobs of a range. Returns the numbers of their variables, of shape (ways, intervals since their
-        arrival)."""
+        """Add the jobs of a range. Returns the numbers of their variables, of shape (ways,
+        intervals since their arrival)."""
         stack, height, since = of_range.stack, self._height, of_range.stack.since
         here = np.arange(since, self._intervals)
         columns = self._width + np.arange(len(stack.speeds) * len(here)).reshape(-1, len(here))

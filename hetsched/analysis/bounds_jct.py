@@ -14,9 +14,9 @@ from hetsched.analysis.bounds_prices import cheapest_cost, dual_prices, work_sha
 def jct_sum_of(groups: Groups, mixed: tuple[Groups, ...] = (), dispatch_s: float = 0.0) -> float:
     """Seconds below which no schedule can bring the sum of the JCTs of all jobs.
 
-    The jobs are those of the groups, and each of `mixed`: one job whose parts are groups. The driver takes `dispatch_s`
-    for each segment, one segment after another. A job counts as arriving when it can begin. Its JCT counts from its
-    real arrival.
+    The jobs are those of the groups, and each of `mixed`: one job whose parts are groups. The
+    driver takes `dispatch_s` for each segment, one segment after another. A job counts as arriving
+    when it can begin. Its JCT counts from its real arrival.
     """
     jobs = _jobs(groups, mixed)
     groups += tuple(chain.from_iterable(mixed))
@@ -51,7 +51,8 @@ def jct_sum_of(groups: Groups, mixed: tuple[Groups, ...] = (), dispatch_s: float
 def _driver_s(
     groups: Groups, jobs: Sequence[Sequence[tuple[int, int]]], arrivals: Sequence[float], dispatch_s: float
 ) -> float:
-    """The bound on the sum of JCTs by the driver alone: a machine that serves every segment of a job."""
+    """The bound on the sum of JCTs by the driver alone: a machine that serves every segment of a
+    job."""
     if not dispatch_s:
         return 0.0
     sizes = [dispatch_s * sum(groups[n].least_segments(iterations) for n, iterations in parts) for parts in jobs]
@@ -59,7 +60,8 @@ def _driver_s(
 
 
 def _jobs(groups: Groups, mixed: tuple[Groups, ...]) -> list[list[tuple[int, int]]]:
-    """The parts of every job: the number of the group, and the iterations. Groups of `mixed` come after the others."""
+    """The parts of every job: the number of the group, and the iterations. Groups of `mixed` come
+    after the others."""
     jobs = [
         [(number, iterations)]
         for number, group in enumerate(groups)
@@ -76,8 +78,8 @@ def _jobs(groups: Groups, mixed: tuple[Groups, ...]) -> list[list[tuple[int, int
 def least_end_sum(arrivals: Sequence[float], sizes: Sequence[float]) -> float:
     """The least sum of completion times on one machine, in seconds since the start of the run.
 
-    `arrivals` and `sizes` have shape (jobs). They are the seconds at which a job arrives, and for which the machine
-    must serve it.
+    `arrivals` and `sizes` have shape (jobs). They are the seconds at which a job arrives, and for
+    which the machine must serve it.
     """
     ends = list(arrivals)
     for job, start, seconds in _one_machine(arrivals, sizes, by_rest=True):
@@ -96,7 +98,8 @@ def _least_moment_sum(arrivals: Sequence[float], sizes: Sequence[float]) -> floa
 def _one_machine(
     arrivals: Sequence[float], sizes: Sequence[float], *, by_rest: bool
 ) -> Iterator[tuple[int, float, float]]:
-    """One preemptive machine that always serves the job with the least seconds left, or else the job of least size.
+    """One preemptive machine that always serves the job with the least seconds left, or else the
+    job of least size.
 
     Yields what it serves, in the order of time: the job, the start and the seconds of service.
     """

@@ -16,13 +16,14 @@ INTERVALS, COLUMNS = 20, 10_000
 second."""
 
 WARM = 8
-"""The most moments of warm workers that the program distinguishes. Others count as earlier: the bound stays valid."""
+"""The most moments of warm workers that the program distinguishes. Others count as earlier: the
+bound stays valid."""
 
 
 @lru_cache(maxsize=1024)  # the fairness of a run needs one bound per experiment
 def makespan_of(groups: Groups, dispatch_s: float = 0.0, share: float = 1.0) -> float:
-    """Seconds below which no schedule of the groups can end, if they have this share of each device's time. The driver
-    takes `dispatch_s` for each segment, one segment after another."""
+    """Seconds below which no schedule of the groups can end, if they have this share of each
+    device's time. The driver takes `dispatch_s` for each segment, one segment after another."""
     if not groups:
         return 0.0
     if share != 1:
@@ -54,8 +55,8 @@ def _preemptive_makespan(groups: Groups, dispatch_s: float) -> float:
 
 
 def _driver_s(groups: Groups, dispatch_s: float) -> float:
-    """When the driver can have served every segment: it serves the segments of all that begins at b or later after
-    b."""
+    """When the driver can have served every segment: it serves the segments of all that begins at b
+    or later after b."""
     least, segments = 0.0, 0
     for group in reversed(groups):
         segments += group.segments
@@ -64,8 +65,9 @@ def _driver_s(groups: Groups, dispatch_s: float) -> float:
 
 
 def _critical(groups: Groups, least: float) -> tuple[float, float]:
-    """The beginning b after which the work still to come takes longest, by the prices. All that begins at b or later
-    pays its costs from b on. Also returns the greater of `least` and the end of this work."""
+    """The beginning b after which the work still to come takes longest, by the prices. All that
+    begins at b or later pays its costs from b on. Also returns the greater of `least` and the end
+    of this work."""
     prices = dual_prices(work_shares(groups))
     rest = 0.0
     critical = groups[0].begin_s
@@ -96,7 +98,8 @@ def _uniform_makespan(group: Group) -> float:
     1. For every k, the k longest jobs get at best the k fastest machines.
     2. A schedule exists in which they get them (Horvath, Lam and Sethi, J. ACM 1977).
 
-    A share of a machine counts as so much of one. A machine that is warm later exists only from then on.
+    A share of a machine counts as so much of one. A machine that is warm later exists only from
+    then on.
     """
     jobs = np.cumsum([count for _, count in group.jobs])
     left = np.cumsum([float(iterations * count) for iterations, count in group.jobs])
@@ -115,11 +118,12 @@ def _uniform_makespan(group: Group) -> float:
 
 
 def _instants(groups: Groups, critical: float) -> list[float]:
-    """The moments that the program distinguishes: some beginnings, and moments at which workers are warm.
+    """The moments that the program distinguishes: some beginnings, and moments at which workers are
+    warm.
 
-    The beginnings are evenly spread. The first, the last and the critical one are among them. Other beginnings are
-    rounded down to one of these. That keeps the bound valid: a schedule of the real jobs is also a schedule of jobs
-    that arrive earlier.
+    The beginnings are evenly spread. The first, the last and the critical one are among them. Other
+    beginnings are rounded down to one of these. That keeps the bound valid: a schedule of the real
+    jobs is also a schedule of jobs that arrive earlier.
     """
     beginnings = sorted({group.begin_s for group in groups})
     warm = sorted({way.warm_s for group in groups for way in group.ways if way.warm_s > beginnings[0]})

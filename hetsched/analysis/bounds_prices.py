@@ -15,8 +15,9 @@ Work = tuple[tuple[tuple[Way, ...], float], ...]
 
 @lru_cache(maxsize=64)
 def dual_prices(work: Work) -> Mapping[str, float]:
-    """Prices whose sum is 1 and which make the work (iterations of each kind of job) cost most. They are the dual of
-    the makespan's program without arrivals and without "one place at a time"."""
+    """Prices whose sum is 1 and which make the work (iterations of each kind of job) cost most.
+    They are the dual of the makespan's program without arrivals and without "one place at a
+    time"."""
     from scipy.sparse import coo_array  # here, as it takes a quarter of a second
 
     names = sorted({name for ways, _ in work for name, _ in resource_parts(ways)})

@@ -1,4 +1,5 @@
-"""The lower bound on the makespan by whole segments. It exceeds the other bounds where trials are few."""
+"""The lower bound on the makespan by whole segments. It exceeds the other bounds where trials are
+few."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -9,18 +10,20 @@ from hetsched.analysis.bounds_groups import Groups, Way
 from hetsched.analysis.linear_program import Array
 
 BEGINNINGS = 20
-"""The most moments b for which the work that begins at b or later is compared with the workers' time."""
+"""The most moments b for which the work that begins at b or later is compared with the workers'
+time."""
 
 ROUNDING = 1e-9
 """Workers count as faster by this share than they are: rounding must not raise the bound."""
 
 
 def segments_makespan(groups: Groups, least: float) -> float:
-    """Seconds below which no schedule of the groups can end. The result is at least `least`, a known bound (seconds).
-    Workers are cut once for the whole run.
+    """Seconds below which no schedule of the groups can end. The result is at least `least`, a
+    known bound (seconds). Workers are cut once for the whole run.
 
-    For every b, the jobs that begin at b or later must fit into the workers' time since b. Only jobs that are equally
-    fast everywhere are counted together. Leaving out other jobs keeps the bound valid.
+    For every b, the jobs that begin at b or later must fit into the workers' time since b. Only
+    jobs that are equally fast everywhere are counted together. Leaving out other jobs keeps the
+    bound valid.
     """
     for ways, most, begin_s, iterations, jobs in _populations(groups):
         least = _Capacity(ways, most, begin_s, jobs).time_for(iterations, least)
@@ -28,8 +31,8 @@ def segments_makespan(groups: Groups, least: float) -> float:
 
 
 def _populations(groups: Groups) -> Iterator[tuple[tuple[Way, ...], int, float, int, int]]:
-    """Jobs that are equally fast and begin at a moment or later. Yields their ways, the most iterations of a segment,
-    the moment, the iterations of all jobs, and the number of jobs."""
+    """Jobs that are equally fast and begin at a moment or later. Yields their ways, the most
+    iterations of a segment, the moment, the iterations of all jobs, and the number of jobs."""
     alike: defaultdict[tuple[tuple[Way, ...], int], list[tuple[float, int, int]]] = defaultdict(list)
     for group in groups:
         if group.most:
@@ -53,8 +56,8 @@ class _Capacity:
     4. Up to n = floor(t / D) the first limit is the smaller one. From floor(t / D) + 1 on the second one is.
     5. So the worker does most in floor(t / D) whole segments and in one more with as many iterations as still fit.
 
-    Gangs: at most n gangs are there at once. So each gang can be given one of n places, and in a place gangs follow one
-    another. The claim holds for each place.
+    Gangs: at most n gangs are there at once. So each gang can be given one of n places, and in a
+    place gangs follow one another. The claim holds for each place.
 
     All workers until T:
 
@@ -90,8 +93,8 @@ class _Capacity:
         self._prices = np.array(prices)[:, np.newaxis]
 
     def time_for(self, iterations: int, least: float) -> float:
-        """The least moment (seconds since the start of the run), at least `least`, until which so many iterations can
-        be done."""
+        """The least moment (seconds since the start of the run), at least `least`, until which so
+        many iterations can be done."""
         if self._until(least) >= iterations:
             return least
         low, high = least, 2 * max(least, float((self._warm_s + self._whole_s).min()))
@@ -117,8 +120,8 @@ class _Capacity:
         return float((jobs * self._prices[:, 0] * max(0.0, end_s - begin_s) + self._of_all(values)).min())
 
     def _of_all(self, values: Array) -> Array:
-        """For each price, the iterations of all workers less the price of their seconds. `values` has the same for one
-        worker, of shape (prices, ways)."""
+        """For each price, the iterations of all workers less the price of their seconds. `values`
+        has the same for one worker, of shape (prices, ways)."""
         best = np.zeros((len(values), self._resource.max() + 1))
         for row, value in zip(best, np.maximum(0.0, values * self._workers), strict=True):
             np.maximum.at(row, self._resource, value)

@@ -1,4 +1,5 @@
-"""The sources of the error of a predicted makespan: the seconds of two runs are compared part by part."""
+"""The sources of the error of a predicted makespan: the seconds of two runs are compared part by
+part."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,8 @@ from hetsched.domain.workload import TrialId
 class RunSeconds(Struct, frozen=True):
     """How the workers of a run spent their seconds.
 
-    `start_up_s` to `messages_s` are sums over all workers. `segment_s` is the mean time of a segment.
+    `start_up_s` to `messages_s` are sums over all workers. `segment_s` is the mean time of a
+    segment.
     """
 
     makespan_s: float
@@ -63,10 +65,12 @@ class RunSeconds(Struct, frozen=True):
 
 
 class ErrorParts(Struct, frozen=True):
-    """The parts of the error of a makespan, signed, in percent of the measured makespan. Their sum is the error.
+    """The parts of the error of a makespan, signed, in percent of the measured makespan. Their sum
+    is the error.
 
-    A part says how many more seconds per worker the prediction has. `steps`: iterations take longer. `decisions`: there
-    are more iterations on a worker. `waiting`: workers have no segment, or segments were lost.
+    A part says how many more seconds per worker the prediction has. `steps`: iterations take
+    longer. `decisions`: there are more iterations on a worker. `waiting`: workers have no segment,
+    or segments were lost.
     """
 
     steps: float
@@ -82,8 +86,8 @@ class ErrorParts(Struct, frozen=True):
 def error_parts(predicted: RunSeconds, measured: RunSeconds) -> ErrorParts:
     """The parts for two runs on the same workers.
 
-    Steps are compared for the iterations that each worker did when measured. Iterations that the prediction moved to
-    other workers count with the predicted step times.
+    Steps are compared for the iterations that each worker did when measured. Iterations that the
+    prediction moved to other workers count with the predicted step times.
     """
     steps_s = decisions_s = 0.0
     for worker in measured.workers | predicted.workers:
@@ -108,7 +112,8 @@ def error_parts(predicted: RunSeconds, measured: RunSeconds) -> ErrorParts:
 
 
 def weighted(parts: Sequence[tuple[ErrorParts, float]]) -> ErrorParts:
-    """The parts of the error of a mean makespan, from the parts and the measured makespan of every run."""
+    """The parts of the error of a mean makespan, from the parts and the measured makespan of every
+    run."""
     whole_s = sum(measured_s for _, measured_s in parts)
     names = ErrorParts.__struct_fields__
     return ErrorParts(*(sum(getattr(of_run, name) * at_s for of_run, at_s in parts) / whole_s for name in names))

@@ -21,7 +21,8 @@ class Average(Enum):
 
 
 class Figure(NamedTuple):
-    """A figure of a run, by its key in `--json`. The unit is empty for a ratio. `meaning` is Markdown."""
+    """A figure of a run, by its key in `--json`. The unit is empty for a ratio. `meaning` is
+    Markdown."""
 
     key: str
     unit: str

@@ -1,4 +1,5 @@
-"""The figures of a run as functions of plain numbers, each defined here, once; docs/statistics.md has the formulae.
+"""The figures of a run as functions of plain numbers, each defined here, once; docs/statistics.md
+has the formulae.
 
 All times are in seconds, scores are values of a metric.
 """
@@ -21,8 +22,9 @@ def makespan(ends_s: Iterable[float]) -> float:
 
 
 def mean_jct(jcts_s: Sequence[float]) -> float | None:
-    """The mean job completion time (JCT): completion minus arrival, over the completed trials, in seconds. None: there
-    is no completed trial. A trial that the policy stopped counts as completed at that time.
+    """The mean job completion time (JCT): completion minus arrival, over the completed trials, in
+    seconds. None: there is no completed trial. A trial that the policy stopped counts as completed
+    at that time.
 
     >>> mean_jct([10.0, 20.0, 60.0])
     30.0
@@ -40,7 +42,8 @@ def p99_jct(jcts_s: Sequence[float]) -> float | None:
 
 
 def area_weighted_jct(jcts_s: Sequence[float], areas_s: Sequence[float]) -> float | None:
-    """The mean of the JCT, in seconds, each trial weighted by its area, in seconds of a worker. None: there is no area.
+    """The mean of the JCT, in seconds, each trial weighted by its area, in seconds of a worker.
+    None: there is no area.
 
     >>> area_weighted_jct([10.0, 60.0], [1.0, 3.0])
     47.5
@@ -50,8 +53,9 @@ def area_weighted_jct(jcts_s: Sequence[float], areas_s: Sequence[float]) -> floa
 
 
 def mean_wait(waits_s: Sequence[float]) -> float | None:
-    """The mean over completed trials of the seconds between arrival and completion in which the trial was in no
-    segment: before its first segment, and between two. None: there is no completed trial.
+    """The mean over completed trials of the seconds between arrival and completion in which the
+    trial was in no segment: before its first segment, and between two. None: there is no completed
+    trial.
 
     >>> mean_wait([0.0, 30.0])
     15.0
@@ -60,8 +64,8 @@ def mean_wait(waits_s: Sequence[float]) -> float | None:
 
 
 def waits_by_size(waits_s: Sequence[float], areas_s: Sequence[float]) -> tuple[float | None, float | None]:
-    """The mean wait of the trials whose area is at most the median, and of the others. None for both: all trials have
-    the same area.
+    """The mean wait of the trials whose area is at most the median, and of the others. None for
+    both: all trials have the same area.
 
     >>> waits_by_size([1.0, 3.0, 10.0], [5.0, 5.0, 8.0])
     (2.0, 10.0)
@@ -76,8 +80,8 @@ def waits_by_size(waits_s: Sequence[float], areas_s: Sequence[float]) -> tuple[f
 
 
 def allocation_rate(held_gpu_s: float, gpu_s: float) -> float | None:
-    """GPU seconds in segments, finished or lost, as a share of the GPU seconds of the nodes in the cluster. None: no
-    node has a GPU.
+    """GPU seconds in segments, finished or lost, as a share of the GPU seconds of the nodes in the
+    cluster. None: no node has a GPU.
 
     >>> allocation_rate(held_gpu_s=60.0, gpu_s=240.0)
     0.25
@@ -86,8 +90,8 @@ def allocation_rate(held_gpu_s: float, gpu_s: float) -> float | None:
 
 
 def best_score(scores: Iterable[float | None], metric: Metric | None) -> float | None:
-    """The best score that any trial of any experiment reported. None: there is none, or experiments have different
-    metrics (`metric` is None).
+    """The best score that any trial of any experiment reported. None: there is none, or experiments
+    have different metrics (`metric` is None).
 
     >>> best_score([0.3, 0.9, None], Metric("accuracy", "max")), best_score([0.3, 0.9, None], Metric("loss", "min"))
     (0.9, 0.3)
@@ -96,8 +100,9 @@ def best_score(scores: Iterable[float | None], metric: Metric | None) -> float |
 
 
 def time_to_target(reached_s: Iterable[float | None]) -> float | None:
-    """The moment, in seconds since the start of the run, when the last experiment reached its target score: some trial
-    of it first reported that score or a better one. None: one never reached it, or there is no target.
+    """The moment, in seconds since the start of the run, when the last experiment reached its
+    target score: some trial of it first reported that score or a better one. None: one never
+    reached it, or there is no target.
 
     >>> time_to_target([40.0, 90.0])
     90.0
@@ -122,8 +127,8 @@ def score_at(
 
 
 def utilisation(busy_s: Iterable[float], present_s: Iterable[float]) -> float:
-    """Seconds of workers in segments, finished or lost, as a share of their seconds in the cluster until the last
-    segment ended. Devices without a worker do not count.
+    """Seconds of workers in segments, finished or lost, as a share of their seconds in the cluster
+    until the last segment ended. Devices without a worker do not count.
 
     >>> utilisation(busy_s=[50.0, 100.0], present_s=[100.0, 100.0])
     0.75
@@ -133,8 +138,9 @@ def utilisation(busy_s: Iterable[float], present_s: Iterable[float]) -> float:
 
 
 def wasted_fraction(wasted_s: float, busy_s: float) -> float:
-    """Wasted work as a share of the workers' busy seconds. Work is wasted, in seconds of a worker, if its segment was
-    lost. It is also wasted if the segment was finished and the only checkpoint of its trial was lost later.
+    """Wasted work as a share of the workers' busy seconds. Work is wasted, in seconds of a worker,
+    if its segment was lost. It is also wasted if the segment was finished and the only checkpoint
+    of its trial was lost later.
 
     >>> wasted_fraction(wasted_s=30.0, busy_s=120.0)
     0.25
@@ -143,9 +149,9 @@ def wasted_fraction(wasted_s: float, busy_s: float) -> float:
 
 
 def finish_time_fairness(jct_s: float, fair_s: float) -> float:
-    """The ratio rho of Themis (NSDI'20) and Gavel (OSDI'20) of an experiment. It is the completion minus the arrival,
-    divided by the seconds that the experiment would need alone with an equal share of every worker of the run. Above 1,
-    sharing cost it time.
+    """The ratio rho of Themis (NSDI'20) and Gavel (OSDI'20) of an experiment. It is the completion
+    minus the arrival, divided by the seconds that the experiment would need alone with an equal
+    share of every worker of the run. Above 1, sharing cost it time.
 
     >>> finish_time_fairness(jct_s=300.0, fair_s=200.0)
     1.5
@@ -154,8 +160,8 @@ def finish_time_fairness(jct_s: float, fair_s: float) -> float:
 
 
 def decision_time(decision_s: float, decisions: int) -> float | None:
-    """Mean seconds of a policy's call on this host. Its `setup` is spread over the calls. These seconds are no part of
-    a simulated run's time. None: no call was measured.
+    """Mean seconds of a policy's call on this host. Its `setup` is spread over the calls. These
+    seconds are no part of a simulated run's time. None: no call was measured.
 
     >>> decision_time(decision_s=0.5, decisions=200)
     0.0025

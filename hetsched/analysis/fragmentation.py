@@ -21,8 +21,8 @@ from hetsched.domain.workload import Experiment, TrialId, TrialKind
 
 
 class Demand(NamedTuple):
-    """What a trial needs of workers: how many of one type, and on which devices (None: any). For a gang also its kinds;
-    the profile must know one of them."""
+    """What a trial needs of workers: how many of one type, and on which devices (None: any). For a
+    gang also its kinds; the profile must know one of them."""
 
     gang: int
     devices: frozenset[DeviceType] | None
@@ -42,7 +42,8 @@ class Demand(NamedTuple):
 
 
 class Fragmentation:
-    """Follows a run. It must be called with the state and every event, after the event was applied to the state.
+    """Follows a run. It must be called with the state and every event, after the event was applied
+    to the state.
 
     An event costs steps for its own workers only, however many the cluster has.
     """
@@ -58,8 +59,8 @@ class Fragmentation:
 
     @property
     def share(self) -> float | None:
-        """Of the GPU seconds that were idle while trials waited, the share that these trials could not use. None: no
-        GPU was idle then."""
+        """Of the GPU seconds that were idle while trials waited, the share that these trials could
+        not use. None: no GPU was idle then."""
         return self._stuck_s / self._idle_s if self._idle_s else None
 
     def __call__(self, state: State, event: Event) -> None:

@@ -1,4 +1,5 @@
-"""Confidence intervals of a mean. Every table and document of hetsched has the same kind: Student's t."""
+"""Confidence intervals of a mean. Every table and document of hetsched has the same kind: Student's
+t."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -11,7 +12,8 @@ from scipy.special import stdtrit
 CONFIDENCE = 0.95
 
 ROUNDING = 1e-9
-"""Figures that differ by less than this share differ by rounding. The order of a sum is enough for that."""
+"""Figures that differ by less than this share differ by rounding. The order of a sum is enough for
+that."""
 
 
 def level(values: Sequence[float]) -> list[float]:
@@ -62,7 +64,8 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def interval_of_one_more(values: Sequence[float]) -> tuple[float, float] | None:
-    """The interval in which one more value lies with 95% probability: Student's t, exact for normal values, at least 0.
+    """The interval in which one more value lies with 95% probability: Student's t, exact for normal
+    values, at least 0.
 
     None: there is one value, or the values differ only by rounding.
 
@@ -80,8 +83,9 @@ def interval_of_one_more(values: Sequence[float]) -> tuple[float, float] | None:
 def interval(values: Sequence[float], size: float = 1.0) -> tuple[float, float] | None:
     """The 95% confidence interval of the mean by Student's t: exact for normal values, however few.
 
-    `size` is the size of the figures from which the values were computed: 1 for logarithms of ratios, 100 for percents.
-    None: there is one value, or the values differ only by rounding and so count as one.
+    `size` is the size of the figures from which the values were computed: 1 for logarithms of
+    ratios, 100 for percents. None: there is one value, or the values differ only by rounding and so
+    count as one.
 
     >>> [round(end, 3) for end in interval([0.1, 0.2])]
     [-0.485, 0.785]
@@ -95,7 +99,8 @@ def interval(values: Sequence[float], size: float = 1.0) -> tuple[float, float] 
 
 
 def variation(values: Sequence[float]) -> float | None:
-    """The coefficient of variation: the standard deviation divided by the mean. None: one value, or a mean near 0.
+    """The coefficient of variation: the standard deviation divided by the mean. None: one value, or
+    a mean near 0.
 
     >>> variation([1.0, 3.0]), variation([1.0])
     (0.7071067811865476, None)

@@ -9,9 +9,9 @@ from hetsched.domain.profiles import StepTimes
 def areas(jobs: Iterable[Mapping[Job, int]], devices: Devices, times: StepTimes) -> Iterator[float]:
     """The area of each job, given by its parts, in seconds of a device.
 
-    It is the least time in which the devices can train the job's iterations, times the number of devices that the job
-    takes at once. It is the same under every schedule: a job on a slow device does not weigh more. Raises InputError if
-    some job cannot run anywhere by the profile.
+    It is the least time in which the devices can train the job's iterations, times the number of
+    devices that the job takes at once. It is the same under every schedule: a job on a slow device
+    does not weigh more. Raises InputError if some job cannot run anywhere by the profile.
     """
     seconds: dict[Job, float] = {}
     for parts in jobs:

@@ -1,8 +1,9 @@
-"""The origin of a run's best weights: which trials trained them, for how long, and what PBT changed on the way.
+"""The origin of a run's best weights: which trials trained them, for how long, and what PBT changed
+on the way.
 
-A trial that copies another one goes on from weights that other trials have trained. Some strategies run trials one
-after another. Then late trials copy weights with thousands of iterations behind them, although each trial counts only
-its own iterations.
+A trial that copies another one goes on from weights that other trials have trained. Some strategies
+run trials one after another. Then late trials copy weights with thousands of iterations behind
+them, although each trial counts only its own iterations.
 """
 
 from collections import defaultdict
@@ -41,8 +42,9 @@ class Forebear(NamedTuple):
 class _Weights(Struct, frozen=True):
     """Weights that a trial had, with its `count` and `score` at that time.
 
-    It came there by iterations of its own from the weights `before`. `behind` are all iterations behind the weights,
-    whichever trial trained them. The hyperparameters are those with which it went on.
+    It came there by iterations of its own from the weights `before`. `behind` are all iterations
+    behind the weights, whichever trial trained them. The hyperparameters are those with which it
+    went on.
     """
 
     trial: TrialId
@@ -56,7 +58,8 @@ class _Weights(Struct, frozen=True):
 
 
 def _forebear(last: _Weights) -> tuple[Forebear, _Weights | None]:
-    """The part of the last trial that had these weights, and the weights with which this part began."""
+    """The part of the last trial that had these weights, and the weights with which this part
+    began."""
     first, trained = last, last.trained
     while (before := first.before) is not None and _same_part(before, first):
         first, trained = before, trained + before.trained
@@ -105,10 +108,11 @@ class Family:
                 self._fall_back(event)
 
     def winners_line(self) -> list[Forebear]:
-        """The line of the weights with the best score so far, the oldest first. The last one is the trial that won.
+        """The line of the weights with the best score so far, the oldest first. The last one is the
+        trial that won.
 
-        Of equal scores the first one counts. The line is empty if no trial has a score, and if experiments have
-        different metrics: then scores cannot be compared.
+        Of equal scores the first one counts. The line is empty if no trial has a score, and if
+        experiments have different metrics: then scores cannot be compared.
         """
         best, line = self._best_of_all(), []
         while best is not None:
@@ -121,8 +125,8 @@ class Family:
         return self._had[trial][-1].behind
 
     def behind_best(self) -> int | None:
-        """Iterations behind the weights with the best score so far: those of the whole `winners_line`. None: the line
-        is empty."""
+        """Iterations behind the weights with the best score so far: those of the whole
+        `winners_line`. None: the line is empty."""
         best = self._best_of_all()
         return None if best is None else best.behind
 

@@ -17,8 +17,9 @@ SMALL = 10_000
 
 
 def minimise(objective: Array, matrix: "coo_array", limits: Array, **more: object) -> Array:
-    """The `x` of shape (columns) with the least `objective` (columns) @ x, such that `matrix` (rows, columns) @ x is at
-    most `limits` (rows). `more` goes to SciPy's `linprog`; unless it says otherwise, x is at least 0.
+    """The `x` of shape (columns) with the least `objective` (columns) @ x, such that `matrix`
+    (rows, columns) @ x is at most `limits` (rows). `more` goes to SciPy's `linprog`; unless it says
+    otherwise, x is at least 0.
 
     Raises HetschedError if the solver fails.
     """

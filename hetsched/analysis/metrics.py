@@ -1,7 +1,7 @@
 """The figures of a run, computed from its log. `hetsched.analysis.figures` defines them.
 
-A `Measurement` follows a run event by event, so that a simulation need not read what it has just written. The same code
-measures a log.
+A `Measurement` follows a run event by event, so that a simulation need not read what it has just
+written. The same code measures a log.
 """
 
 from collections import defaultdict
@@ -53,8 +53,9 @@ from hetsched.errors import HetschedError
 
 
 class WorkerMetrics(Struct, frozen=True):
-    """One worker: `busy_s` are its seconds in segments, `utilisation` is `busy_s` / its seconds in the cluster, and
-    `segments` is how many it finished. A gang's segment counts for each of its workers."""
+    """One worker: `busy_s` are its seconds in segments, `utilisation` is `busy_s` / its seconds in
+    the cluster, and `segments` is how many it finished. A gang's segment counts for each of its
+    workers."""
 
     busy_s: float
     utilisation: float
@@ -116,13 +117,15 @@ class Metrics(Struct, frozen=True):
 
 
 def check_trained(strategy: Strategy, metrics: Metrics, purpose: str) -> None:
-    """Raise HetschedError for a run that trained nothing: there is nothing to `purpose`, such as "compare"."""
+    """Raise HetschedError for a run that trained nothing: there is nothing to `purpose`, such as
+    "compare"."""
     if not metrics.iterations:
         raise HetschedError(f"{strategy} trained nothing under seed {metrics.seed}: nothing to {purpose}")
 
 
 class Measurement:
-    """Follows a run. It must be called with the state and every event, after the event was applied to the state.
+    """Follows a run. It must be called with the state and every event, after the event was applied
+    to the state.
 
     It keeps only what the state forgets.
     """
@@ -190,7 +193,8 @@ class Measurement:
         )
 
     def _disturbances(self, busy_s: float) -> dict[str, Any]:
-        """The metrics that count failures and moves, by name. `busy_s` are the busy seconds of all workers."""
+        """The metrics that count failures and moves, by name. `busy_s` are the busy seconds of all
+        workers."""
         wasted_s = self._occupancy.lost_s + self._undone_s
         return {
             "wasted_s": wasted_s,
@@ -335,8 +339,8 @@ def _progress(state: State) -> dict[str, Any]:
 
 
 def measure(events: Iterable[Event], problem: Problem) -> Metrics:
-    """The metrics of a run of the problem, by its events. Raises InputError for an event that cannot follow from the
-    events before it."""
+    """The metrics of a run of the problem, by its events. Raises InputError for an event that
+    cannot follow from the events before it."""
     state, measurement = State(), Measurement(problem)
     for event in followed(events, state):
         measurement(state, event)

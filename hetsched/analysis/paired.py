@@ -1,8 +1,8 @@
 """Paired statistics: how two strategies differ that ran under the same seeds.
 
-All functions are pure. Their figures are seconds: less is better. docs/statistics.md explains the statistics.
-`verdicts.py` puts them into words. `scipy.stats` is imported where it is needed: that takes half a second, and
-processes that simulate do not need it.
+All functions are pure. Their figures are seconds: less is better. docs/statistics.md explains the
+statistics. `verdicts.py` puts them into words. `scipy.stats` is imported where it is needed: that
+takes half a second, and processes that simulate do not need it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,15 @@ from scipy.special import stdtr
 from hetsched.analysis.intervals import ROUNDING, interval, level
 
 LEVEL = 0.05
-"""The probability of showing a difference that does not exist, for all strategies of a comparison together."""
+"""The probability of showing a difference that does not exist, for all strategies of a comparison
+together."""
 
 SEEDS_NEEDED = 3
 """With fewer seeds no difference is shown."""
 
 FEW_SEEDS = 5.0
-"""The factor on the t-test's p-value if there are too few seeds for ranks to show anything. The t-test assumes normal
-differences, and few seeds cannot show whether they are normal."""
+"""The factor on the t-test's p-value if there are too few seeds for ranks to show anything. The
+t-test assumes normal differences, and few seeds cannot show whether they are normal."""
 
 Array = NDArray[np.float64]
 
@@ -32,17 +33,21 @@ Array = NDArray[np.float64]
 class Difference(Struct, frozen=True):
     """How a figure of a strategy differs from the baseline's, paired by seed. Less is better.
 
-    Seeds are alike if the ratio is the same under every one, as it is without noise. They then count as one run, and
-    nothing is tested: `ci95`, `p_value` and `p_holm` are None, as with one seed.
+    Seeds are alike if the ratio is the same under every one, as it is without noise. They then
+    count as one run, and nothing is tested: `ci95`, `p_value` and `p_holm` are None, as with one
+    seed.
 
-    - ratio: the geometric mean over the seeds of baseline / strategy. Above 1 the strategy is better.
+    - ratio: the geometric mean over the seeds of baseline / strategy. Above 1 the strategy is
+      better.
     - ci95: the 95% interval of the ratio, by Student's t of its logarithm.
-    - p_value: the result of `paired_p`. p_holm: corrected for the number of strategies or scenarios that are tested.
-    - rank_biserial: the effect size by ranks, from -1 (worse under every seed) to 1 (better under every seed).
+    - p_value: the result of `paired_p`. p_holm: corrected for the number of strategies or scenarios
+      that are tested.
+    - rank_biserial: the effect size by ranks, from -1 (worse under every seed) to 1 (better under
+      every seed).
     - better, worse: under how many seeds the strategy is so. The rest are ties.
     - seeds: how many pairs there are. seeds_needed: with fewer, no difference is shown.
-    - shown: whether a difference is shown. p_holm is below 0.05, ratio and rank_biserial point the same way, and the
-      ratio differs from 1 by more than rounding. Then 1 is not in ci95.
+    - shown: whether a difference is shown. p_holm is below 0.05, ratio and rank_biserial point the
+      same way, and the ratio differs from 1 by more than rounding. Then 1 is not in ci95.
     """
 
     ratio: float
@@ -63,7 +68,8 @@ class Difference(Struct, frozen=True):
 
     @property
     def width(self) -> float | None:
-        """The width of the interval as a share of the ratio. It is the same for the inverse ratio. None: one seed."""
+        """The width of the interval as a share of the ratio. It is the same for the inverse ratio.
+        None: one seed."""
         if self.ci95 is None:
             return 0.0 if self.alike else None
         return self.ci95[1] / self.ci95[0] - 1
@@ -72,8 +78,9 @@ class Difference(Struct, frozen=True):
 class RankAgreement(Struct, frozen=True):
     """Whether the strategies come in the same order under every seed.
 
-    `kendall_w` is Kendall's coefficient of concordance. It is 1 if they do, and about 0 if the order is random. None:
-    there is one seed or one strategy. `kendall_tau` compares the two orders if there are two seeds.
+    `kendall_w` is Kendall's coefficient of concordance. It is 1 if they do, and about 0 if the
+    order is random. None: there is one seed or one strategy. `kendall_tau` compares the two orders
+    if there are two seeds.
     """
 
     kendall_w: float | None
@@ -81,7 +88,8 @@ class RankAgreement(Struct, frozen=True):
 
 
 def differences(baseline: Sequence[float], others: Mapping[str, Sequence[float]]) -> dict[str, Difference]:
-    """How each of the others differs from the baseline. All values are above 0, and in the same order of seeds.
+    """How each of the others differs from the baseline. All values are above 0, and in the same
+    order of seeds.
 
     >>> found = differences([10.0, 10.1, 9.9], {"twice as fast": [5.0, 5.0, 5.0]})["twice as fast"]
     >>> round(found.ratio, 3), found.better, round(found.p_value, 6), found.shown
@@ -91,8 +99,8 @@ def differences(baseline: Sequence[float], others: Mapping[str, Sequence[float]]
 
 
 def differences_of_pairs(pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> dict[str, Difference]:
-    """How the second of each pair differs from the first, which is its baseline. All pairs are one family of tests: the
-    p-values are corrected once, for the number of pairs that are tested."""
+    """How the second of each pair differs from the first, which is its baseline. All pairs are one
+    family of tests: the p-values are corrected once, for the number of pairs that are tested."""
     logs = {name: _log_ratios(baseline, values) for name, (baseline, values) in pairs.items()}
     intervals = {name: interval(of_one.tolist()) for name, of_one in logs.items()}
     tested = [name for name, found in intervals.items() if found is not None]
@@ -105,7 +113,8 @@ def differences_of_pairs(pairs: Mapping[str, tuple[Sequence[float], Sequence[flo
 
 
 def _log_ratios(baseline: Sequence[float], values: Sequence[float]) -> Array:
-    """The logarithms of the ratios. A ratio that differs from 1 only by rounding is a tie: exactly 0."""
+    """The logarithms of the ratios. A ratio that differs from 1 only by rounding is a tie: exactly
+    0."""
     logs = np.log(baseline) - np.log(values)
     return np.where(np.abs(logs) < ROUNDING, 0.0, logs)
 
@@ -129,14 +138,16 @@ def _difference(
 
 
 def paired_p(values: ArrayLike, strategies: int) -> float:
-    """The two-sided p-value of the hypothesis that there is no difference. The values must not all be the same.
+    """The two-sided p-value of the hypothesis that there is no difference. The values must not all
+    be the same.
 
-    `strategies` says how many strategies are compared with the baseline, or on how many scenarios one is.
+    `strategies` says how many strategies are compared with the baseline, or on how many scenarios
+    one is.
 
-    - From `least_seeds(strategies)` seeds on: the greater p-value of the t-test and of the signed-rank test. So both
-      the mean and the ranks must show the difference.
-    - With fewer seeds ranks cannot show anything: the t-test's p-value times `FEW_SEEDS`. It is 1 unless all
-      differences point the same way.
+    - From `least_seeds(strategies)` seeds on: the greater p-value of the t-test and of the
+      signed-rank test. So both the mean and the ranks must show the difference.
+    - With fewer seeds ranks cannot show anything: the t-test's p-value times `FEW_SEEDS`. It is 1
+      unless all differences point the same way.
     - With fewer seeds than `SEEDS_NEEDED`: 1.
 
     >>> round(paired_p([0.370, 0.371, 0.372], 1), 5), paired_p([1.0, 2.0, -0.1], 1), paired_p([1.0, 1.1], 1)
@@ -151,7 +162,8 @@ def paired_p(values: ArrayLike, strategies: int) -> float:
 
 
 def t_test_p(values: ArrayLike) -> float:
-    """The two-sided p-value of Student's t-test that the mean of the values is 0. They must not all be the same.
+    """The two-sided p-value of Student's t-test that the mean of the values is 0. They must not all
+    be the same.
 
     >>> round(t_test_p([1.0, 2.0, 3.0]), 4)
     0.0742
@@ -162,7 +174,8 @@ def t_test_p(values: ArrayLike) -> float:
 
 
 def signed_rank_p(values: ArrayLike) -> float:
-    """The two-sided p-value of Wilcoxon's signed-rank test that the values are symmetric about 0. Zeros are left out.
+    """The two-sided p-value of Wilcoxon's signed-rank test that the values are symmetric about 0.
+    Zeros are left out.
 
     >>> signed_rank_p([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     0.03125
@@ -181,8 +194,8 @@ def signed_rank_p(values: ArrayLike) -> float:
 def rank_biserial(values: ArrayLike) -> float:
     """The matched-pairs rank-biserial correlation (Kerby 2014).
 
-    Values are ranked by size. The result is the ranks of the positive values minus the ranks of the negative values, as
-    a share of all ranks. Zeros are left out. 0: there are only zeros.
+    Values are ranked by size. The result is the ranks of the positive values minus the ranks of the
+    negative values, as a share of all ranks. Zeros are left out. 0: there are only zeros.
 
     >>> rank_biserial([-1.0, 2.0, 3.0])
     0.6666666666666666
@@ -200,7 +213,8 @@ def rank_biserial(values: ArrayLike) -> float:
 def holm(p_values: Sequence[float]) -> list[float]:
     """P-values with Holm's correction (Holm 1979).
 
-    If no difference exists, the chance that any corrected p-value falls below LEVEL is at most LEVEL.
+    If no difference exists, the chance that any corrected p-value falls below LEVEL is at most
+    LEVEL.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -230,7 +244,8 @@ def least_seeds(strategies: int) -> int:
 
 
 def rank_agreement(values: Sequence[Sequence[float]]) -> RankAgreement:
-    """The agreement of values of shape (strategies, seeds). Strategies that differ only by rounding are ties.
+    """The agreement of values of shape (strategies, seeds). Strategies that differ only by rounding
+    are ties.
 
     >>> rank_agreement([[1.0, 1.5, 1.0], [2.0, 3.0, 2.5], [4.0, 4.0, 4.0]]).kendall_w
     1.0
@@ -248,9 +263,11 @@ def rank_agreement(values: Sequence[Sequence[float]]) -> RankAgreement:
 
 
 def _kendall_w(by_seed: NDArray[Any]) -> float | None:
-    """W = S / (m^2 (n^3 - n) / 12 - m sum (t^3 - t) / 12) for m seeds and n strategies (Kendall and Gibbons 1990).
+    """W = S / (m^2 (n^3 - n) / 12 - m sum (t^3 - t) / 12) for m seeds and n strategies (Kendall and
+    Gibbons 1990).
 
-    S is the sum of the squared deviations of the strategies' rank sums. The t are the sizes of ties. None: all tie.
+    S is the sum of the squared deviations of the strategies' rank sums. The t are the sizes of
+    ties. None: all tie.
     """
     from scipy.stats import rankdata
 

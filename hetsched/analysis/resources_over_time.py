@@ -51,7 +51,8 @@ class Resources:
         self._samples[resource][name].append((time, share))
 
     def over_time(self, end_s: float) -> list[ResourceUse]:
-        """By resource, then in the order of the first samples. Many samples become means over equal parts."""
+        """By resource, then in the order of the first samples. Many samples become means over equal
+        parts."""
         usual_s = self._usual_s()
         return [
             ResourceUse(resource, name, *_series(samples, usual_s, end_s, most_parts(len(by_name))))
@@ -60,7 +61,8 @@ class Resources:
         ]
 
     def _usual_s(self) -> float:
-        """The usual time between two samples of a node. If no node has two samples, all the time before."""
+        """The usual time between two samples of a node. If no node has two samples, all the time
+        before."""
         times = [[time for time, _ in samples] for samples in self._samples["cpu"].values()]
         gaps = [after - before for of_node in times for before, after in pairwise(of_node)]
         return median(gaps or [time for of_node in times for time in of_node] or [0.0])
@@ -73,8 +75,8 @@ def _share(used: int, total: int) -> float:
 def _series(
     samples: list[tuple[float, float]], usual_s: float, end_s: float, most: int
 ) -> tuple[list[float], list[float | None]]:
-    """A series of samples. A sample covers the time since the sample before. If that is long ago, it covers the usual
-    time."""
+    """A series of samples. A sample covers the time since the sample before. If that is long ago,
+    it covers the usual time."""
     used, known = [], []
     before = 0.0
     for time, share in samples:

@@ -11,8 +11,9 @@ from hetsched.domain.workload import TrialId
 
 
 class Scores(NamedTuple):
-    """The scores at a moment, in seconds since the start of a run. `best` is the best score that any trial has
-    reported. `mean` is the mean of the latest score of each trial, over the trials that have reported one."""
+    """The scores at a moment, in seconds since the start of a run. `best` is the best score that
+    any trial has reported. `mean` is the mean of the latest score of each trial, over the trials
+    that have reported one."""
 
     time_s: float
     best: float

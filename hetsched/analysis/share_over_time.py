@@ -33,11 +33,12 @@ def most_parts(series: int) -> int:
 def share_over_time(
     part: Sequence[Stretch], whole: Sequence[Stretch], end_s: float, most: int = MOST_PARTS
 ) -> tuple[list[float], list[float | None]]:
-    """Times and values. A value holds from its time to the next one, and the last value to the end. None: nothing of
-    the whole exists then.
+    """Times and values. A value holds from its time to the next one, and the last value to the end.
+    None: nothing of the whole exists then.
 
-    The result is exact if it changes fewer times than `most`. Otherwise each value is the mean over one of `most` equal
-    parts of the time: the amount of the part divided by the amount of the whole.
+    The result is exact if it changes fewer times than `most`. Otherwise each value is the mean over
+    one of `most` equal parts of the time: the amount of the part divided by the amount of the
+    whole.
 
     >>> share_over_time([Stretch(0, 5, 2)], [Stretch(0, 10, 4)], end_s=15)
     ([0.0, 5.0, 10.0], [0.5, 0.0, None])
@@ -51,7 +52,8 @@ def share_over_time(
 
 
 def share_of(part: Sequence[Stretch], whole: Sequence[Stretch], end_s: float) -> float | None:
-    """The part divided by the whole, up to the end: both are amounts times seconds. None: there is no whole.
+    """The part divided by the whole, up to the end: both are amounts times seconds. None: there is
+    no whole.
 
     >>> share_of([Stretch(0, 5, 2)], [Stretch(0, 12, 4)], end_s=10)
     0.25

@@ -2,10 +2,12 @@
 
 
 class Lag:
-    """Staleness: how many perturbation intervals an unfinished trial is behind the most advanced trial of its
-    population, the mean over trials and time. Waiting trials count, and the most advanced trial may be completed.
+    """Staleness: how many perturbation intervals an unfinished trial is behind the most advanced
+    trial of its population, the mean over trials and time. Waiting trials count, and the most
+    advanced trial may be completed.
 
-    Two trials with an interval of 10: for 5 s they are level, then one of them is an interval ahead for 5 s.
+    Two trials with an interval of 10: for 5 s they are level, then one of them is an interval ahead
+    for 5 s.
 
     >>> lag = Lag(interval=10)
     >>> lag.add(0.0); lag.add(0.0)

@@ -15,7 +15,8 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.errors import counted
 
 LATE = 0.05
-"""A worker whose segment takes longer than its pace asks, by more than this fraction, cannot hold its pace."""
+"""A worker whose segment takes longer than its pace asks, by more than this fraction, cannot hold
+its pace."""
 
 OFF = 0.10
 """Step times that differ from the profile's by more than this fraction are of another machine. The

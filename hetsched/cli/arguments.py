@@ -18,8 +18,8 @@ Arguments = argparse._ActionsContainer
 def add_further(parser: argparse.ArgumentParser, *, policies: bool = False, of_part: bool = False) -> None:
     """Add the arguments of every command, and --policy-file if the command uses `policies`.
 
-    `of_part`: the parser is of a part of a command, such as `policies check`. If --json or --policy-file is not given
-    there, the command's own value holds.
+    `of_part`: the parser is of a part of a command, such as `policies check`. If --json or
+    --policy-file is not given there, the command's own value holds.
     """
     further = parser.add_argument_group("further options")
     if policies:

@@ -9,8 +9,8 @@ from hetsched.errors import InputError
 
 
 def refuse_misplaced(words: Sequence[str]) -> None:
-    """Raise InputError if the words are a command with a scenario or folder in the wrong place. It names the command
-    that is meant."""
+    """Raise InputError if the words are a command with a scenario or folder in the wrong place. It
+    names the command that is meant."""
     command, *rest = words
     given = next((word for number, word in enumerate(rest) if _is_given(word) and not _is_value(rest, number)), None)
     first = rest[0] if rest and not rest[0].startswith("-") else None
@@ -46,8 +46,8 @@ def _is_value(words: Sequence[str], number: int) -> bool:
 
 @contextmanager
 def measured_beside(scenario: Path | None) -> Iterator[None]:
-    """If the scenario has no profile, and a Tune script's run left the same scenario with its measurements in the
-    folder `measured`, add a note that names it to the error."""
+    """If the scenario has no profile, and a Tune script's run left the same scenario with its
+    measurements in the folder `measured`, add a note that names it to the error."""
     try:
         yield
     except InputError as error:

@@ -91,8 +91,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """List the policies: built in, from installed packages, and from --policy-file. With a NAME, print the policy's
-    rule, its options, and what it looks at."""
+    """List the policies: built in, from installed packages, and from --policy-file. With a NAME,
+    print the policy's rule, its options, and what it looks at."""
     document = {
         kind: {name: _summary(registry, name) for name in registry.names()} for kind, registry in REGISTRIES.items()
     }
@@ -113,8 +113,8 @@ def _summary(registry: Registry[Any], name: str) -> str:
 
 
 def show_policies(options: argparse.Namespace, emit: Emit) -> None:
-    """Print of each policy its rule and where that is from, its options with type, default and meaning, what it looks
-    at, and its file."""
+    """Print of each policy its rule and where that is from, its options with type, default and
+    meaning, what it looks at, and its file."""
     chosen = [key for target in options.policies for key in _named(target)]
     cards = [policy_card(kind, name, REGISTRIES[kind].factory(name)) for kind, name in dict.fromkeys(chosen)]
 
@@ -132,7 +132,8 @@ def show_policies(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def _named(target: str) -> list[tuple[str, str]]:
-    """The policies, by kind and name, that a word on the command line means. Raises InputError if there are none."""
+    """The policies, by kind and name, that a word on the command line means. Raises InputError if
+    there are none."""
     file, colon, wanted = target.rpartition(":") if ".py:" in target else (target, "", "")
     if file.endswith(".py"):
         found = chosen_policies([file])

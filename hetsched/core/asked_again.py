@@ -1,4 +1,5 @@
-"""The calls of a run's policy, as the log records them, and the same policy called again at those times."""
+"""The calls of a run's policy, as the log records them, and the same policy called again at those
+times."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -29,9 +30,10 @@ UNTOLD = "the log is of format 1, which does not say when the policy was asked"
 class PolicyCall(NamedTuple):
     """A piece of a log: events, and then at most one call of the policy.
 
-    `time` is the time of the call, in seconds since the start of the run. `line` is the line of the log at which the
-    answer begins. If the policy decided nothing, the call has no decisions. If the piece has no call, `asked` is False:
-    the piece then ends before the end of another segment, or at the end of the log.
+    `time` is the time of the call, in seconds since the start of the run. `line` is the line of the
+    log at which the answer begins. If the policy decided nothing, the call has no decisions. If the
+    piece has no call, `asked` is False: the piece then ends before the end of another segment, or
+    at the end of the log.
 
     The driver may have died before it had written all decisions of the `last` piece.
     """
@@ -45,8 +47,8 @@ class PolicyCall(NamedTuple):
 
 
 def parts_by_driver(events: Sequence[Event], begin: int = 0) -> list[int]:
-    """The event numbers at which the parts of a log begin, from `begin` on, and the end of the log. One driver wrote
-    each part."""
+    """The event numbers at which the parts of a log begin, from `begin` on, and the end of the log.
+    One driver wrote each part."""
     starts = (number for number, event in enumerate(events) if isinstance(event, RunResumed) and number > begin)
     return [begin, *starts, len(events)]
 
@@ -58,7 +60,8 @@ def tells_when_asked(part: Sequence[Event]) -> bool:
 
 
 def policy_calls(events: Sequence[Event], first: int = 0) -> Iterator[PolicyCall]:
-    """The calls of the policy in one driver's part of a log. The part begins at the event number `first` of the log."""
+    """The calls of the policy in one driver's part of a log. The part begins at the event number
+    `first` of the log."""
     call = PolicyCall([], False, [], 0.0, first, last=False)
     for number, event in enumerate(events, start=first + 1):
         if isinstance(event, RunEnded):
@@ -100,10 +103,11 @@ def _phrase(decision: Event) -> str:
 
 
 class AskedAgain:
-    """A policy that is called again, call by call of one driver's part of a log. `past` is the log before that part.
+    """A policy that is called again, call by call of one driver's part of a log. `past` is the log
+    before that part.
 
-    `untold` are the decisions of the last call that the log lacks, because the driver stopped before it had written
-    them. The policy remembers these decisions all the same.
+    `untold` are the decisions of the last call that the log lacks, because the driver stopped
+    before it had written them. The policy remembers these decisions all the same.
     """
 
     def __init__(self, policy: SchedulingPolicy, name: str, times: StepTimes, past: Iterable[Event] = ()) -> None:
@@ -117,7 +121,8 @@ class AskedAgain:
             self._made.append(event)
 
     def difference(self, call: PolicyCall) -> str | None:
-        """Ask the policy as the next call did. Returns how its decisions differ from the log's; None: they do not."""
+        """Ask the policy as the next call did. Returns how its decisions differ from the log's;
+        None: they do not."""
         asked, told = self.dispatcher, call.decided
         for event in call.happened:
             asked.record(event)

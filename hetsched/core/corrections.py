@@ -9,7 +9,8 @@ from hetsched.domain.profiles import StepTimes
 
 
 class Seconds(NamedTuple):
-    """The measured seconds of a worker's iterations, and the seconds by the profile, for what the profile has."""
+    """The measured seconds of a worker's iterations, and the seconds by the profile, for what the
+    profile has."""
 
     measured: float
     expected: float
@@ -19,7 +20,8 @@ NONE = Seconds(0.0, 0.0)
 
 
 class Corrections:
-    """Sums of what each worker has trained. A sum is computed again after the worker has reported something."""
+    """Sums of what each worker has trained. A sum is computed again after the worker has reported
+    something."""
 
     def __init__(self, state: State, times: StepTimes) -> None:
         self._state = state

@@ -19,9 +19,10 @@ class Dispatch(Struct, frozen=True, gc=False):
 
     A trial of a gang also takes the workers in `others`. They are of the same type as the worker.
 
-    With `then` the decision starts a package. The worker trains these trials after the first one, one after another,
-    an interval each or what is left of the trial. It reports all results together, at the end of the package. Until
-    then no result of the package is known, and its trials count as running. A package has no gangs.
+    With `then` the decision starts a package. The worker trains these trials after the first one,
+    one after another, an interval each or what is left of the trial. It reports all results
+    together, at the end of the package. Until then no result of the package is known, and its
+    trials count as running. A package has no gangs.
     """
 
     trial: TrialId
@@ -39,11 +40,12 @@ class Stop(Struct, frozen=True):
 
 
 class WakeAt(Struct, frozen=True):
-    """A decision: ask again at `time` (seconds since the start of the run), or earlier if something changes.
+    """A decision: ask again at `time` (seconds since the start of the run), or earlier if something
+    changes.
 
-    The decision holds until `time`, or until the next call of the policy: the answer to that call replaces it. A policy
-    that still wants to be woken must say so again. At `time` the policy is asked only if a worker is idle and a trial
-    ready.
+    The decision holds until `time`, or until the next call of the policy: the answer to that call
+    replaces it. A policy that still wants to be woken must say so again. At `time` the policy is
+    asked only if a worker is idle and a trial ready.
     """
 
     time: float
@@ -77,14 +79,16 @@ def no_decisions(returned: object) -> str:
 class SchedulingPolicy(Protocol):
     """Which ready trial runs a segment of what length on which idle worker.
 
-    `dispatch` is called when something has changed or a `WakeAt` is due, but only if a worker is idle and a trial
-    ready. A change is a segment that ended or was lost, a worker that came or left, or an experiment that arrived.
-    `dispatch` returns what to start now. It may return nothing while a segment runs, or with a `WakeAt`. The same views
-    in the same order must lead to the same decisions.
+    `dispatch` is called when something has changed or a `WakeAt` is due, but only if a worker is
+    idle and a trial ready. A change is a segment that ended or was lost, a worker that came or
+    left, or an experiment that arrived. `dispatch` returns what to start now. It may return nothing
+    while a segment runs, or with a `WakeAt`. The same views in the same order must lead to the same
+    decisions.
 
-    A policy may also have a method `setup(cluster, workload, times, rng)` (see `SetUp`). It may have a class attribute
-    `periods`. Its keys are names of options in seconds, such as the length of a round. Its values say how often such a
-    period must at least fit into a run. Studies warn if it fits in less often.
+    A policy may also have a method `setup(cluster, workload, times, rng)` (see `SetUp`). It may
+    have a class attribute `periods`. Its keys are names of options in seconds, such as the length
+    of a round. Its values say how often such a period must at least fit into a run. Studies warn if
+    it fits in less often.
     """
 
     def dispatch(self, state: StateView) -> Iterable[Decision]: ...
@@ -94,8 +98,9 @@ class SchedulingPolicy(Protocol):
 class SetUp(Protocol):
     """A policy that wants to know more before the run starts.
 
-    `workload` has the experiments that arrive at time 0. A policy does not know later experiments before they arrive.
-    `rng` is the policy's own stream of random numbers. The stream depends on the seed of the run.
+    `workload` has the experiments that arrive at time 0. A policy does not know later experiments
+    before they arrive. `rng` is the policy's own stream of random numbers. The stream depends on
+    the seed of the run.
     """
 
     def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None: ...
@@ -106,11 +111,12 @@ MOST_WAKES = 10_000
 
 
 def taken(decisions: Iterator[Decision], most: int) -> list[Decision]:
-    """The first decisions of an answer. Their number is limited, so that an answer that never ends cannot hang the run.
+    """The first decisions of an answer. Their number is limited, so that an answer that never ends
+    cannot hang the run.
 
-    `most` is the number of decisions that can be carried out, plus 1: the last one is refused. A run can carry out any
-    number of `WakeAt`. So after `most` decisions as many more are taken as there were `WakeAt`, at most `MOST_WAKES`
-    plus 1.
+    `most` is the number of decisions that can be carried out, plus 1: the last one is refused. A
+    run can carry out any number of `WakeAt`. So after `most` decisions as many more are taken as
+    there were `WakeAt`, at most `MOST_WAKES` plus 1.
     """
     found = list(islice(decisions, most))
     new = found if len(found) == most else []

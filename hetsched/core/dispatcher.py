@@ -1,6 +1,8 @@
-"""The dispatcher asks the policy, refuses invalid decisions and records events. It is the same for every backend.
+"""The dispatcher asks the policy, refuses invalid decisions and records events. It is the same for
+every backend.
 
-A backend owns time and work. It tells the dispatcher what happened and starts what the dispatcher returns.
+A backend owns time and work. It tells the dispatcher what happened and starts what the dispatcher
+returns.
 """
 
 from collections import Counter
@@ -79,29 +81,37 @@ STOPPED_BY = "stopped by "
 
 
 class Decided(Struct, gc=False):
-    """What the policy decided, validated and recorded: segments to start, and trials that it stopped."""
+    """What the policy decided, validated and recorded: segments to start, and trials that it
+    stopped."""
 
     starts: list[SegmentStarted]
     stops: list[TrialId]
 
 
 class Dispatcher:
-    """Applies events to the state, writes them to the log, and turns a policy's decisions into segments.
+    """Applies events to the state, writes them to the log, and turns a policy's decisions into
+    segments.
 
-    Any backend can drive it, by ask and tell. examples/own_backend.py is one in 50 lines. A backend does this:
+    Any backend can drive it, by ask and tell. examples/own_backend.py is one in 50 lines. A backend
+    does this:
 
-    - Before the run it calls `record(WorkerJoined(...))` for each worker, `set_up`, and `arrive` for each experiment.
-    - After every moment with an event it calls `dispatch(time)`, and starts the segments in `starts`.
-    - It calls `end_segment` for a segment that ended, `lose_segment` for one that broke, and `record` for a worker
-      that comes or leaves.
-    - It runs the segments of one `package` one after another, and records their ends together (see `OpenPackages`).
+    - Before the run it calls `record(WorkerJoined(...))` for each worker, `set_up`, and `arrive`
+      for each experiment.
+    - After every moment with an event it calls `dispatch(time)`, and starts the segments in
+      `starts`.
+    - It calls `end_segment` for a segment that ended, `lose_segment` for one that broke, and
+      `record` for a worker that comes or leaves.
+    - It runs the segments of one `package` one after another, and records their ends together (see
+      `OpenPackages`).
     - At `wake_at` it calls `wake(time)`.
-    - When nothing is left to happen it calls `check_stalled()`. The run is over when the state is `finished`.
+    - When nothing is left to happen it calls `check_stalled()`. The run is over when the state is
+      `finished`.
 
-    `policy_name` names the policy in errors. `decision_s` and `decisions` measure the policy's own time on
-    this host (seconds in `setup` and `dispatch`, calls of `dispatch`); neither is part of the run's time. `wake_at` is
-    when the policy wants to be asked again at the latest (seconds since the start of the run), None if it did not say.
-    `listeners` receive every event, in their order (see `Listener` and `Recalls`).
+    `policy_name` names the policy in errors. `decision_s` and `decisions` measure the policy's own
+    time on this host (seconds in `setup` and `dispatch`, calls of `dispatch`); neither is part of
+    the run's time. `wake_at` is when the policy wants to be asked again at the latest (seconds
+    since the start of the run), None if it did not say. `listeners` receive every event, in their
+    order (see `Listener` and `Recalls`).
     """
 
     def __init__(
@@ -163,11 +173,12 @@ class Dispatcher:
             self.record(TrialAdded(time, trial, experiment.id, kind.batch_size, hyperparameters))
 
     def end_segment(self, ended: SegmentEnded, perturb: Perturb) -> Trial:
-        """A segment ended: record its result, then apply the stop rule, else PBT. Returns the segment's trial. The
-        caller calls `dispatch` next, which commits all of it to the log.
+        """A segment ended: record its result, then apply the stop rule, else PBT. Returns the
+        segment's trial. The caller calls `dispatch` next, which commits all of it to the log.
 
-        The order is fixed here, so that every backend and every replay takes the same decisions. A score that is not
-        finite counts as unknown. A segment without a number gets the number of its start.
+        The order is fixed here, so that every backend and every replay takes the same decisions. A
+        score that is not finite counts as unknown. A segment without a number gets the number of
+        its start.
         """
         state, name = self.state, ended.trial
         if not ended.segment:
@@ -188,7 +199,8 @@ class Dispatcher:
         return state.trials[name]
 
     def exploit(self, time: float, name: TrialId, source: TrialId, hyperparameters: Hyperparameters) -> None:
-        """PBT: the trial copies the source. A trial that gets the source's count may stop by this count at once.
+        """PBT: the trial copies the source. A trial that gets the source's count may stop by this
+        count at once.
 
         Raises HetschedError if copies have taken the trial back so often that the run cannot end.
         """
@@ -207,10 +219,11 @@ class Dispatcher:
         self.commit()
 
     def dispatch(self, time: float) -> Decided:
-        """The policy's decisions for this moment, validated and recorded. The policy is asked if a worker is idle and a
-        trial ready. Otherwise nothing is decided, and `wake_at` stays.
+        """The policy's decisions for this moment, validated and recorded. The policy is asked if a
+        worker is idle and a trial ready. Otherwise nothing is decided, and `wake_at` stays.
 
-        Raises PolicyError if the policy raises or a decision is refused. The message names the policy and the decision.
+        Raises PolicyError if the policy raises or a decision is refused. The message names the
+        policy and the decision.
         """
         state, decided = self.state, Decided([], [])
         if not state.idle or not state.ready:
@@ -314,9 +327,9 @@ class Dispatcher:
     def check_stalled(self) -> None:
         """Raise an error if trials wait while nothing runs: without it the run would hang.
 
-        A backend calls this when nothing is left to happen that could make the policy decide again. Raises
-        HetschedError if no policy could start any of the trials, because the workers that they need are gone; else
-        PolicyError.
+        A backend calls this when nothing is left to happen that could make the policy decide again.
+        Raises HetschedError if no policy could start any of the trials, because the workers that
+        they need are gone; else PolicyError.
         """
         waits = self.wake_at is not None and self._fruitless < FRUITLESS_WAKES
         if self.state.ready and not self.state.running and not waits:
@@ -333,7 +346,8 @@ class Dispatcher:
             )
 
     def _could_run(self, trial: Trial) -> bool:
-        """Whether the workers that may get work would be enough for the trial if all of them were idle."""
+        """Whether the workers that may get work would be enough for the trial if all of them were
+        idle."""
         usable = Counter(worker.type for worker in self.state.serving.values() if self._view.usable(trial, worker))
         return max(usable.values(), default=0) >= self.state.experiments[trial.experiment].gang
 
@@ -347,7 +361,8 @@ def _recalling(listener: Listener) -> Listener:
 
 
 def _one_of_all(followers: Sequence[Callable[[Event], None]]) -> Callable[[Event], None]:
-    """One function that calls all followers. A single follower is returned itself, to save a call per event."""
+    """One function that calls all followers. A single follower is returned itself, to save a call
+    per event."""
     if len(followers) == 1:
         return followers[0]
 

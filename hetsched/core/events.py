@@ -1,11 +1,12 @@
 """What can happen in a run, and the log of it: the one source of truth.
 
-A log is a text file of JSON lines: one event per line, in the order of time. State, metrics and reports are functions
-of the log, whichever backend wrote it. Times are seconds since the start of the run.
+A log is a text file of JSON lines: one event per line, in the order of time. State, metrics and
+reports are functions of the log, whichever backend wrote it. Times are seconds since the start of
+the run.
 
-A log has one part per driver that carried the run out. The first event of a part is `RunStarted` or `RunResumed`. It
-says in which format the driver wrote. docs/decisions/0018-a-log-says-its-format.md says when the number of the format
-rises.
+A log has one part per driver that carried the run out. The first event of a part is `RunStarted` or
+`RunResumed`. It says in which format the driver wrote. docs/decisions/0018-a-log-says-its-format.md
+says when the number of the format rises.
 """
 
 from msgspec import Struct
@@ -17,9 +18,9 @@ from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 LOG_VERSION = 5
 """The format in which this hetsched writes logs, and the newest that it reads.
 
-1: without a number. 2: `PolicyAsked` is recorded. 3: a search space says the kind of each hyperparameter, an
-experiment its metric, and scores may be unknown. 4: segments have numbers, and `ResourcesSampled` is recorded. 5: there
-are packages of segments.
+1: without a number. 2: `PolicyAsked` is recorded. 3: a search space says the kind of each
+hyperparameter, an experiment its metric, and scores may be unknown. 4: segments have numbers, and
+`ResourcesSampled` is recorded. 5: there are packages of segments.
 """
 
 UNNUMBERED = 1
@@ -66,7 +67,8 @@ class WorkerLeft(Event, frozen=True, tag="worker-left"):
 
 
 class WorkerDraining(Event, frozen=True, tag="worker-draining"):
-    """The worker will leave at `until` (seconds since the start of the run): nothing new starts on it."""
+    """The worker will leave at `until` (seconds since the start of the run): nothing new starts on
+    it."""
 
     worker: WorkerId
     until: float
@@ -94,11 +96,13 @@ class TrialAdded(Event, frozen=True, tag="trial-added"):
 class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-started"):
     """`others` are the further workers of a gang.
 
-    `segment` is the number of the segment in its run, from 1, in the order of the starts. It goes on when the run is
-    resumed. The end or the loss of a segment has the number of its start. 0: the dispatcher has not numbered it yet.
+    `segment` is the number of the segment in its run, from 1, in the order of the starts. It goes
+    on when the run is resumed. The end or the loss of a segment has the number of its start. 0: the
+    dispatcher has not numbered it yet.
 
-    `package` is the number of the first segment of its package (0: it is in none). The segments of a package start at
-    one time, their worker works them off one after another, and their ends are reported at one time.
+    `package` is the number of the first segment of its package (0: it is in none). The segments of
+    a package start at one time, their worker works them off one after another, and their ends are
+    reported at one time.
     """
 
     trial: TrialId
@@ -121,8 +125,8 @@ class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-starte
 class Parts(Struct, frozen=True, gc=False):
     """How many seconds each part of a segment took.
 
-    `dispatch_s` has two pieces: from the decision to the worker's first act, and from the worker's last act to the next
-    decision.
+    `dispatch_s` has two pieces: from the decision to the worker's first act, and from the worker's
+    last act to the next decision.
     """
 
     start_up_s: float
@@ -140,9 +144,10 @@ class Parts(Struct, frozen=True, gc=False):
 class SegmentEnded(Event, frozen=True, omit_defaults=True, tag="segment-ended"):
     """A segment was trained, evaluated and checkpointed.
 
-    `score` is the value of the experiment's metric. `metrics` are further reported metrics, by name. None: not a
-    number, or not known. `late_s` are the seconds of training beyond those that the worker's pace asks for. `worked` is
-    when the worker of a package began and ended this segment. None: at the segment's start and end.
+    `score` is the value of the experiment's metric. `metrics` are further reported metrics, by
+    name. None: not a number, or not known. `late_s` are the seconds of training beyond those that
+    the worker's pace asks for. `worked` is when the worker of a package began and ended this
+    segment. None: at the segment's start and end.
     """
 
     trial: TrialId
@@ -166,8 +171,9 @@ class SegmentLost(Event, frozen=True, tag="segment-lost"):
 
 
 class CheckpointLost(Event, frozen=True, tag="checkpoint-lost"):
-    """The trial's newest checkpoint is gone. The trial falls back to an earlier state. `iterations` and `score` are
-    its count and score. 0 and None: the trial starts from the beginning. The hyperparameters stay."""
+    """The trial's newest checkpoint is gone. The trial falls back to an earlier state. `iterations`
+    and `score` are its count and score. 0 and None: the trial starts from the beginning. The
+    hyperparameters stay."""
 
     trial: TrialId
     iterations: int
@@ -193,8 +199,8 @@ class PolicyWoken(Event, frozen=True, tag="policy-woken"):
 
 
 class PolicyAsked(Event, frozen=True, tag="policy-asked"):
-    """The policy was asked. A log leaves the event out if a decision follows an event that is not a decision: then the
-    decision itself shows that the policy was asked."""
+    """The policy was asked. A log leaves the event out if a decision follows an event that is not a
+    decision: then the decision itself shows that the policy was asked."""
 
 
 class GpuUse(Struct, frozen=True, gc=False):
@@ -207,8 +213,8 @@ class GpuUse(Struct, frozen=True, gc=False):
 
 
 class ResourcesSampled(Event, frozen=True, omit_defaults=True, tag="resources-sampled"):
-    """How busy a node is. `cpu` is the share of the node's cores that were busy, from 0 to 1, as the mean since the
-    sample before. docs/real-runs.md says what is measured where."""
+    """How busy a node is. `cpu` is the share of the node's cores that were busy, from 0 to 1, as
+    the mean since the sample before. docs/real-runs.md says what is measured where."""
 
     node: NodeId
     cpu: float
@@ -222,8 +228,8 @@ class RunEnded(Event, frozen=True, tag="run-ended"):
 
 
 class RunResumed(Event, frozen=True, omit_defaults=True, tag="run-resumed"):
-    """Another process goes on with the run. The time since the last event does not count. `forgot` says why the policy
-    lost its memory of earlier drivers. None: it has this memory."""
+    """Another process goes on with the run. The time since the last event does not count. `forgot`
+    says why the policy lost its memory of earlier drivers. None: it has this memory."""
 
     reason: str
     forgot: str | None = None

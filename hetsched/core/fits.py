@@ -1,4 +1,5 @@
-"""Where trials can run: on devices that they may use, and for which the profile has their step time."""
+"""Where trials can run: on devices that they may use, and for which the profile has their step
+time."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -14,9 +15,10 @@ from hetsched.domain.workload import Experiment, TrialKind
 class Fits:
     """Which kinds of trial run on which types of worker.
 
-    A profile leaves out what does not fit into a device's memory. So a kind of trial does not run where the profile
-    lacks its step time. In a simulation there is no exception. A real run tries what nobody has measured, and learns.
-    It tries a type of worker of which the profile has no row, and a kind of trial that the profile has on no type.
+    A profile leaves out what does not fit into a device's memory. So a kind of trial does not run
+    where the profile lacks its step time. In a simulation there is no exception. A real run tries
+    what nobody has measured, and learns. It tries a type of worker of which the profile has no row,
+    and a kind of trial that the profile has on no type.
     """
 
     def __init__(self, state: State, times: StepTimes) -> None:
@@ -33,7 +35,8 @@ class Fits:
 
     @property
     def has_gaps(self) -> bool:
-        """Whether some kind of trial does not run on some type of worker that is, or was, in the cluster."""
+        """Whether some kind of trial does not run on some type of worker that is, or was, in the
+        cluster."""
         state = self._state
         now = (len(state.experiments), len(state.types))
         if not self._has_gaps and now != self._seen:

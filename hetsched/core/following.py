@@ -9,8 +9,8 @@ from hetsched.errors import InputError
 
 
 class News(NamedTuple):
-    """The events since the last look. `anew`: the log is not the log of the last look, and the events are all its
-    events."""
+    """The events since the last look. `anew`: the log is not the log of the last look, and the
+    events are all its events."""
 
     events: list[AnyEvent]
     anew: bool
@@ -22,11 +22,11 @@ def is_being_written(log: Path) -> bool:
 
 
 class FollowedLog:
-    """Reads a growing log. Each look reads what was appended since the last look. A log that does not exist yet counts
-    as empty.
+    """Reads a growing log. Each look reads what was appended since the last look. A log that does
+    not exist yet counts as empty.
 
-    Only whole lines count: a line that is still being written comes at a later look. A driver that goes on with a run
-    may cut off a half line, or begin the log again.
+    Only whole lines count: a line that is still being written comes at a later look. A driver that
+    goes on with a run may cut off a half line, or begin the log again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,8 +38,8 @@ class FollowedLog:
         self._decoder = LogDecoder(self.path)
 
     def look(self) -> News:
-        """The new events. Raises InputError, naming file and line, for a line that is no event, and for a log that
-        cannot be read. After an error the next look begins at the first line."""
+        """The new events. Raises InputError, naming file and line, for a line that is no event, and
+        for a log that cannot be read. After an error the next look begins at the first line."""
         try:
             return self._look()
         except InputError:

@@ -12,12 +12,13 @@ from hetsched.domain.cluster import WorkerType
 
 GroupOf = Callable[[Any, Trial], Hashable]
 PlaceOf = Callable[[Any, Trial], Place]
-"""Both are called with the policy's view. Its type is not named here, as the module of the view imports this one."""
+"""Both are called with the policy's view. Its type is not named here, as the module of the view
+imports this one."""
 
 
 class Kept:
-    """Orders of the ready trials and of the idle workers. An order is made when it is first asked for. Later calls
-    update it by what has changed since the call before."""
+    """Orders of the ready trials and of the idle workers. An order is made when it is first asked
+    for. Later calls update it by what has changed since the call before."""
 
     def __init__(self, state: State) -> None:
         self._state = state

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from hetsched.core.trial import Trial
 
 Place = tuple[Any, ...]
-"""The key that a trial is sorted by. No two trials have equal keys: the last part may be `Trial.index`."""
+"""The key that a trial is sorted by. No two trials have equal keys: the last part may be
+`Trial.index`."""
 
 
 class KeptOrder(Sequence["Trial"]):
-    """Trials sorted by their places, least first. Reading the first of n trials takes one step. A change takes O(log n)
-    steps, and moves all later trials in one block copy."""
+    """Trials sorted by their places, least first. Reading the first of n trials takes one step. A
+    change takes O(log n) steps, and moves all later trials in one block copy."""
 
     def __init__(self, trials: "Mapping[TrialId, Trial]") -> None:
         self._trials = trials

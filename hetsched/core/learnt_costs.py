@@ -7,10 +7,11 @@ from hetsched.domain.profiles import Costs
 
 
 class LearntCosts:
-    """The mean seconds of a restore in this run, start-up included, and of a segment's checkpoint and dispatch.
+    """The mean seconds of a restore in this run, start-up included, and of a segment's checkpoint
+    and dispatch.
 
-    A mean is 0 before the first restore or segment. The means are computed again if a segment has ended since the last
-    call.
+    A mean is 0 before the first restore or segment. The means are computed again if a segment has
+    ended since the last call.
     """
 
     def __init__(self, state: State) -> None:

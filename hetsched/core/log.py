@@ -46,22 +46,27 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 NOT_WRITTEN = (TypeError, ValueError, OverflowError, RecursionError)
-"""What encoding raises for a value that does not belong into a log, and decoding for bytes that are no event."""
+"""What encoding raises for a value that does not belong into a log, and decoding for bytes that are
+no event."""
 
 
 class LogWriter:
-    """Writes events to a log. After `flush` the operating system has them: they outlive this process.
+    """Writes events to a log. After `flush` the operating system has them: they outlive this
+    process.
 
-    InputError is raised if the file exists. With `appends` the writer goes on with an existing file.
+    InputError is raised if the file exists. With `appends` the writer goes on with an existing
+    file.
 
-    A `durable` log is flushed at every `commit`, which is called when the consequences of a decision are complete: its
-    events cost real work. Any other log is written many events at a time, which is several times faster.
+    A `durable` log is flushed at every `commit`, which is called when the consequences of a
+    decision are complete: its events cost real work. Any other log is written many events at a
+    time, which is several times faster.
 
-    `hold` holds back events that describe something less durable than the log. If this process dies before that thing
-    is durable, the log ends before these events.
+    `hold` holds back events that describe something less durable than the log. If this process dies
+    before that thing is durable, the log ends before these events.
 
-    A durable log keeps a reserve of disk space, as a file beside it. When the disk is full the reserve is given back,
-    so that the run can still write how it stops. Then `full` is the error for which the run should stop.
+    A durable log keeps a reserve of disk space, as a file beside it. When the disk is full the
+    reserve is given back, so that the run can still write how it stops. Then `full` is the error
+    for which the run should stop.
     """
 
     BYTES_AT_ONCE = 2**16
@@ -83,8 +88,8 @@ class LogWriter:
         self._held: deque[tuple[int, Callable[[], bool]]] = deque()
 
     def write(self, event: Event) -> None:
-        """Append the event. Raises HetschedError for an event that nobody could read. The log then has the events
-        before it, and can go on without it."""
+        """Append the event. Raises HetschedError for an event that nobody could read. The log then
+        has the events before it, and can go on without it."""
         waiting, end = self._waiting, len(self._waiting)
         try:
             _encoder.encode_into(event, waiting, end)
@@ -106,7 +111,8 @@ class LogWriter:
         self._held.append((self._written + len(self._waiting), ready))
 
     def holds(self) -> bool:
-        """Whether any event is still held. Calls `ready` of what is held, and releases what is ready."""
+        """Whether any event is still held. Calls `ready` of what is held, and releases what is
+        ready."""
         while self._held and self._held[0][1]():
             self._held.popleft()
         return bool(self._held)
@@ -117,8 +123,8 @@ class LogWriter:
         self._write_out(len(self._waiting))
 
     def _write_out(self, number: int) -> None:
-        """Write the first `number` bytes of the waiting events, or nothing. Raises OSError, naming the file, if the
-        disk is full."""
+        """Write the first `number` bytes of the waiting events, or nothing. Raises OSError, naming
+        the file, if the disk is full."""
         if not number:
             return
         lines = bytes(self._waiting[:number])
@@ -172,7 +178,8 @@ def reserve_of(log: Path) -> Path:
 
 
 class LogDecoder:
-    """Decodes the lines of one log in their order. Drivers may have written them in different formats."""
+    """Decodes the lines of one log in their order. Drivers may have written them in different
+    formats."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -183,7 +190,8 @@ class LogDecoder:
     def event(self, line: bytes) -> AnyEvent:
         """The event of the next line.
 
-        Raises InputError, naming file and line, for a line that is no event, and for a log of a newer hetsched.
+        Raises InputError, naming file and line, for a line that is no event, and for a log of a
+        newer hetsched.
         """
         self._line += 1
         try:
@@ -201,7 +209,8 @@ class LogDecoder:
 def read_log(path: Path) -> Iterator[AnyEvent]:
     """The events of a log. A last line that was cut off, because the writer died, is left out.
 
-    Raises InputError, naming file and line, for any other line that is no event, and for a log of a newer hetsched.
+    Raises InputError, naming file and line, for any other line that is no event, and for a log of a
+    newer hetsched.
     """
     try:
         lines = path.read_bytes().split(b"\n")

@@ -25,23 +25,29 @@ from hetsched.domain.workload import BATCH_SIZE, Experiment, ExperimentId, Trial
 from hetsched.errors import InputError
 
 RAY_TUNE = "ray-tune"
-"""The backend whose training code itself decides when a trial can be saved, and when it is completed."""
+"""The backend whose training code itself decides when a trial can be saved, and when it is
+completed."""
 
 
 def check_log(events: Iterable[Event]) -> State:
     """Check the log of a run, finished or not, and return the state that it adds up to.
 
     - Time never goes back.
-    - A segment starts on idle workers of the cluster, for a trial that is neither running nor completed.
-    - The segments of a package start at one time on one worker, and the segments that are not lost end at one time.
-    - Segments are numbered from 1 in the order of their starts; their ends and losses have the same numbers.
-    - A segment ends, or is lost, on the worker where it started, with the iterations that it started with. Under
-      `RAY_TUNE` it may end with more, or with fewer if the trial is completed then.
-    - The iterations of a trial add up, and no trial trains beyond its experiment's `stop_iterations`.
+    - A segment starts on idle workers of the cluster, for a trial that is neither running nor
+      completed.
+    - The segments of a package start at one time on one worker, and the segments that are not lost
+      end at one time.
+    - Segments are numbered from 1 in the order of their starts; their ends and losses have the same
+      numbers.
+    - A segment ends, or is lost, on the worker where it started, with the iterations that it
+      started with. Under `RAY_TUNE` it may end with more, or with fewer if the trial is completed
+      then.
+    - The iterations of a trial add up, and no trial trains beyond its experiment's
+      `stop_iterations`.
     - A trial has one of the batch sizes of its experiment.
     - A trial falls back only to iterations that it, or a trial that it copied, has done.
-    - A worker, an experiment and a trial come once; a worker may come again after it left. A worker that leaves is
-      idle.
+    - A worker, an experiment and a trial come once; a worker may come again after it left. A worker
+      that leaves is idle.
     - After the end of the run nothing follows, unless the run is resumed.
     - Every event follows from the events before (`State.apply`).
 

@@ -23,8 +23,8 @@ class NodePresence:
             self._before_s[worker.node] += now - self._since.pop(worker.node)
 
     def snapshot(self) -> dict[str, dict[str, float | None]]:
-        """As plain data: since when each node is in the cluster (None: it is away), and its seconds of earlier
-        stays."""
+        """As plain data: since when each node is in the cluster (None: it is away), and its seconds
+        of earlier stays."""
         return {
             node: {"since": self._since.get(node), "before_s": self._before_s.get(node, 0.0)} for node in self._workers
         }

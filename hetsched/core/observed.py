@@ -12,8 +12,8 @@ from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 
 FAMILIES = ("hetsched.scheduling.", "hetsched.allocation.")
-"""How the names of modules begin that are parts of policies. What they read counts for the policies that import
-them."""
+"""How the names of modules begin that are parts of policies. What they read counts for the policies
+that import them."""
 
 STATE, TRIAL = "state", "trial"
 
@@ -33,10 +33,11 @@ GIVEN = {"cluster": "the nodes", "workload": "the workload", "times": "the profi
 
 
 def observed(factory: Callable[..., Any]) -> dict[str, list[str]]:
-    """What the policy's code reads, by what it is read of: "given", "state" and "trial". Names are sorted.
+    """What the policy's code reads, by what it is read of: "given", "state" and "trial". Names are
+    sorted.
 
-    The modules of the class and of its base classes are searched, and the modules of policies that these import.
-    So a policy that shares a module with another one may get a name too many.
+    The modules of the class and of its base classes are searched, and the modules of policies that
+    these import. So a policy that shares a module with another one may get a name too many.
     """
     found: dict[str, set[str]] = {STATE: set(), TRIAL: set()}
     for module in _modules(factory):

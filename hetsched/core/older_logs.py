@@ -9,18 +9,21 @@ from hetsched.core.events import AnyEvent, SegmentEnded, SegmentLost, SegmentSta
 from hetsched.domain.workload import TrialId
 
 SAID_SINCE = 3
-"""The format since which a search space says the kind of each hyperparameter, and an experiment its metric. In older
-formats all hyperparameters are ranges of numbers, and all metrics are accuracies."""
+"""The format since which a search space says the kind of each hyperparameter, and an experiment its
+metric. In older formats all hyperparameters are ranges of numbers, and all metrics are
+accuracies."""
 
 NOT_READ = (ValueError, RecursionError)
-"""What decoding raises for bytes that are not the expected JSON, not UTF-8, or nested a thousand levels deep."""
+"""What decoding raises for bytes that are not the expected JSON, not UTF-8, or nested a thousand
+levels deep."""
 
 NUMBERED_SINCE = 4
 """The format since which segments have numbers."""
 
 
 class SegmentNumbers:
-    """Numbers the segments of a log whose format has no numbers, as the format of today numbers them."""
+    """Numbers the segments of a log whose format has no numbers, as the format of today numbers
+    them."""
 
     def __init__(self) -> None:
         self._started = 0
@@ -38,7 +41,8 @@ class SegmentNumbers:
 
 
 def as_of_now(line: bytes, version: int) -> bytes:
-    """A line of the given format, converted to the format of today. A line that is no JSON stays as it is."""
+    """A line of the given format, converted to the format of today. A line that is no JSON stays as
+    it is."""
     if version >= SAID_SINCE or b'"experiment-arrived"' not in line:
         return line
     try:

@@ -12,7 +12,8 @@ Result = TypeVar("Result")
 
 
 class Turn(NamedTuple, Generic[Result]):
-    """What follows after a worker's segment: results to report now, in their order, or the worker's next segment."""
+    """What follows after a worker's segment: results to report now, in their order, or the worker's
+    next segment."""
 
     report: list[Result]
     next: Segment | None
@@ -30,9 +31,11 @@ class _Package(Generic[Result]):
 
 
 class OpenPackages(Generic[Result]):
-    """Runs the segments of a package one after another, and reports their results together. Backends use it.
+    """Runs the segments of a package one after another, and reports their results together.
+    Backends use it.
 
-    A segment that is in no package starts when it is decided on, and its result is reported when it is done.
+    A segment that is in no package starts when it is decided on, and its result is reported when it
+    is done.
     """
 
     def __init__(self) -> None:
@@ -57,7 +60,8 @@ class OpenPackages(Generic[Result]):
         return segment.time if package is None else package.since
 
     def after(self, segment: Segment) -> TrialId | None:
-        """The trial that the worker trained just before this segment in the same package, and has in memory."""
+        """The trial that the worker trained just before this segment in the same package, and has
+        in memory."""
         package = self._packages.get(segment.worker)
         return None if package is None else package.after
 

@@ -13,14 +13,16 @@ MOST_TAKEN = 500
 
 
 class ReadyTrials(Sequence["Trial"]):
-    """Trials by iterations, and trials of equal iterations by index. Only the state changes the collection.
+    """Trials by iterations, and trials of equal iterations by index. Only the state changes the
+    collection.
 
-    It is a flat sorted array with a list beside it. Finding a place takes O(log n) steps. An insertion moves all later
-    entries in one block copy. Up to about ten thousand trials, the number that clusters have, that costs less than a
-    tree would. Most trials are taken from the front. There nothing moves until `MOST_TAKEN` of them are gone.
+    It is a flat sorted array with a list beside it. Finding a place takes O(log n) steps. An
+    insertion moves all later entries in one block copy. Up to about ten thousand trials, the number
+    that clusters have, that costs less than a tree would. Most trials are taken from the front.
+    There nothing moves until `MOST_TAKEN` of them are gone.
 
-    The order of arrival is kept, too, after the first call that asks for it. `changes`, once it is set, receives every
-    trial that is added, taken or replaced.
+    The order of arrival is kept, too, after the first call that asks for it. `changes`, once it is
+    set, receives every trial that is added, taken or replaced.
     """
 
     changes: "Changes | None" = None
@@ -43,11 +45,13 @@ class ReadyTrials(Sequence["Trial"]):
         return map(self._by_index.__getitem__, self._indices)
 
     def turn(self, trial: "Trial") -> int:
-        """A number that grows in the order in which trials became ready, or had their counts changed."""
+        """A number that grows in the order in which trials became ready, or had their counts
+        changed."""
         return self._turns[trial.index]
 
     def first_come(self) -> "list[Trial]":
-        """The same trials by iterations, and trials of equal iterations in the order in which they were added."""
+        """The same trials by iterations, and trials of equal iterations in the order in which they
+        were added."""
         return sorted(self, key=lambda trial: (trial.iterations, self._turns[trial.index]))
 
     def add(self, trial: "Trial") -> None:
@@ -79,7 +83,8 @@ class ReadyTrials(Sequence["Trial"]):
             del self._indices[bisect_left(self._indices, trial.index)], self._by_index[trial.index]
 
     def replace(self, trial: "Trial") -> None:
-        """The trial has changed; its iterations are the same. Raises LookupError if it is not ready."""
+        """The trial has changed; its iterations are the same. Raises LookupError if it is not
+        ready."""
         self._trials[self._find(trial)] = trial
         if self.changes is not None:
             self.changes.note(trial.id)

@@ -7,7 +7,8 @@ from hetsched.domain.workload import TrialId
 
 
 def refusal_to_start(state: State, decision: Dispatch) -> str | None:
-    """Why a segment must not start, after the decisions before it were carried out. None: it may start."""
+    """Why a segment must not start, after the decisions before it were carried out. None: it may
+    start."""
     try:
         trial, worker = state.trials[decision.trial], state.idle[decision.worker]
     except (KeyError, TypeError):

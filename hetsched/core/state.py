@@ -50,12 +50,16 @@ class State:
     - `types`: of all workers that ever joined. `nodes`: all that are or were in the cluster.
     - `idle`: workers, in the order in which they became idle.
     - `ready`: trials that could run now. Those with the fewest iterations come first.
-    - `in_memory`: the trial that a worker trained last. A worker that is missing here must start up.
-    - `emptied`: when a worker last lost a segment of a package. No state of an earlier segment is in its memory.
+    - `in_memory`: the trial that a worker trained last. A worker that is missing here must start
+      up.
+    - `emptied`: when a worker last lost a segment of a package. No state of an earlier segment is
+      in its memory.
     - `first_segments`: each worker's first finished segment, in the order of their ends.
     - `last_packages`: each worker's last reported package.
-    - `trained`: what each worker trained, by kind of trial and size of the gang, without costs such as evaluation.
-    - `segments`: how many have ended. `started`: how many have started. The next segment has the number `started` + 1.
+    - `trained`: what each worker trained, by kind of trial and size of the gang, without costs such
+      as evaluation.
+    - `segments`: how many have ended. `started`: how many have started. The next segment has the
+      number `started` + 1.
     - `comings_and_goings`: how often `serving` has changed.
 
     All workers of a gang finish its segment. All trials of a package run until it is reported.
@@ -126,7 +130,8 @@ class State:
         return None
 
     def snapshot(self) -> dict[str, Any]:
-        """The state as plain data: equal snapshots mean equal states. Whatever has an order is a list in that order."""
+        """The state as plain data: equal snapshots mean equal states. Whatever has an order is a
+        list in that order."""
         return {
             "run": None if self.run is None else _plain(self.run),
             "now": self.now,
@@ -364,8 +369,8 @@ def _plain(structs: Struct | Sequence[Struct | WorkerType]) -> Any:
 
 
 def state_of(events: Iterable[Event]) -> State:
-    """The state after all events of a log. Raises InputError, naming the line, for an event that cannot follow from the
-    events before it."""
+    """The state after all events of a log. Raises InputError, naming the line, for an event that
+    cannot follow from the events before it."""
     state = State()
     for line, event in enumerate(events, start=1):
         apply_line(state, line, event)
@@ -373,8 +378,8 @@ def state_of(events: Iterable[Event]) -> State:
 
 
 def apply_line(state: State, line: int, event: Event, log: Path | None = None) -> None:
-    """Apply the event of this line of a log. Raises InputError if it cannot follow from the events before it, or is of
-    an earlier time. The message names the line, and the file if it is known."""
+    """Apply the event of this line of a log. Raises InputError if it cannot follow from the events
+    before it, or is of an earlier time. The message names the line, and the file if it is known."""
     here, before = f"{log}:{line}" if log is not None else f"line {line} of the log", state.now
     try:
         state.apply(event)

@@ -28,16 +28,19 @@ class Trial(Struct, frozen=True, gc=False):
     """One member of a population.
 
     - `index`: a number, in the order in which trials were added.
-    - `iterations`: the count by which the trial stops. It is what the trial has `trained` itself. If copies take over
-      counts (`pbt.iterations = "lineage"`), it is the iterations behind the trial's weights.
-    - `at`: the worker on which the trial trained last. None: the trial's state is in its checkpoint only.
-    - `score`, `metrics`: the score and further metrics of the present weights. `best_score`: the best score that the
-      trial has had. None: not known.
-    - `base`: the count that the trial last copied. `taken_over`: how much copies have added to its count in all; less
-      than 0 if they have reduced it.
-    - `earlier`: the iterations that it trained while it was another kind of trial, in the order of time.
-    - `ready_since`: when it last became ready, in seconds since the start of the run: it was added, or its segment
-      ended or was lost.
+    - `iterations`: the count by which the trial stops. It is what the trial has `trained` itself.
+      If copies take over counts (`pbt.iterations = "lineage"`), it is the iterations behind the
+      trial's weights.
+    - `at`: the worker on which the trial trained last. None: the trial's state is in its checkpoint
+      only.
+    - `score`, `metrics`: the score and further metrics of the present weights. `best_score`: the
+      best score that the trial has had. None: not known.
+    - `base`: the count that the trial last copied. `taken_over`: how much copies have added to its
+      count in all; less than 0 if they have reduced it.
+    - `earlier`: the iterations that it trained while it was another kind of trial, in the order of
+      time.
+    - `ready_since`: when it last became ready, in seconds since the start of the run: it was added,
+      or its segment ended or was lost.
     """
 
     id: TrialId
@@ -60,8 +63,8 @@ class Trial(Struct, frozen=True, gc=False):
 
     @property
     def trained(self) -> int:
-        """The iterations that the trial has trained itself, without the iterations that were lost with its
-        checkpoints. Iterations that a later copy has replaced are included."""
+        """The iterations that the trial has trained itself, without the iterations that were lost
+        with its checkpoints. Iterations that a later copy has replaced are included."""
         return self.iterations - self.taken_over
 
     @property
@@ -82,7 +85,8 @@ class Trial(Struct, frozen=True, gc=False):
     def copying(
         self, source: "Trial", hyperparameters: Mapping[str, Any], kind: TrialKind, *, takes_count: bool
     ) -> "Trial":
-        """The trial after it took over the weights of the source. With `takes_count` it takes the count as well."""
+        """The trial after it took over the weights of the source. With `takes_count` it takes the
+        count as well."""
         jump = source.iterations - self.iterations if takes_count else 0
         return replace(
             self,
@@ -99,10 +103,12 @@ class Trial(Struct, frozen=True, gc=False):
         )
 
     def fallen_back(self, iterations: int, score: float | None) -> "Trial":
-        """The trial after its newest state was lost: with the count and the score of the state that is left.
+        """The trial after its newest state was lost: with the count and the score of the state that
+        is left.
 
-        It loses what it has trained since it last took over a count, as far as that exceeds the state that is left. A
-        state with a higher count is older than the copy that took over a lower count.
+        It loses what it has trained since it last took over a count, as far as that exceeds the
+        state that is left. A state with a higher count is older than the copy that took over a
+        lower count.
         """
         from_before = iterations > self.iterations
         lost = self.iterations - (self.base if from_before else max(iterations, self.base))
@@ -145,8 +151,9 @@ class Timing(Struct, frozen=True, gc=False):
 
 
 class Package(Struct, frozen=True, gc=False):
-    """What a worker reported together: how many trials, and the seconds since it began with the first of them. A
-    segment without a package counts as a package of one trial. `number` is the number of the first segment."""
+    """What a worker reported together: how many trials, and the seconds since it began with the
+    first of them. A segment without a package counts as a package of one trial. `number` is the
+    number of the first segment."""
 
     number: int
     trials: int
@@ -158,14 +165,16 @@ class Package(Struct, frozen=True, gc=False):
 
 
 Work = tuple[TrialKind, int]
-"""A kind of trial, and the number of workers that train one together. They decide the step time on a worker type."""
+"""A kind of trial, and the number of workers that train one together. They decide the step time on
+a worker type."""
 
 
 class Trained(Struct, gc=False):
     """How many iterations were trained so far, and the seconds that they took.
 
-    `beside_s` are the seconds of the `segments` without start-up, restore, training and evaluation. `restore_s` are the
-    seconds of start-up and restore of the `restores`: the segments that began with a restore.
+    `beside_s` are the seconds of the `segments` without start-up, restore, training and evaluation.
+    `restore_s` are the seconds of start-up and restore of the `restores`: the segments that began
+    with a restore.
     """
 
     iterations: int = 0

@@ -36,17 +36,18 @@ class ReadOnly(Sequence[Trial]):
 class StateView:
     """The state of a run as policies may see it. Valid during the call that it is passed to.
 
-    - `workers`: the workers that may get work. A worker that is about to leave is not among them, even while it runs a
-      segment.
+    - `workers`: the workers that may get work. A worker that is about to leave is not among them,
+      even while it runs a segment.
     - `idle_workers`: in the order in which they became idle.
     - `ready_trials`: the trials with the fewest iterations come first.
-    - `first_segments`: the first finished segment of each worker, in the order of their ends. Seconds include all
-      costs of the segment.
+    - `first_segments`: the first finished segment of each worker, in the order of their ends.
+      Seconds include all costs of the segment.
     - `last_packages`: the last package that each worker has reported.
-    - `in_memory`: the trial that each worker trained last. A worker that is missing here must start up first.
+    - `in_memory`: the trial that each worker trained last. A worker that is missing here must start
+      up first.
     - `lead`: the most iterations that any trial of an experiment has done.
-    - `best_score`: the best score of any trial of an experiment so far, in the direction of its metric. None: no score
-      is known.
+    - `best_score`: the best score of any trial of an experiment so far, in the direction of its
+      metric. None: no score is known.
     """
 
     _state: State
@@ -108,33 +109,38 @@ class StateView:
 
     @property
     def queue(self) -> list[Trial]:
-        """The ready trials with the fewest iterations first. Trials of equal iterations come in the order in which they
-        became ready."""
+        """The ready trials with the fewest iterations first. Trials of equal iterations come in the
+        order in which they became ready."""
         return self._state.ready.first_come()
 
     def ordered(self, place: PlaceOf) -> KeptOrder:
-        """The ready trials sorted by `place(state, trial)`, a tuple that ends with `trial.index`: least first.
+        """The ready trials sorted by `place(state, trial)`, a tuple that ends with `trial.index`:
+        least first.
 
-        The order is kept from call to call. `place` must always be the same function. It is called once when a trial
-        becomes ready or changes. A policy that knows a better place for a trial puts the trial there with `put`.
+        The order is kept from call to call. `place` must always be the same function. It is called
+        once when a trial becomes ready or changes. A policy that knows a better place for a trial
+        puts the trial there with `put`.
         """
         return self._kept.groups(self, _one_group, place).get(0) or KeptOrder(self.trials)
 
     def grouped(self, group: GroupOf, place: PlaceOf) -> Mapping[Hashable, KeptOrder]:
-        """The ready trials in groups by `group(state, trial)`, each group sorted by `place(state, trial)`. The groups
-        are kept from call to call, as the order of `ordered` is."""
+        """The ready trials in groups by `group(state, trial)`, each group sorted by `place(state,
+        trial)`. The groups are kept from call to call, as the order of `ordered` is."""
         return self._kept.groups(self, group, place)
 
     def alike(self, trial: Trial) -> Hashable:
-        """A key for where the trial may run, and how fast. Trials with equal keys run alike on every worker."""
+        """A key for where the trial may run, and how fast. Trials with equal keys run alike on
+        every worker."""
         experiment = self._state.experiments[trial.experiment]
         return trial.kind, experiment.gang, experiment.devices
 
     def ranking(self, trial: Trial) -> Sequence[Ranked]:
-        """The idle workers on which the trial may run: the fastest first, of equals the one that has been idle longest.
+        """The idle workers on which the trial may run: the fastest first, of equals the one that
+        has been idle longest.
 
-        Each comes with the trial's seconds per iteration (0: unknown), and with a number that grows in the order in
-        which workers became idle. One ranking is kept for all trials that are `alike`.
+        Each comes with the trial's seconds per iteration (0: unknown), and with a number that grows
+        in the order in which workers became idle. One ranking is kept for all trials that are
+        `alike`.
         """
 
         def speed(worker: Worker) -> float | None:
@@ -144,8 +150,9 @@ class StateView:
 
     @property
     def idle_by_type(self) -> Mapping[WorkerType, Mapping[str, Turn]]:
-        """The idle workers by type and id, in the order in which they became idle. Each comes with a number that grows
-        in this order over all types. The mappings are kept from call to call."""
+        """The idle workers by type and id, in the order in which they became idle. Each comes with
+        a number that grows in this order over all types. The mappings are kept from call to
+        call."""
         return self._kept.idle_by_type()
 
     def of_type(self, worker: WorkerType) -> int:
@@ -153,27 +160,31 @@ class StateView:
         return len(self.workers_by_type.get(worker, ()))
 
     def turn(self, trial: Trial) -> int:
-        """A number that grows in the order in which trials became ready. `queue` sorts trials of equal iterations by
-        it."""
+        """A number that grows in the order in which trials became ready. `queue` sorts trials of
+        equal iterations by it."""
         return self._state.ready.turn(trial)
 
     @property
     def changes(self) -> int:
-        """How many changes of trials there have been so far. A later call passes this number to `changed_since`."""
+        """How many changes of trials there have been so far. A later call passes this number to
+        `changed_since`."""
         return self._state.changes.count
 
     def changed_since(self, changes: int) -> list[Trial]:
-        """The trials that have changed since the count of changes was `changes` (0: all trials), as they are now.
+        """The trials that have changed since the count of changes was `changes` (0: all trials), as
+        they are now.
 
-        A trial changes when it is added, starts, ends or loses a segment, copies another trial or is completed. Each
-        trial comes once, in the order of the last changes. A policy that keeps what it has found, and looks at these
-        trials only, decides in time that does not grow with the number of trials (see `grouped`).
+        A trial changes when it is added, starts, ends or loses a segment, copies another trial or
+        is completed. Each trial comes once, in the order of the last changes. A policy that keeps
+        what it has found, and looks at these trials only, decides in time that does not grow with
+        the number of trials (see `grouped`).
         """
         return list(map(self._state.trials.__getitem__, self._state.changes.since(changes)))
 
     @property
     def workers_by_type(self) -> Mapping[WorkerType, Mapping[WorkerId, Worker]]:
-        """The `workers` of each type, in their order. The same object as before if no worker has come or gone."""
+        """The `workers` of each type, in their order. The same object as before if no worker has
+        come or gone."""
         return self._by_type.of(self._state)
 
     @property
@@ -187,16 +198,18 @@ class StateView:
         return self._state.restricted or self._fits.has_gaps
 
     def node_seconds(self, node: NodeId) -> float:
-        """For how many seconds the node has been in the cluster so far. Its price is per such second."""
+        """For how many seconds the node has been in the cluster so far. Its price is per such
+        second."""
         return self._state.nodes.seconds(node, self._state.now)
 
     def is_there(self, node: NodeId) -> bool:
-        """Whether the node is in the cluster now: any of its workers is, even one that is about to leave."""
+        """Whether the node is in the cluster now: any of its workers is, even one that is about to
+        leave."""
         return node in self._state.nodes
 
     def rank(self, trial: Trial) -> float:
-        """The trial's score as a number to sort by. A greater number is better, whatever the direction of the metric.
-        It is minus infinity if the score is not known."""
+        """The trial's score as a number to sort by. A greater number is better, whatever the
+        direction of the metric. It is minus infinity if the score is not known."""
         return self._state.experiments[trial.experiment].metric.rank(trial.score)
 
     def is_ready(self, trial: Trial) -> bool:
@@ -209,18 +222,20 @@ class StateView:
     def usable(self, trial: Trial, worker: Worker) -> bool:
         """Whether the trial may run on the worker.
 
-        The worker's device must be one that the trial may use, and the profile must have the trial's step time there:
-        profiles leave out what does not fit into memory. A real run also tries what nobody has measured (see
-        `hetsched.core.fits`).
+        The worker's device must be one that the trial may use, and the profile must have the
+        trial's step time there: profiles leave out what does not fit into memory. A real run also
+        tries what nobody has measured (see `hetsched.core.fits`).
         """
         return self._fits.runs(self._state.experiments[trial.experiment], trial.kind, worker.type)
 
     def runs(self, experiment: Experiment, kind: TrialKind, worker: Worker) -> bool:
-        """Whether trials of the experiment may run, as this kind of trial, on the worker: see `usable`."""
+        """Whether trials of the experiment may run, as this kind of trial, on the worker: see
+        `usable`."""
         return self._fits.runs(experiment, kind, worker.type)
 
     def interval(self, trial: Trial) -> int:
-        """The iterations of a usual segment: a perturbation interval, or fewer if the stop iteration is nearer."""
+        """The iterations of a usual segment: a perturbation interval, or fewer if the stop
+        iteration is nearer."""
         experiment = self._state.experiments[trial.experiment]
         interval, remaining = experiment.interval, experiment.stop_iterations - trial.iterations
         return interval if interval < remaining else remaining
@@ -236,7 +251,8 @@ class StateView:
     def seconds_per_iteration(self, trial: Trial, worker: Worker) -> float | None:
         """Seconds per iteration of the trial on the worker. None: nothing is known.
 
-        A gang trains on the worker and others of its type together. The first of these that is known counts:
+        A gang trains on the worker and others of its type together. The first of these that is
+        known counts:
 
         1. what this run has measured on this worker, for the trial's kind and gang size;
         2. the profile, corrected by what the run has measured on this worker for other kinds and gang sizes;
@@ -253,15 +269,15 @@ class StateView:
         return profiled * measured / expected if expected else profiled
 
     def profiled_seconds(self, trial: Trial, worker: WorkerType) -> float | None:
-        """Seconds per iteration of the trial on a worker of the type, by the profile alone. A gang trains on several
-        workers of the type together. None: the profile does not say."""
+        """Seconds per iteration of the trial on a worker of the type, by the profile alone. A gang
+        trains on several workers of the type together. None: the profile does not say."""
         return self._times.seconds_per_iteration(trial.kind, worker.gang(self.experiment(trial).gang))
 
     def segment_seconds(self, trial: Trial, worker: Worker, iterations: int) -> float | None:
         """Expected seconds of a whole segment. None: the step time is unknown.
 
-        They include start-up if the worker is cold, restore if the trial's state is elsewhere, training, evaluation
-        and checkpoint.
+        They include start-up if the worker is cold, restore if the trial's state is elsewhere,
+        training, evaluation and checkpoint.
         """
         seconds = self.seconds_per_iteration(trial, worker)
         if seconds is None:
@@ -278,14 +294,15 @@ class StateView:
     def costs(self, trial: Trial, worker: Worker) -> Costs:
         """What a segment of the trial costs on the worker beside its iterations, by the profile.
 
-        If the profile has no seconds of restores and checkpoints, the means of this run's segments fill them in.
+        If the profile has no seconds of restores and checkpoints, the means of this run's segments
+        fill them in.
         """
         costs = self._times.costs(trial.kind, worker.type.gang(self.experiment(trial).gang))
         return costs if self._learnt is None else self._learnt.filled_in(costs)
 
     def expected_end(self, segment: Segment) -> float | None:
-        """When a running segment should end, in seconds since the start of the run. None: that is unknown. A segment of
-        a package ends when the package is reported."""
+        """When a running segment should end, in seconds since the start of the run. None: that is
+        unknown. A segment of a package ends when the package is reported."""
         worker = self.workers.get(segment.worker)
         if worker is None:
             return None

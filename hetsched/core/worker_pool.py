@@ -1,4 +1,5 @@
-"""Workers that come and go: in the order of their coming, by type, and by how fast they are for a trial."""
+"""Workers that come and go: in the order of their coming, by type, and by how fast they are for a
+trial."""
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +17,8 @@ Speed = Callable[[Worker], float | None]
 
 
 class Unseen(dict[WorkerId, Turn | None]):
-    """The changes of a pool since somebody last looked: for each changed worker its newest turn, None if it is gone.
-    The workers that changed last come last."""
+    """The changes of a pool since somebody last looked: for each changed worker its newest turn,
+    None if it is gone. The workers that changed last come last."""
 
     def note(self, name: WorkerId, turn: Turn | None) -> None:
         self.pop(name, None)
@@ -31,8 +32,8 @@ class Unseen(dict[WorkerId, Turn | None]):
 
 
 class WorkerPool(dict[WorkerId, Worker]):
-    """Workers by id, in the order in which they came. Only the state changes the pool. The pool notes its changes in
-    every `Unseen` that `followed` has returned."""
+    """Workers by id, in the order in which they came. Only the state changes the pool. The pool
+    notes its changes in every `Unseen` that `followed` has returned."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,8 +73,8 @@ class WorkerPool(dict[WorkerId, Worker]):
 
 
 class ByType:
-    """The workers of a pool by type, each type in the order in which its workers came. A type without workers has no
-    entry."""
+    """The workers of a pool by type, each type in the order in which its workers came. A type
+    without workers has no entry."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self._changes = pool.followed()
@@ -98,7 +99,8 @@ class ByType:
 
 
 class Ranking:
-    """The workers of a pool on which a kind of trial can run: the fastest first, of equals the one that came first."""
+    """The workers of a pool on which a kind of trial can run: the fastest first, of equals the one
+    that came first."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self._changes = pool.followed()

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 class WorkersByType:
-    """The workers that may get work, by type. The mapping is the same object until a worker comes or leaves.
+    """The workers that may get work, by type. The mapping is the same object until a worker comes
+    or leaves.
 
     Types come in the order of their first workers, workers in the order in which they joined.
     """

@@ -1,1 +1,2 @@
-"""What the product is about: cluster, workload, profiles, learning, random numbers, policies by name. Pure values."""
+"""What the product is about: cluster, workload, profiles, learning, random numbers, policies by
+name. Pure values."""

@@ -24,11 +24,13 @@ class Gpu(NamedTuple):
 class Node(Struct, frozen=True):
     """A machine: `cores` CPU cores and `gpus` GPUs of one type (`gpu_type`) or of several types.
 
-    If there are several types, `gpu_type` is None, and `mixed` has each GPU in the order of their numbers.
+    If there are several types, `gpu_type` is None, and `mixed` has each GPU in the order of their
+    numbers.
 
-    A node with a `pace` is declared slower than it is, so that one machine can act as unequal ones. Every iteration on
-    it takes `pace` times the profile's time for its device. A real run waits for the difference. `price_per_h` is the
-    node's price per hour, in units of currency (None: nothing).
+    A node with a `pace` is declared slower than it is, so that one machine can act as unequal ones.
+    Every iteration on it takes `pace` times the profile's time for its device. A real run waits for
+    the difference. `price_per_h` is the node's price per hour, in units of currency (None:
+    nothing).
     """
 
     id: NodeId
@@ -61,8 +63,8 @@ class Node(Struct, frozen=True):
 class WorkerType(NamedTuple):
     """What decides how fast a worker is. Workers of one type have the same step times.
 
-    `cores` is 0 for GPUs: in the profile, host cores do not change the speed of a GPU. `gpu_memory_gib` is the memory
-    of the whole GPU, whatever the share.
+    `cores` is 0 for GPUs: in the profile, host cores do not change the speed of a GPU.
+    `gpu_memory_gib` is the memory of the whole GPU, whatever the share.
     """
 
     device: DeviceType
@@ -73,7 +75,8 @@ class WorkerType(NamedTuple):
 
     @property
     def memory_gib(self) -> float | None:
-        """The memory in GiB that the worker has on each GPU: its share of the GPU's memory. None: unknown."""
+        """The memory in GiB that the worker has on each GPU: its share of the GPU's memory. None:
+        unknown."""
         return None if self.gpu_memory_gib is None else self.gpu_memory_gib * min(1.0, self.gpu_share)
 
     @property
@@ -82,7 +85,8 @@ class WorkerType(NamedTuple):
         return self._replace(pace=None, gpu_memory_gib=None)
 
     def gang(self, workers: int) -> "WorkerType":
-        """The type of a gang of this many workers that train one trial together, as profiles name it."""
+        """The type of a gang of this many workers that train one trial together, as profiles name
+        it."""
         return self if workers == 1 else self._replace(cores=self.cores * workers, gpu_share=self.gpu_share * workers)
 
     def __str__(self) -> str:
@@ -95,8 +99,8 @@ class WorkerType(NamedTuple):
 class Worker(Struct, frozen=True):
     """A slice of one node that trains one trial at a time.
 
-    A CPU worker has `cores` cores and no GPU. A GPU worker has `gpu_share` of one GPU, and `cores` host cores that feed
-    it. Logs leave out an unknown GPU memory.
+    A CPU worker has `cores` cores and no GPU. A GPU worker has `gpu_share` of one GPU, and `cores`
+    host cores that feed it. Logs leave out an unknown GPU memory.
     """
 
     id: WorkerId
@@ -128,14 +132,15 @@ def cpu_worker(node: Node, number: int, cores: int) -> Worker:
 
 
 def cpu_workers(node: Node, cores: int, per_worker: int | None) -> list[Worker]:
-    """`cores` cores of a node as workers of `per_worker` cores each; a rest stays unused. None: as one worker."""
+    """`cores` cores of a node as workers of `per_worker` cores each; a rest stays unused. None: as
+    one worker."""
     size = per_worker or cores
     return [cpu_worker(node, number, size) for number in range(cores // size if size else 0)]
 
 
 def gpu_worker(node: Node, number: int, cores: int, share: float = 1.0, part: int | None = None) -> Worker:
-    """The worker on the `number`-th GPU of a node, with `cores` host cores to feed it. If several workers share the
-    GPU, it is the `part`-th of them."""
+    """The worker on the `number`-th GPU of a node, with `cores` host cores to feed it. If several
+    workers share the GPU, it is the `part`-th of them."""
     assert node.gpus
     gpu = node.mixed[number] if node.mixed else node.each_gpu[0]  # where all are alike, policies may number shares
     place = f"gpu{number}" if part is None else f"gpu{number}.{part}"
@@ -148,8 +153,8 @@ GpuCut = tuple[int, float]
 
 
 def gpu_workers(node: Node, cut: Callable[[Gpu], GpuCut] = lambda gpu: (1, 1.0)) -> list[Worker]:
-    """The GPUs of a node as workers, each GPU cut as `cut` says. Every worker keeps one core of the node to feed it, as
-    long as there are cores."""
+    """The GPUs of a node as workers, each GPU cut as `cut` says. Every worker keeps one core of the
+    node to feed it, as long as there are cores."""
     places = [
         (number, part if workers > 1 else None, share)
         for number, (workers, share) in enumerate(map(cut, node.each_gpu))

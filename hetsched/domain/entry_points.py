@@ -8,7 +8,8 @@ from hetsched.errors import InputError
 
 @contextmanager
 def needed_for(what: str, extra: str = "real") -> Iterator[None]:
-    """Within this context, a missing package raises InputError, which names `what` and the extra to install."""
+    """Within this context, a missing package raises InputError, which names `what` and the extra to
+    install."""
     try:
         yield
     except ModuleNotFoundError as error:

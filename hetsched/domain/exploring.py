@@ -1,7 +1,8 @@
 """How PBT explores each kind of hyperparameter, beyond what Ray's class does.
 
-Ray multiplies numbers and moves in lists. The rest is the same on every backend. A choice without an order is drawn
-again with the resample probability. A number outside its range comes back into it. A user's function has the last word.
+Ray multiplies numbers and moves in lists. The rest is the same on every backend. A choice without
+an order is drawn again with the resample probability. A number outside its range comes back into
+it. A user's function has the last word.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,8 +17,8 @@ from hetsched.domain.workload import PBT, Experiment
 from hetsched.errors import PolicyError, where
 
 Explore = Callable[[dict[str, Any], Random], dict[str, Any]]
-"""A user's function. It gets nested hyperparameters as PBT explored them, and random numbers. It returns the
-hyperparameters of the trial."""
+"""A user's function. It gets nested hyperparameters as PBT explored them, and random numbers. It
+returns the hyperparameters of the trial."""
 
 explorers: Registry[dict[str, Any]] = Registry("explore function", "hetsched.explore")
 register = explorers.register
@@ -36,8 +37,8 @@ class Exploration:
             for key, domain in mutated.items()
             if isinstance(domain, Float | Integer) or (isinstance(domain, Choice) and domain.ordered)
         }
-        """The hyperparameters that are resampled, or else multiplied or moved to a neighbour. In real runs Ray does
-        that."""
+        """The hyperparameters that are resampled, or else multiplied or moved to a neighbour. In
+        real runs Ray does that."""
         self._chosen = {
             key: domain for key, domain in mutated.items() if isinstance(domain, Choice) and not domain.ordered
         }
@@ -50,7 +51,8 @@ class Exploration:
     def finish(self, explored: Mapping[str, Any], rng: Random) -> Hyperparameters:
         """The hyperparameters with which the trial goes on, from those that PBT has perturbed.
 
-        Raises PolicyError if the user's function raises, or returns hyperparameters that no trial can have.
+        Raises PolicyError if the user's function raises, or returns hyperparameters that no trial
+        can have.
         """
         new = dict(explored)
         for key, choice in self._chosen.items():
@@ -77,8 +79,9 @@ class Exploration:
         return {key: self._checked(key, domain, new[key]) for key, domain in self._domains.items()}
 
     def _checked(self, key: str, domain: Domain, value: Any) -> Any:
-        """The value in the domain's own type. For a number it is the nearest one, if numbers stay in their ranges. For
-        a choice it is the equal one. Raises PolicyError, naming the key, for a value outside the domain."""
+        """The value in the domain's own type. For a number it is the nearest one, if numbers stay
+        in their ranges. For a choice it is the equal one. Raises PolicyError, naming the key, for a
+        value outside the domain."""
         if isinstance(domain, Float | Integer):
             number = plain(value)
             if isinstance(number, int | float) and not isinstance(number, bool) and finite(number) is not None:

@@ -1,7 +1,8 @@
 """What may be searched: the kinds of hyperparameters, their values, and the names of nested ones.
 
-Inside hetsched, hyperparameters are flat: the name of a nested one is a path, `optimizer.lr`. Values are JSON values. A
-user's code gets them nested (`nested`), as the configuration of a training is.
+Inside hetsched, hyperparameters are flat: the name of a nested one is a path, `optimizer.lr`.
+Values are JSON values. A user's code gets them nested (`nested`), as the configuration of a
+training is.
 """
 
 from collections.abc import Mapping
@@ -21,8 +22,8 @@ OF_SGD = ("lr", "momentum", "weight_decay")
 
 
 class Float(Struct, frozen=True, tag="float", tag_field="kind"):
-    """Numbers from `low` to `high`, uniform on a linear or a logarithmic scale. With a `step`, `low`, `high` and all
-    values are multiples of it."""
+    """Numbers from `low` to `high`, uniform on a linear or a logarithmic scale. With a `step`,
+    `low`, `high` and all values are multiples of it."""
 
     low: float
     high: float
@@ -62,8 +63,8 @@ class Float(Struct, frozen=True, tag="float", tag_field="kind"):
 
 
 class Integer(Struct, frozen=True, tag="integer", tag_field="kind"):
-    """Multiples of `step` from `low` to `high`, which are multiples themselves. Each is equally likely. On a
-    logarithmic scale each decade is."""
+    """Multiples of `step` from `low` to `high`, which are multiples themselves. Each is equally
+    likely. On a logarithmic scale each decade is."""
 
     low: int
     high: int
@@ -81,7 +82,8 @@ class Integer(Struct, frozen=True, tag="integer", tag_field="kind"):
         return round(min(max(value, self.low), self.high) / self.step) * self.step
 
     def cast(self, value: float) -> int:
-        """The value as a number of this kind, even if it is outside the range. It is rounded as Ray rounds it."""
+        """The value as a number of this kind, even if it is outside the range. It is rounded as Ray
+        rounds it."""
         return round(value)
 
     @property
@@ -149,8 +151,8 @@ Domain = Float | Integer | Choice | Constant
 
 
 def nested(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by name as a user's code gets them: `optimizer.lr` is `lr` in the table `optimizer`. Lists are copied, so
-    that the user's code may change them.
+    """Values by name as a user's code gets them: `optimizer.lr` is `lr` in the table `optimizer`.
+    Lists are copied, so that the user's code may change them.
 
     >>> nested({"optimizer.lr": 0.1, "optimizer.name": "sgd", "layers": 2})
     {'optimizer': {'lr': 0.1, 'name': 'sgd'}, 'layers': 2}

@@ -1,4 +1,5 @@
-"""The interface of learning-curve models: how a trial's score follows from its hyperparameters in a simulation."""
+"""The interface of learning-curve models: how a trial's score follows from its hyperparameters in a
+simulation."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -8,15 +9,17 @@ from hetsched.domain.registry import Registry
 from hetsched.domain.workload import TrialKind
 
 Weights = Any
-"""What training has made of a trial, in a model's own terms. Immutable: an exploit copies the reference."""
+"""What training has made of a trial, in a model's own terms. Immutable: an exploit copies the
+reference."""
 
 
 @runtime_checkable
 class LearningModel(Protocol):
-    """Weights advance with iterations and hyperparameters, and give a score. Only `normal` is random.
+    """Weights advance with iterations and hyperparameters, and give a score. Only `normal` is
+    random.
 
-    Training twice must equal training once for as many iterations. A scheduler decides how iterations are cut into
-    segments. That cut is not a hyperparameter.
+    Training twice must equal training once for as many iterations. A scheduler decides how
+    iterations are cut into segments. That cut is not a hyperparameter.
     """
 
     def fresh(self, kind: TrialKind) -> Weights:
@@ -28,17 +31,19 @@ class LearningModel(Protocol):
     ) -> Weights: ...
 
     def score(self, weights: Weights, normal: float) -> float | None:
-        """A measured value of the experiment's metric. `normal` is a standard normal draw. The score is unknown if the
-        result is None or not finite."""
+        """A measured value of the experiment's metric. `normal` is a standard normal draw. The
+        score is unknown if the result is None or not finite."""
         ...
 
 
 @runtime_checkable
 class SaysAssumptions(Protocol):
-    """A learning model that says where its scores are assumptions. Studies print them beside their figures."""
+    """A learning model that says where its scores are assumptions. Studies print them beside their
+    figures."""
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterable[str]:
-        """The assumptions about trials of these kinds, one line each. None for a kind to which the model was fitted."""
+        """The assumptions about trials of these kinds, one line each. None for a kind to which the
+        model was fitted."""
         ...
 
 
@@ -56,8 +61,8 @@ class SaysLimits(Protocol):
 
 @runtime_checkable
 class NamesHyperparameters(Protocol):
-    """A learning model that names the hyperparameters which it uses. It ignores all others. Studies say so beside their
-    figures."""
+    """A learning model that names the hyperparameters which it uses. It ignores all others. Studies
+    say so beside their figures."""
 
     known_hyperparameters: Collection[str]
 
@@ -66,18 +71,21 @@ class NamesHyperparameters(Protocol):
 class DrawsLots(Protocol):
     """A learning model without scores: PBT ranks its trials by lot.
 
-    In a real run the worst trials differ from time to time. If all trials were equal, the first one would always be the
-    worst. Under `pbt.iterations = "lineage"` copies would then reduce its iterations for ever.
+    In a real run the worst trials differ from time to time. If all trials were equal, the first one
+    would always be the worst. Under `pbt.iterations = "lineage"` copies would then reduce its
+    iterations for ever.
     """
 
     def lot(self, normal: float) -> float:
-        """The number that ranks a trial after an evaluation: greater is better. `normal` is a standard normal draw."""
+        """The number that ranks a trial after an evaluation: greater is better. `normal` is a
+        standard normal draw."""
         ...
 
 
 @runtime_checkable
 class OfOneMetric(Protocol):
-    """A learning model whose scores are values of one metric. It cannot simulate experiments of another metric."""
+    """A learning model whose scores are values of one metric. It cannot simulate experiments of
+    another metric."""
 
     metric: str
     """The name of the metric."""

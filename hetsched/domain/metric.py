@@ -1,7 +1,7 @@
 """The metric of an experiment: the number that ranks its trials, and the direction that is better.
 
-A score is a value of the metric, in the metric's unit and direction. None: not a number, or not known. None is worse
-than any score, in both directions.
+A score is a value of the metric, in the metric's unit and direction. None: not a number, or not
+known. None is worse than any score, in both directions.
 """
 
 from collections.abc import Iterable

@@ -15,7 +15,8 @@ SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`])")
 
 
 class Option(NamedTuple):
-    """An option of a policy. `default` is None for an option that must be given, and "none" for None."""
+    """An option of a policy. `default` is None for an option that must be given, and "none" for
+    None."""
 
     name: str
     type: str

@@ -5,7 +5,8 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """A text, a number or a truth value as `str`, `int`, `float` or `bool`. Any other value is returned as it is.
+    """A text, a number or a truth value as `str`, `int`, `float` or `bool`. Any other value is
+    returned as it is.
 
     >>> import numpy
     >>> plain(numpy.str_("e-0")), plain(numpy.int64(3)), plain(numpy.float32(0.5)), plain(numpy.bool_(True))

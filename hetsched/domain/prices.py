@@ -7,7 +7,8 @@ from hetsched.domain.cluster import ClusterSpec, NodeId
 HOUR_S = 3600.0
 
 ROUNDING = 1e-9
-"""A cost may exceed the budget by this share of it, so that rounding does not exceed a budget that is spent in full."""
+"""A cost may exceed the budget by this share of it, so that rounding does not exceed a budget that
+is spent in full."""
 
 
 def prices_per_h(cluster: ClusterSpec) -> dict[NodeId, float]:
@@ -16,7 +17,8 @@ def prices_per_h(cluster: ClusterSpec) -> dict[NodeId, float]:
 
 
 def cost(per_h: Mapping[NodeId, float], seconds: Callable[[NodeId], float]) -> float:
-    """The cost of nodes with these prices per hour. `seconds` says how long each node was in the cluster.
+    """The cost of nodes with these prices per hour. `seconds` says how long each node was in the
+    cluster.
 
     >>> cost({NodeId("a"): 2.0, NodeId("b"): 0.5}, {"a": 1800.0, "b": 7200.0}.__getitem__)
     2.0

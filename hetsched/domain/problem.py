@@ -1,4 +1,5 @@
-"""The scheduling problem: the experiments, the machines, the step times, and the goals that a run is measured by."""
+"""The scheduling problem: the experiments, the machines, the step times, and the goals that a run
+is measured by."""
 
 from collections.abc import Iterable
 
@@ -13,9 +14,10 @@ from hetsched.domain.workload import Experiment, Workload
 class Problem(Struct, frozen=True, kw_only=True):
     """An instance of the problem that schedulers solve.
 
-    `times` come from the profile, with all costs. `target_score` is a value of the metric (None: each experiment's
-    `stop_score`). `deadline_s` is in seconds since the start of the run. `budget` is in the unit of the nodes' prices.
-    None: there is no deadline, or no budget. `costs` are the costs of segments beside training (None: nothing).
+    `times` come from the profile, with all costs. `target_score` is a value of the metric (None:
+    each experiment's `stop_score`). `deadline_s` is in seconds since the start of the run. `budget`
+    is in the unit of the nodes' prices. None: there is no deadline, or no budget. `costs` are the
+    costs of segments beside training (None: nothing).
     """
 
     cluster: ClusterSpec

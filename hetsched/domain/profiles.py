@@ -4,9 +4,10 @@ A profile is a CSV file with one row per measurement. Four columns are required:
 
     model,batch_size,device,seconds_per_iteration
 
-The other columns have defaults. They say the data set, the worker (`cores` or `gpu_share`), where the row is from, and
-what else was measured (`ProfileRow`). A CPU row has `cores`, and a `gpu_share` of 0. A GPU row has 0 `cores`, and a
-share. A share above 1 is the number of GPUs of a gang. An empty cost was not measured.
+The other columns have defaults. They say the data set, the worker (`cores` or `gpu_share`), where
+the row is from, and what else was measured (`ProfileRow`). A CPU row has `cores`, and a `gpu_share`
+of 0. A GPU row has 0 `cores`, and a share. A share above 1 is the number of GPUs of a gang. An
+empty cost was not measured.
 """
 
 from bisect import bisect_left
@@ -26,28 +27,29 @@ DATASET = "cifar10"
 """The data set of a row or an experiment that names none."""
 
 OWN = "own"
-"""The data set of a row or an experiment that trains with a training of the user's own. The training brings its
-data."""
+"""The data set of a row or an experiment that trains with a training of the user's own. The
+training brings its data."""
 
 MOST_MEMORY_GIB = 2000.0
-"""The limit of `memory_gib`, which finds MiB given as GiB. All GPUs have fewer GiB, and all GPUs that train have more
-MiB."""
+"""The limit of `memory_gib`, which finds MiB given as GiB. All GPUs have fewer GiB, and all GPUs
+that train have more MiB."""
 
 UNSAID = "not said"
 """The provenance of a row that has none."""
 
 
 class ProfileRow(BaseModel):
-    """One measurement: the seconds of an iteration and, if known, the other costs of a segment (seconds).
+    """One measurement: the seconds of an iteration and, if known, the other costs of a segment
+    (seconds).
 
-    A row of a CPU without `cores` is for one core. A row of a GPU without `gpu_share` is for a whole GPU. The default
-    data set is the one of experiments that name none.
+    A row of a CPU without `cores` is for one core. A row of a GPU without `gpu_share` is for a
+    whole GPU. The default data set is the one of experiments that name none.
 
-    A `cv` is a coefficient of variation (standard deviation / mean). `noise_cv` is the variation of an iteration's
-    time. Every other `cv` is the variation of the cost with the same name. `restore_s` and `checkpoint_s` are for a
-    file. The `object_store` figures are for the memory of the node. `sharing` is the factor by which an iteration
-    takes longer while all other cores of the host train another trial. `memory_gib` is the memory that training needs
-    on each GPU.
+    A `cv` is a coefficient of variation (standard deviation / mean). `noise_cv` is the variation of
+    an iteration's time. Every other `cv` is the variation of the cost with the same name.
+    `restore_s` and `checkpoint_s` are for a file. The `object_store` figures are for the memory of
+    the node. `sharing` is the factor by which an iteration takes longer while all other cores of
+    the host train another trial. `memory_gib` is the memory that training needs on each GPU.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
@@ -87,8 +89,9 @@ class ProfileRow(BaseModel):
     checkpoint_cv: float | None = Field(default=None, ge=0)
     """Coefficient of variation of a checkpoint's time. Without it, 0."""
     state_growth: float | None = Field(default=None, ge=0, examples=[0.05])
-    """How much longer evaluation, restore and checkpoint take per iteration of the trial, as a part of their times.
-    These times then hold for a trial without iterations. Without it, 0: the state of a trial does not grow."""
+    """How much longer evaluation, restore and checkpoint take per iteration of the trial, as a part
+    of their times. These times then hold for a trial without iterations. Without it, 0: the state
+    of a trial does not grow."""
     checkpoint_bytes: int | None = Field(default=None, gt=0)
     """Size of a checkpoint. Without it, 0."""
     object_store_save_s: float | None = Field(default=None, ge=0)
@@ -98,7 +101,8 @@ class ProfileRow(BaseModel):
     memory_gib: float | None = Field(default=None, gt=0, examples=[5.5])
     """Memory that training needs on each GPU. Without it, the trial fits."""
     sharing: float | None = Field(default=None, ge=1, examples=[1.3])
-    """How many times as long an iteration takes while all other cores train; CPU rows only. Without it, 1."""
+    """How many times as long an iteration takes while all other cores train; CPU rows only. Without
+    it, 1."""
     provenance: str = UNSAID
     """Where the row is from."""
 
@@ -201,11 +205,12 @@ Network = tuple[str, str]
 class StepTimes:
     """Seconds per iteration and costs by kind of trial and type of worker.
 
-    The seconds of an iteration are linear in the batch size between measured batch sizes. They are linear in 1 / cores
-    between measured core counts (Amdahl's law). Outside the measured range they are unknown, unless `extrapolate`
-    allows a line through the nearest two measurements.
+    The seconds of an iteration are linear in the batch size between measured batch sizes. They are
+    linear in 1 / cores between measured core counts (Amdahl's law). Outside the measured range they
+    are unknown, unless `extrapolate` allows a line through the nearest two measurements.
 
-    Results are kept. A profile with twice the rows takes twice the time, however many kinds are looked up.
+    Results are kept. A profile with twice the rows takes twice the time, however many kinds are
+    looked up.
     """
 
     def __init__(self, rows: Iterable[ProfileRow] = (), *, extrapolate: bool = False) -> None:
@@ -240,9 +245,9 @@ class StepTimes:
     def fits(self, kind: TrialKind, worker: WorkerType) -> bool:
         """Whether the memory of the worker's GPU is enough.
 
-        The scenario says what memory the GPU has, the profile what the kind needs there (`memory_gib`). If one of them
-        does not say it, the kind fits. If the profile does not say it for a part of a GPU, the need on a whole GPU
-        counts.
+        The scenario says what memory the GPU has, the profile what the kind needs there
+        (`memory_gib`). If one of them does not say it, the kind fits. If the profile does not say
+        it for a part of a GPU, the need on a whole GPU counts.
         """
         if worker.memory_gib is None:
             return True
@@ -256,12 +261,15 @@ class StepTimes:
 
         A cost that was not measured on this type of worker is estimated:
 
-        - evaluation: a third of the iteration's time per image. A forward pass is about a third of forward plus
-          backward (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP ratio").
-        - sharing: the median of the measurements for this model on other CPU workers. There is none for GPUs: the step
-          times for a share were measured on a shared GPU.
-        - the object store's: the costs of storage, if they were not measured for this model anywhere.
-        - the growth of the state: 0. Times that were measured without it are those of trials of the measured length.
+        - evaluation: a third of the iteration's time per image. A forward pass is about a third of
+          forward plus backward (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP
+          ratio").
+        - sharing: the median of the measurements for this model on other CPU workers. There is none
+          for GPUs: the step times for a share were measured on a shared GPU.
+        - the object store's: the costs of storage, if they were not measured for this model
+          anywhere.
+        - the growth of the state: 0. Times that were measured without it are those of trials of the
+          measured length.
         - all others: the median of the measurements for this model elsewhere. 0 if there are none.
         """
         key = (kind, worker)
@@ -270,7 +278,8 @@ class StepTimes:
         return self._costs[key]
 
     def knows_cost(self, kind: TrialKind, worker: WorkerType, cost: str) -> bool:
-        """Whether the cost (a field of `Costs`) was measured on this type of worker, or lies between measurements."""
+        """Whether the cost (a field of `Costs`) was measured on this type of worker, or lies
+        between measurements."""
         return self._lookup(kind, worker, cost) is not None
 
     def was_measured(self, model: str, cost: str) -> bool:

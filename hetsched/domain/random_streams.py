@@ -1,7 +1,7 @@
 """Random numbers: one root seed, one independent named stream per source.
 
-A stream depends only on the seed and its name. So the draws of one source never shift the draws of another. Two
-strategies under the same seed have the same draws (common random numbers).
+A stream depends only on the seed and its name. So the draws of one source never shift the draws of
+another. Two strategies under the same seed have the same draws (common random numbers).
 """
 
 from hashlib import blake2b
@@ -11,7 +11,8 @@ import numpy as np
 
 
 def stream(seed: int, *name: str | int) -> np.random.Generator:
-    """The generator of the stream called `name` under the root `seed`. Different names have different streams.
+    """The generator of the stream called `name` under the root `seed`. Different names have
+    different streams.
 
     >>> bool(stream(1, "noise", "t0").random() == stream(1, "noise", "t0").random())
     True
@@ -24,7 +25,8 @@ def stream(seed: int, *name: str | int) -> np.random.Generator:
 
 
 def _spelt(name: tuple[str | int, ...]) -> str:
-    """A text that is different for every name: the parts joined by slashes. A slash in a part is written differently.
+    """A text that is different for every name: the parts joined by slashes. A slash in a part is
+    written differently.
 
     >>> _spelt(("train", "cifar", 3)), _spelt(("stragglers", "box0/cpu0"))
     ('train/cifar/3', 'stragglers/box0/cpu0')
@@ -36,8 +38,8 @@ def _spelt(name: tuple[str | int, ...]) -> str:
 
 
 def _as_read(joined: str) -> tuple[str | int, ...]:
-    """The name that `_spelt` would join to this text, if only it has slashes. It is a source and a number, or a source
-    and an id."""
+    """The name that `_spelt` would join to this text, if only it has slashes. It is a source and a
+    number, or a source and an id."""
     *before, last = joined.split("/")
     if len(before) > 1 and last.isdecimal():
         return (*before, int(last))

@@ -1,7 +1,8 @@
-"""The columns of a file of recordings: which trial, its hyperparameters, its scores (docs/learning.md).
+"""The columns of a file of recordings: which trial, its hyperparameters, its scores
+(docs/learning.md).
 
-A hyperparameter of SGD has a column of its name. Any other hyperparameter has a column `hyperparameters.NAME`, so that
-it is not taken for a metric.
+A hyperparameter of SGD has a column of its name. Any other hyperparameter has a column
+`hyperparameters.NAME`, so that it is not taken for a metric.
 """
 
 import json

@@ -20,7 +20,8 @@ P = TypeVar("P")
 C = TypeVar("C", bound=Callable[..., Any])
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-"""The pattern of names of policies, nodes, experiments and jobs: names are parts of ids and of folders."""
+"""The pattern of names of policies, nodes, experiments and jobs: names are parts of ids and of
+folders."""
 
 OWN = (
     "one of your own is known when its file is loaded: --policy-file FILE on the command line, load_policies in Python"
@@ -31,11 +32,12 @@ _REGISTRIES: "list[Registry[Any]]" = []
 
 
 class Registry(Generic[P]):
-    """Policies, or other parts that users may bring. `kind` names them, such as "scheduling policy".
+    """Policies, or other parts that users may bring. `kind` names them, such as "scheduling
+    policy".
 
-    `group` is the entry-point group in which packages offer their parts. `methods` are the methods that every part
-    must have. `what_is_wrong` says what else is wrong with a part (None: nothing). `reserved` are names of hetsched's
-    own that no part may have.
+    `group` is the entry-point group in which packages offer their parts. `methods` are the methods
+    that every part must have. `what_is_wrong` says what else is wrong with a part (None: nothing).
+    `reserved` are names of hetsched's own that no part may have.
     """
 
     def __init__(
@@ -57,8 +59,9 @@ class Registry(Generic[P]):
     def register(self, name: str) -> Callable[[C], C]:
         """A class decorator. `name` is the policy's name on the command line and in scenarios.
 
-        Raises TypeError or ValueError for a wrong name, for a name that another module or the file itself has
-        registered or that a package offers, and for a class that lacks one of the methods.
+        Raises TypeError or ValueError for a wrong name, for a name that another module or the file
+        itself has registered or that a package offers, and for a class that lacks one of the
+        methods.
         """
         check_name(name, self.kind)
 
@@ -81,7 +84,8 @@ class Registry(Generic[P]):
         return add
 
     def _offered_by(self, name: str, module: str) -> str | None:
-        """The package that offers a part of that name. None: no package does, or the module belongs to the package."""
+        """The package that offers a part of that name. None: no package does, or the module belongs
+        to the package."""
         own = module.partition(".")[0]
         if name in self._reserved:
             return "hetsched"
@@ -105,7 +109,8 @@ class Registry(Generic[P]):
         return sorted(self._factories.keys() | offered)
 
     def is_shipped(self, name: str) -> bool:
-        """Whether the policy of that name comes with hetsched, not with a user's file or another package."""
+        """Whether the policy of that name comes with hetsched, not with a user's file or another
+        package."""
         return name in self.names() and getattr(self.factory(name), "__module__", "").partition(".")[0] == "hetsched"
 
     def of_file(self, path: Path) -> list[str]:
@@ -120,9 +125,10 @@ class Registry(Generic[P]):
     def create(self, name: str, options: Mapping[str, Any] = MappingProxyType({})) -> P:
         """A new policy, made with these keyword arguments.
 
-        Raises InputError if no policy has the name, or if the policy has no such option; the message has the nearest
-        right spelling. Raises PolicyError if the policy raises. But a TypeError or ValueError of a policy with options
-        says that a value is wrong: it becomes an InputError.
+        Raises InputError if no policy has the name, or if the policy has no such option; the
+        message has the nearest right spelling. Raises PolicyError if the policy raises. But a
+        TypeError or ValueError of a policy with options says that a value is wrong: it becomes an
+        InputError.
         """
         factory = self.factory(name)
         self._check_options(name, factory, options)
@@ -170,8 +176,8 @@ class Registry(Generic[P]):
                 raise InputError(f"{self.kind} {name!r}: option {option!r} must be {expected}, got {value!r}")
 
     def factory(self, name: str) -> Callable[..., P]:
-        """The class or function that makes the policy. Raises InputError if no policy has the name, or if its package
-        cannot be used."""
+        """The class or function that makes the policy. Raises InputError if no policy has the name,
+        or if its package cannot be used."""
         if name not in self._factories:
             for point in entry_points(group=self.group, name=name):
                 self._factories[name] = self._loaded(point)
@@ -182,8 +188,8 @@ class Registry(Generic[P]):
         return self._factories[name]
 
     def _loaded(self, point: EntryPoint) -> Callable[..., P]:
-        """The part that a package offers. Raises InputError, naming the package, if it cannot be loaded or is of
-        another kind."""
+        """The part that a package offers. Raises InputError, naming the package, if it cannot be
+        loaded or is of another kind."""
         package = f"{self.kind} {point.name!r}, of the package {point.dist.name if point.dist else point.module}"
         if point.name in self._reserved:
             raise InputError(f"{package}: hetsched has a {self.kind} {point.name!r} already: it needs another name")
@@ -204,8 +210,8 @@ class Registry(Generic[P]):
         return option in parameters_of(self.factory(name))
 
     def files(self, name: str, options: Mapping[str, Any]) -> dict[str, str]:
-        """The options that are paths of files: their annotation is `Path`, or a union with it. An unknown part has
-        none."""
+        """The options that are paths of files: their annotation is `Path`, or a union with it. An
+        unknown part has none."""
         is_known = name in self._factories or name in self.names()  # to look for entry points takes milliseconds
         parameters = parameters_of(self.factory(name)) if options and is_known else {}
         return {
@@ -215,8 +221,9 @@ class Registry(Generic[P]):
         }
 
     def summary(self, name: str) -> str:
-        """The first line of the policy's docstring."""
-        return (self.factory(name).__doc__ or "").strip().split("\n", 1)[0]
+        """The first paragraph of the policy's docstring, on one line."""
+        first, _, _ = inspect.cleandoc(self.factory(name).__doc__ or "").partition("\n\n")
+        return " ".join(first.split())
 
 
 def check_name(name: object, kind: str) -> None:
@@ -241,7 +248,8 @@ def _is_path(annotation: Any) -> bool:
 
 
 def _fits(value: object, annotation: Any) -> bool:
-    """Whether an option's value fits its annotation. Only plain types, paths and unions of them are checked."""
+    """Whether an option's value fits its annotation. Only plain types, paths and unions of them are
+    checked."""
     arms = get_args(annotation) or (annotation,)
     if Path in arms and isinstance(value, str | Path):
         return True
@@ -271,11 +279,13 @@ _replacing = False
 
 
 def load_file(path: Path | str, what: str = "policy", origin: Path | None = None, *, replaces: bool = False) -> None:
-    """Import a user's own file. Its `@register` lines add its policies. `what` says what they add instead.
+    """Import a user's own file. Its `@register` lines add its policies. `what` says what they add
+    instead.
 
-    A file that is loaded again replaces what it registered before. With `replaces` it also replaces policies of other
-    files that have its names. `origin` is the file's original place, if this is a copy. Raises InputError if the file
-    is missing, or raises. It also raises for a name that is taken.
+    A file that is loaded again replaces what it registered before. With `replaces` it also replaces
+    policies of other files that have its names. `origin` is the file's original place, if this is a
+    copy. Raises InputError if the file is missing, or raises. It also raises for a name that is
+    taken.
     """
     path = path_of(path, f"the file of a {what}")
     origin = (origin or path).resolve()
@@ -301,7 +311,8 @@ def load_file(path: Path | str, what: str = "policy", origin: Path | None = None
 
 @contextmanager
 def _in_place_of(module: str) -> Iterator[None]:
-    """Within this context, what the module registered before is removed. After an error it is restored."""
+    """Within this context, what the module registered before is removed. After an error it is
+    restored."""
     before = [(registry, registry.registered()) for registry in _REGISTRIES]
     for registry, _ in before:
         registry.forget([module])

@@ -10,8 +10,9 @@ from hetsched.domain.workload import Experiment, TrialKind
 class SegmentCosts:
     """The costs that no policy can avoid, by the profile's means.
 
-    Every segment pays for evaluation, checkpoint, the latency of its messages, and the driver's time `dispatch_s`. Its
-    workers wait for all of them. Restores are left out: a trial that stays on its worker has none.
+    Every segment pays for evaluation, checkpoint, the latency of its messages, and the driver's
+    time `dispatch_s`. Its workers wait for all of them. Restores are left out: a trial that stays
+    on its worker has none.
     """
 
     def __init__(
@@ -23,8 +24,8 @@ class SegmentCosts:
         latency_s: float = 0.0,
         dispatch_s: float = 0.0,
     ) -> None:
-        """`times` has the costs that a run pays. With `in_memory` a segment ends when its checkpoint is in the memory
-        of its node. `experiments` are all experiments of the run."""
+        """`times` has the costs that a run pays. With `in_memory` a segment ends when its
+        checkpoint is in the memory of its node. `experiments` are all experiments of the run."""
         self.dispatch_s = dispatch_s
         self._times = times
         self._experiments = tuple(experiments)
@@ -43,8 +44,8 @@ class SegmentCosts:
         )
 
     def segment_s(self, kind: TrialKind, worker: WorkerType, evaluation_images: int) -> float:
-        """Seconds that a segment of the kind occupies a worker of this type after its iterations. For a gang, the
-        type is the gang's. Costs before the iterations are not included."""
+        """Seconds that a segment of the kind occupies a worker of this type after its iterations.
+        For a gang, the type is the gang's. Costs before the iterations are not included."""
         costs = self._times.costs(kind, worker)
         save_s = costs.object_store_save_s if self._in_memory else costs.checkpoint_s
         return evaluation_images * costs.evaluation_s_per_image + save_s + self._latency_s + self.dispatch_s

@@ -7,17 +7,20 @@ from statistics import fmean
 from hetsched.domain.cluster import Worker, WorkerId
 
 BEFORE_CORES = 0.18
-"""The part of a start-up that a worker does on any core of its host, before it confines itself to its own.
+"""The part of a start-up that a worker does on any core of its host, before it confines itself to
+its own.
 
-Measured: fitted to one half of the recordings in `fidelity/`, whose other half tests it (docs/validation.md)."""
+Measured: fitted to one half of the recordings in `fidelity/`, whose other half tests it
+(docs/validation.md)."""
 
 CorePlaces = Mapping[WorkerId, Collection[int]]
 """The numbers of the cores of each worker, on its host."""
 
 
 def core_places(workers: Iterable[Worker], host_cores: int) -> dict[WorkerId, list[int]]:
-    """The cores of workers that are all on one host, as real runs hand them out: adjacent ones, one worker after
-    another. Numbers beyond the last core are taken round again, so workers may share cores.
+    """The cores of workers that are all on one host, as real runs hand them out: adjacent ones, one
+    worker after another. Numbers beyond the last core are taken round again, so workers may share
+    cores.
 
     >>> from hetsched.domain.cluster import NodeId
     >>> workers = [Worker(WorkerId(name), NodeId(name), "cpu", 1) for name in "abc"]
@@ -35,8 +38,8 @@ def core_places(workers: Iterable[Worker], host_cores: int) -> dict[WorkerId, li
 def slowdowns(starting: Collection[WorkerId], places: CorePlaces, host_cores: int) -> dict[WorkerId, float]:
     """The factor by which the start-up of each worker takes longer when all of these start at once.
 
-    A start-up keeps one core busy. At first it is any core of the host. Later it is one of the worker's own
-    cores, which other workers may have, too.
+    A start-up keeps one core busy. At first it is any core of the host. Later it is one of the
+    worker's own cores, which other workers may have, too.
 
     >>> found = slowdowns(["a", "b", "c"], {"a": [0], "b": [1], "c": [0]}, 2)
     >>> {worker: round(factor, 2) for worker, factor in found.items()}

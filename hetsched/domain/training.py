@@ -14,8 +14,9 @@ from typing import Any, Protocol
 class Resources:
     """What a training may use on its worker.
 
-    `device` is "cpu" or "cuda". The process sees only the GPUs of its worker. `threads` is how many CPU threads it is
-    confined to. `gpu_share` is 1 for a whole GPU, less for a share of one, and 0 on a CPU worker.
+    `device` is "cpu" or "cuda". The process sees only the GPUs of its worker. `threads` is how many
+    CPU threads it is confined to. `gpu_share` is 1 for a whole GPU, less for a share of one, and 0
+    on a CPU worker.
     """
 
     device: str
@@ -26,12 +27,13 @@ class Resources:
 class Training(Protocol):
     """Trains one trial at a time: the trial that `start` or `load` brought last.
 
-    A worker makes one training and keeps it. The training trains all trials that come to the worker, one after another.
-    `hyperparameters` are the values for the search space, nested as its tables are. The training decides what an
-    iteration is: an optimiser step, a boosting round, an epoch.
+    A worker makes one training and keeps it. The training trains all trials that come to the
+    worker, one after another. `hyperparameters` are the values for the search space, nested as its
+    tables are. The training decides what an iteration is: an optimiser step, a boosting round, an
+    epoch.
 
-    An exception of a method ends the segment. A ValueError, TypeError or KeyError of `__init__`, `start` or `change`
-    says that options or hyperparameters are wrong, and ends the run.
+    An exception of a method ends the segment. A ValueError, TypeError or KeyError of `__init__`,
+    `start` or `change` says that options or hyperparameters are wrong, and ends the run.
     """
 
     def __init__(self, options: Mapping[str, Any], resources: Resources) -> None:
@@ -41,7 +43,8 @@ class Training(Protocol):
         """Begin a trial. No iteration is done yet. Everything random follows from `seed`."""
 
     def change(self, hyperparameters: dict[str, Any]) -> None:
-        """Go on with the present trial under these hyperparameters. Unchanged hyperparameters are included."""
+        """Go on with the present trial under these hyperparameters. Unchanged hyperparameters are
+        included."""
 
     def train(self, iterations: int) -> object:
         """Do this number of iterations."""
@@ -50,13 +53,15 @@ class Training(Protocol):
         """The trial's metrics by name, at least one. A value may be nan."""
 
     def save(self, folder: Path) -> object:
-        """Write everything that the trial needs to go on into this empty folder. All files are complete at the
-        return."""
+        """Write everything that the trial needs to go on into this empty folder. All files are
+        complete at the return."""
 
     def load(self, folder: Path) -> object:
-        """Go on from a folder that `save` wrote, here or on another worker, for this trial or another one.
+        """Go on from a folder that `save` wrote, here or on another worker, for this trial or
+        another one.
 
-        The folder is at another path than when it was written. It exists only during this call. `change` follows.
+        The folder is at another path than when it was written. It exists only during this call.
+        `change` follows.
         """
 
 
@@ -75,8 +80,8 @@ METHODS: dict[str, tuple[str, ...]] = {
 
 
 def metrics_of(reported: Any) -> dict[str, float]:
-    """What `evaluate` returned, as floats by name. Raises TypeError, which says what it returned, if these are no
-    metrics."""
+    """What `evaluate` returned, as floats by name. Raises TypeError, which says what it returned,
+    if these are no metrics."""
     expected = "expected names with numbers, such as {'loss': 0.3}"
     if not isinstance(reported, Mapping) or not reported:
         raise TypeError(f"evaluate returned {reported!r}, {expected}")

@@ -1,4 +1,5 @@
-"""Finds the class of a training by its name, `my_training.py:Mine` or `package.module:Mine`, and checks that it is one.
+"""Finds the class of a training by its name, `my_training.py:Mine` or `package.module:Mine`, and
+checks that it is one.
 
 The text of a file travels with its name, so that the machine that trains need not have the file.
 """
@@ -23,20 +24,22 @@ from hetsched.domain.training import METHODS, TrainingClass
 from hetsched.errors import InputError, closest, nearest, unreadable, where
 
 GROUP = "hetsched.training_adapters"
-"""The entry-point group of functions that adapt other classes, such as a `ray.tune.Trainable`, to trainings.
+"""The entry-point group of functions that adapt other classes, such as a `ray.tune.Trainable`, to
+trainings.
 
-Each function gets the class that was found. It returns a class of the six methods. It returns None for a class that it
-does not know.
+Each function gets the class that was found. It returns a class of the six methods. It returns None
+for a class that it does not know.
 """
 
 EXPECTED = "expected FILE.py:CLASS, such as my_training.py:Mine, or MODULE:CLASS"
 
 
 class TrainingSource(Struct, frozen=True):
-    """Where a training's class is: in a `file`, whose `text` is kept here, or in the module `place` if there is no
-    file.
+    """Where a training's class is: in a `file`, whose `text` is kept here, or in the module `place`
+    if there is no file.
 
-    `place` is the part before the colon of its name. Without `class_name` the class is the only training there.
+    `place` is the part before the colon of its name. Without `class_name` the class is the only
+    training there.
     """
 
     place: str
@@ -49,7 +52,8 @@ class TrainingSource(Struct, frozen=True):
 
 
 def split_name(name: str) -> tuple[str, str | None]:
-    """The file or module, and the class (None: the name has none). Raises InputError if this is no such name."""
+    """The file or module, and the class (None: the name has none). Raises InputError if this is no
+    such name."""
     place, colon, class_name = name.rpartition(":") if ":" in name else (name, "", "")
     proper = class_name.isidentifier() if colon else is_file(place)
     if not proper or not (is_file(place) or re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", place)):
@@ -62,8 +66,8 @@ def is_file(place: str) -> bool:
 
 
 def source_of(name: str, folder: Path = Path()) -> TrainingSource:
-    """The source of that name. It reads a file, relative to the folder. Raises InputError if the file cannot be
-    read."""
+    """The source of that name. It reads a file, relative to the folder. Raises InputError if the
+    file cannot be read."""
     place, class_name = split_name(name)
     if not is_file(place):
         return TrainingSource(place, class_name)
@@ -80,8 +84,8 @@ def source_of(name: str, folder: Path = Path()) -> TrainingSource:
 def training_class(source: TrainingSource) -> TrainingClass:
     """The class that the source names, checked.
 
-    Raises InputError, in one line, if the file or module cannot be imported, or the class does not exist, lacks a
-    method or takes other arguments.
+    Raises InputError, in one line, if the file or module cannot be imported, or the class does not
+    exist, lacks a method or takes other arguments.
     """
     module = _imported(source)
     found = _only_training(source, module) if source.class_name is None else _named(source, module, source.class_name)
@@ -157,7 +161,8 @@ def _only_training(source: TrainingSource, module: ModuleType) -> object:
 
 
 def _adapted(found: object) -> object:
-    """The class that was found, if it has the methods of a training. Otherwise an adapter's class for it."""
+    """The class that was found, if it has the methods of a training. Otherwise an adapter's class
+    for it."""
     if isinstance(found, type) and all(hasattr(found, method) for method in METHODS):
         return found
     if inspect.isfunction(found) or any(hasattr(found, method) for method in ("step", "save_checkpoint")):
@@ -185,7 +190,8 @@ def what_is_wrong(found: object) -> str | None:
 
 
 def _other_arguments(function: Callable[..., Any], expected: Sequence[str]) -> str | None:
-    """The arguments of a class or method that cannot be called with the expected ones in this order. None: it can."""
+    """The arguments of a class or method that cannot be called with the expected ones in this
+    order. None: it can."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # the arguments of code that is not Python are unknown

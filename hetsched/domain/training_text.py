@@ -1,6 +1,8 @@
-"""Reads the text of a training's file without running it: what is certain to fail is found in milliseconds.
+"""Reads the text of a training's file without running it: what is certain to fail is found in
+milliseconds.
 
-Running the file may import torch, which takes seconds. So `training_class` runs it later, where it is trained.
+Running the file may import torch, which takes seconds. So `training_class` runs it later, where it
+is trained.
 """
 
 import ast
@@ -16,8 +18,8 @@ DYNAMIC = {"globals", "exec", "setattr", "__getattr__", "vars", "locals"}
 
 
 def look_into(source: TrainingSource) -> None:
-    """Raise InputError if the class cannot be imported from the source, as far as its text shows: the text is no
-    Python, has no such class, or imports a package that is not installed."""
+    """Raise InputError if the class cannot be imported from the source, as far as its text shows:
+    the text is no Python, has no such class, or imports a package that is not installed."""
     if source.file is None:
         root = source.place.partition(".")[0]
         if not _is_installed(root):
@@ -42,8 +44,8 @@ def look_into(source: TrainingSource) -> None:
 
 
 def _check_imports(source: TrainingSource, tree: ast.Module) -> None:
-    """Raise InputError if a statement of the module itself imports a package that is not installed. A text that changes
-    where Python looks for packages is left alone."""
+    """Raise InputError if a statement of the module itself imports a package that is not installed.
+    A text that changes where Python looks for packages is left alone."""
     if any(isinstance(node, ast.Attribute) and node.attr in {"path", "modules"} for node in ast.walk(tree)):
         return
     for node in tree.body:

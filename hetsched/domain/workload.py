@@ -34,21 +34,25 @@ class TrialKind(NamedTuple):
 
 
 Bounds = Literal["range", "ray"]
-"""What PBT does with a hyperparameter that a factor takes out of its range. `range` takes the nearest value of the
-range. `ray` lets the hyperparameter leave the range, as Ray Tune does by default."""
+"""What PBT does with a hyperparameter that a factor takes out of its range. `range` takes the
+nearest value of the range. `ray` lets the hyperparameter leave the range, as Ray Tune does by
+default."""
 
 
 Iterations = Literal["own", "lineage"]
-"""What PBT does with the iterations of a trial that copies another trial. `own` keeps the trial's count. `lineage`
-copies the source's count, and the trial stops by this count, as Ray Tune does by default."""
+"""What PBT does with the iterations of a trial that copies another trial. `own` keeps the trial's
+count. `lineage` copies the source's count, and the trial stops by this count, as Ray Tune does by
+default."""
 
 
 class PBT(Struct, frozen=True):
-    """Settings of Population-Based Training (Jaderberg et al. 2017), with Ray Tune's names and defaults.
+    """Settings of Population-Based Training (Jaderberg et al. 2017), with Ray Tune's names and
+    defaults.
 
-    `perturbation_interval` is in iterations. `bounds` and `iterations` are hetsched's own (see `Bounds` and
-    `Iterations`). `mutate` names the hyperparameters that change (None: all that vary). `explore` names a function that
-    gets the explored hyperparameters (see `hetsched.domain.exploring`).
+    `perturbation_interval` is in iterations. `bounds` and `iterations` are hetsched's own (see
+    `Bounds` and `Iterations`). `mutate` names the hyperparameters that change (None: all that
+    vary). `explore` names a function that gets the explored hyperparameters (see
+    `hetsched.domain.exploring`).
     """
 
     perturbation_interval: int = 50
@@ -64,14 +68,16 @@ class PBT(Struct, frozen=True):
 class Experiment(Struct, frozen=True, dict=True):
     """A population of trials with its stop rule.
 
-    - Stop rule: a trial stops after `stop_iterations` iterations. It also stops when an evaluation at the end of a
-      segment has reached `stop_score`, a value of the `metric`.
-    - `evaluation_images`: how many are evaluated at the end of every segment. 0: trials have no scores.
+    - Stop rule: a trial stops after `stop_iterations` iterations. It also stops when an evaluation
+      at the end of a segment has reached `stop_score`, a value of the `metric`.
+    - `evaluation_images`: how many are evaluated at the end of every segment. 0: trials have no
+      scores.
     - `devices`: the device types on which its trials may run. None: any.
-    - `batch_sizes`: dealt to the trials in turn. If the search space has `batch_size`, these are its possible values,
-      and PBT may give a trial another one.
+    - `batch_sizes`: dealt to the trials in turn. If the search space has `batch_size`, these are
+      its possible values, and PBT may give a trial another one.
     - `gang`: how many workers of one type a trial takes at once.
-    - `pbt`: None makes its trials independent of each other. Their segments may then have any length.
+    - `pbt`: None makes its trials independent of each other. Their segments may then have any
+      length.
     - `checkpoint_interval`: the usual iterations of a segment without `pbt`. None: the whole trial.
     """
 
@@ -96,8 +102,8 @@ class Experiment(Struct, frozen=True, dict=True):
     def kinds(self) -> dict[TrialKind, int]:
         """The kinds of its trials, and how many trials are of each.
 
-        If the batch size is searched, the numbers are not known. Then the values are taken to be dealt evenly. Some
-        kind may then have no trial at first.
+        If the batch size is searched, the numbers are not known. Then the values are taken to be
+        dealt evenly. Some kind may then have no trial at first.
         """
         counts: Counter[TrialKind] = Counter()
         if self.searches_batch_size:
@@ -113,7 +119,8 @@ class Experiment(Struct, frozen=True, dict=True):
         return self._of_batch(self.batch_sizes[number % len(self.batch_sizes)])
 
     def kind_with(self, hyperparameters: Mapping[str, Any], dealt: TrialKind) -> TrialKind:
-        """The kind of a trial with these hyperparameters: `dealt`, unless the batch size is searched."""
+        """The kind of a trial with these hyperparameters: `dealt`, unless the batch size is
+        searched."""
         size = hyperparameters.get(BATCH_SIZE) if self.searches_batch_size else None
         return dealt if size is None else self._of_batch(size)
 
@@ -127,7 +134,8 @@ class Experiment(Struct, frozen=True, dict=True):
 
     @cached_property
     def changes_kinds(self) -> bool:
-        """Whether PBT may give a trial another batch size. Its iterations then take more or less time."""
+        """Whether PBT may give a trial another batch size. Its iterations then take more or less
+        time."""
         return self.pbt is not None and BATCH_SIZE in self.searched
 
     @cached_property
@@ -169,8 +177,8 @@ class Experiment(Struct, frozen=True, dict=True):
     def initial_hyperparameters(self, seed: int) -> dict[TrialId, Hyperparameters]:
         """The starting population under `seed`: the same for every strategy and on every backend.
 
-        A trial's values depend on the seed, the experiment and the trial's number in the experiment. A `Constant` draws
-        no random number.
+        A trial's values depend on the seed, the experiment and the trial's number in the
+        experiment. A `Constant` draws no random number.
         """
         drawn = [key for key, domain in self.search_space.items() if not isinstance(domain, Constant)]
         draws = stream(seed, "hyperparameters", self.id).random((self.population, len(drawn))).tolist()
@@ -182,7 +190,8 @@ class Experiment(Struct, frozen=True, dict=True):
 
 
 def batch_sizes_of(domain: Domain) -> tuple[int, ...]:
-    """The possible values of a searched batch size. Raises ValueError for other values, and for too many."""
+    """The possible values of a searched batch size. Raises ValueError for other values, and for too
+    many."""
     match domain:
         case Integer(low=low, high=high, step=step):
             values: tuple[Any, ...] = tuple(range(low, high + 1, step))

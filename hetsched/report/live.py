@@ -57,8 +57,8 @@ LEAST_ROWS = 5
 
 
 class WorkerStanding(NamedTuple):
-    """A worker at the last event: its seconds in finished segments, its seconds in the cluster, its segments. `away`
-    is the reason for which it left. None: it is in the cluster."""
+    """A worker at the last event: its seconds in finished segments, its seconds in the cluster, its
+    segments. `away` is the reason for which it left. None: it is in the cluster."""
 
     busy_s: float
     present_s: float
@@ -90,8 +90,8 @@ class Standing(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """The seconds that a run still takes if it goes on as before, and its seconds in all. `ratio` is the seconds in all
-    divided by a bound (None: no bound is known)."""
+    """The seconds that a run still takes if it goes on as before, and its seconds in all. `ratio`
+    is the seconds in all divided by a bound (None: no bound is known)."""
 
     left_s: float
     total_s: float

@@ -117,7 +117,8 @@ def _looked_at(found: dict[str, list[str]]) -> Iterator[str]:
 
 
 def docstring_lines(text: str) -> Iterator[str]:
-    """A docstring whose paragraphs and items are one line each. What is indented by four blanks is left as it is."""
+    """A docstring whose paragraphs and items are one line each. What is indented by four blanks is
+    left as it is."""
     kept: list[str] = []
     for line in [*text.splitlines(), ""]:
         begins = not line.strip() or line.startswith("    ") or re.match(r"(- |\d+\. )", line)

@@ -22,9 +22,9 @@ FRAME = 3
 def print_table(table: Table, console: Console) -> None:
     """Print a table. Brackets, as in "[s]", are text.
 
-    Where the terminal is too narrow for the table, the table is printed in parts, one below the other. Each part
-    repeats the first columns, which name the rows. Without a terminal, a table is as wide as its figures need,
-    or as the environment variable COLUMNS says.
+    Where the terminal is too narrow for the table, the table is printed in parts, one below the
+    other. Each part repeats the first columns, which name the rows. Without a terminal, a table is
+    as wide as its figures need, or as the environment variable COLUMNS says.
     """
     if not console.is_terminal:
         needed = max(console.width, WITHOUT_A_TERMINAL, _width(table, table.columns))
@@ -40,7 +40,8 @@ def _asked_width() -> int | None:
 
 
 def _parts(table: Table, width: int) -> Iterator[Table]:
-    """The table, or parts of it that fit into the width. A part has at least one column beside those that name rows."""
+    """The table, or parts of it that fit into the width. A part has at least one column beside
+    those that name rows."""
     if _width(table, table.columns) <= width:
         yield _part(table, table.columns, width)
         return
@@ -64,7 +65,8 @@ def _names(table: Table, width: int) -> Sequence[Column]:
 
 
 def _part(table: Table, columns: Sequence[Column], width: int) -> Table:
-    """A table of some columns. Its figures and names do not wrap unless the width is too small for them."""
+    """A table of some columns. Its figures and names do not wrap unless the width is too small for
+    them."""
     fits = _width(table, columns) <= width
     widths = _widths(table, columns, width) if fits else [None] * len(columns)
     part = Table(title=table.title, header_style=table.header_style)

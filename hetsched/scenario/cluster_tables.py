@@ -22,7 +22,8 @@ GpusOfAType = Annotated[int, Field(ge=1, le=10**6)]
 class NodeTable(Table):
     """One kind of machine. With `count`, that many of them, numbered from 0.
 
-    With `pace`, every iteration takes the profile's time for the device x `real.time_scale` x `pace` (true: 1).
+    With `pace`, every iteration takes the profile's time for the device x `real.time_scale` x
+    `pace` (true: 1).
     """
 
     name: Name
@@ -38,7 +39,8 @@ class NodeTable(Table):
     count: Many = 1
     """How many such nodes there are."""
     pace: bool | Factor = False
-    """Factor on the profile's step times, which a real run keeps to (true: 1; false: as fast as it can)."""
+    """Factor on the profile's step times, which a real run keeps to (true: 1; false: as fast as it
+    can)."""
     address: str | None = Field(default=None, examples=["10.0.0.7"])
     """IP address of the node in the Ray cluster."""
     price_per_h: Price | None = Field(default=None, examples=[3.06])

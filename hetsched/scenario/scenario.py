@@ -1,5 +1,6 @@
-"""A scenario as it is written, and as it is resolved. The resolved value has the content of all its files. Each message
-about a problem is one line. It names the file, the key, what was expected, and the nearest right spelling of a name."""
+"""A scenario as it is written, and as it is resolved. The resolved value has the content of all its
+files. Each message about a problem is one line. It names the file, the key, what was expected, and
+the nearest right spelling of a name."""
 
 from collections.abc import Iterable, Mapping
 from os import PathLike
@@ -46,9 +47,10 @@ SCENARIO_NAME = "scenario.toml"
 class Scenario(ScenarioTables):
     """A cluster, a workload, a profile and what to compare.
 
-    `load` reads a scenario from a file. Python may also make one. The arguments are then the tables of the file as
-    dictionaries, and paths are relative to the current folder (`Scenario.of` takes another folder). `resolve` reads the
-    files that the scenario names. Raises InputError, with one line per problem, if the scenario is wrong.
+    `load` reads a scenario from a file. Python may also make one. The arguments are then the tables
+    of the file as dictionaries, and paths are relative to the current folder (`Scenario.of` takes
+    another folder). `resolve` reads the files that the scenario names. Raises InputError, with one
+    line per problem, if the scenario is wrong.
     """
 
     if TYPE_CHECKING:  # pydantic turns dictionaries into tables
@@ -114,8 +116,8 @@ class Scenario(ScenarioTables):
 
     @classmethod
     def of(cls, tables: Mapping[str, Any], folder: Path = Path()) -> Self:
-        """The scenario of these tables. The files that it names are relative to the folder. Raises InputError, with one
-        line per problem, if the tables are wrong."""
+        """The scenario of these tables. The files that it names are relative to the folder. Raises
+        InputError, with one line per problem, if the tables are wrong."""
         return cls.model_validate(tables, context=folder)
 
     def model_post_init(self, context: Path | None, /) -> None:
@@ -127,8 +129,9 @@ class Scenario(ScenarioTables):
         return self._folder / name
 
     def load_policies(self) -> None:
-        """Run the files of `policy_files`, which registers their policies. A policy replaces another file's policy of
-        the same name, because results folders have copies of files. Raises InputError if a file cannot be run."""
+        """Run the files of `policy_files`, which registers their policies. A policy replaces
+        another file's policy of the same name, because results folders have copies of files. Raises
+        InputError if a file cannot be run."""
         for name in self.policy_files:
             try:
                 load_file(self.path(name), replaces=True)
@@ -137,14 +140,14 @@ class Scenario(ScenarioTables):
 
     @property
     def training_source(self) -> TrainingSource | None:
-        """The source of the training's class. None: the scenario has no training of its own. Raises InputError, naming
-        the key, if the file of the class cannot be read."""
+        """The source of the training's class. None: the scenario has no training of its own. Raises
+        InputError, naming the key, if the file of the class cannot be read."""
         return None if self.training is None else self.training.source(self._folder)
 
     @property
     def dataset_of_rows(self) -> str:
-        """The data set of a profile's row that names none. With a training of one's own, it is the data set of the
-        experiments, if they have one in common."""
+        """The data set of a profile's row that names none. With a training of one's own, it is the
+        data set of the experiments, if they have one in common."""
         named = {experiment.dataset for experiment in self.workload.experiments}
         if self.training is None:
             return DATASET
@@ -152,8 +155,8 @@ class Scenario(ScenarioTables):
 
     @property
     def batch_size_of_rows(self) -> int | None:
-        """The batch size of a profile's row that names none: with a training of one's own, the only batch size of the
-        experiments. None: such a row is refused."""
+        """The batch size of a profile's row that names none: with a training of one's own, the only
+        batch size of the experiments. None: such a row is refused."""
         if self.training is None:
             return None
         of_all = {
@@ -162,20 +165,20 @@ class Scenario(ScenarioTables):
         return of_all.pop() if len(of_all) == 1 else None
 
     def load_files(self) -> None:
-        """Run the policy files, and read the file of the training without running it. Raises InputError if a file
-        cannot be read, or if a policy file cannot be run."""
+        """Run the policy files, and read the file of the training without running it. Raises
+        InputError if a file cannot be read, or if a policy file cannot be run."""
         self.load_policies()
         _ = self.training_source
 
     def resolve(self) -> "Setup":
-        """Run the policy files, and read the profile and the trace. Raises InputError, naming the key, if a file cannot
-        be read."""
+        """Run the policy files, and read the profile and the trace. Raises InputError, naming the
+        key, if a file cannot be read."""
         self.load_files()
         return self.read()
 
     def read(self) -> "Setup":
-        """Read the profile and the trace. The policy files are not run. Raises InputError, naming the key, if a file
-        cannot be read."""
+        """Read the profile and the trace. The policy files are not run. Raises InputError, naming
+        the key, if a file cannot be read."""
         try:
             rows = read_sources(self.profile.sources, self._folder, self.dataset_of_rows, self.batch_size_of_rows)
         except InputError as error:
@@ -188,8 +191,9 @@ class Scenario(ScenarioTables):
             raise InputError(f"workload.trace: {error}") from error
 
     def scheduling_policy(self, strategy: Strategy) -> SchedulingPolicy:
-        """A new scheduling policy of the strategy, with the scenario's options for it. The scenario's deadline and
-        budget are further options, if the policy has options of these names."""
+        """A new scheduling policy of the strategy, with the scenario's options for it. The
+        scenario's deadline and budget are further options, if the policy has options of these
+        names."""
         name, known = strategy.scheduling, scheduling.policies
         limits = {option: limit for option, limit in self.metrics.limits.items() if known.takes(name, option)}
         return create(known, name, limits | self.scheduling.get(name, {}), self.path)
@@ -199,7 +203,8 @@ class Scenario(ScenarioTables):
         return create(allocation.policies, name := strategy.allocation, self.allocation.get(name, {}), self.path)
 
     def learning_model(self) -> LearningModel:
-        """The learning-curve model. Raises InputError if no model has that name, and if an option is wrong."""
+        """The learning-curve model. Raises InputError if no model has that name, and if an option
+        is wrong."""
         return create(learning.models, self.learning.model, self.learning.options, self.path)
 
     def to_toml(self) -> str:
@@ -207,21 +212,23 @@ class Scenario(ScenarioTables):
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def replace(self, **changes: Any) -> "Scenario":
-        """A copy with some top-level values changed. A value is a table, or a dictionary with all keys of a table.
-        Raises InputError, with one line per problem, if a change is wrong."""
+        """A copy with some top-level values changed. A value is a table, or a dictionary with all
+        keys of a table. Raises InputError, with one line per problem, if a change is wrong."""
         kept = {key: getattr(self, key) for key in self.model_fields_set - changes.keys()}
         return self.of(kept | changes, self._folder)
 
 
 class Setup(Problem, frozen=True, kw_only=True):
-    """A scenario with the content of all files that it names. Every backend, study and report takes a setup.
+    """A scenario with the content of all files that it names. Every backend, study and report takes
+    a setup.
 
-    `charged_times` is the profile without the costs that `[overheads]` leaves out. The simulator charges these times,
-    and policies expect them. `jobs` are the jobs of the trace. `reading` says what was left out of the trace.
-    `synthetic`: some experiment trains on synthetic data in the place of a real data set. `frozen_workers` has, by
-    allocation policy, the workers that the policy has made before. `prediction` is a plan's prediction of the next run,
-    which the run writes into its log. `population_seed` draws the first hyperparameters of all trials in simulation
-    (None: the run's own seed does).
+    `charged_times` is the profile without the costs that `[overheads]` leaves out. The simulator
+    charges these times, and policies expect them. `jobs` are the jobs of the trace. `reading` says
+    what was left out of the trace. `synthetic`: some experiment trains on synthetic data in the
+    place of a real data set. `frozen_workers` has, by allocation policy, the workers that the
+    policy has made before. `prediction` is a plan's prediction of the next run, which the run
+    writes into its log. `population_seed` draws the first hyperparameters of all trials in
+    simulation (None: the run's own seed does).
     """
 
     scenario: Scenario
@@ -243,8 +250,8 @@ class Setup(Problem, frozen=True, kw_only=True):
         frozen_workers: Mapping[str, tuple[Worker, ...]] = MappingProxyType({}),
         reading: Reading | None = None,
     ) -> Self:
-        """The setup of a scenario, a profile, and the jobs of a trace. Raises InputError if a job and an experiment
-        have one name."""
+        """The setup of a scenario, a profile, and the jobs of a trace. Raises InputError if a job
+        and an experiment have one name."""
         jobs, charged = tuple(jobs), scenario.overheads.charged(times)
         workload = scenario.workload.workload(jobs)
         return cls(
@@ -265,8 +272,8 @@ class Setup(Problem, frozen=True, kw_only=True):
         )
 
     def learning_model(self) -> LearningModel:
-        """The learning-curve model. Raises InputError if no model has that name, if an option is wrong, and if the
-        model's scores are of another metric than an experiment's."""
+        """The learning-curve model. Raises InputError if no model has that name, if an option is
+        wrong, and if the model's scores are of another metric than an experiment's."""
         model = self.scenario.learning_model()
         for experiment in self.workload.experiments:
             wanted = experiment.metric.name
@@ -285,9 +292,9 @@ class Setup(Problem, frozen=True, kw_only=True):
         return model
 
     def workers(self, strategy: Strategy) -> list[Worker]:
-        """The workers that the strategy's allocation policy makes. Raises PolicyError, naming the policy, if its
-        workers are impossible or if it raises an error. Raises InputError if the policy says that cluster, workload or
-        profile do not suit it."""
+        """The workers that the strategy's allocation policy makes. Raises PolicyError, naming the
+        policy, if its workers are impossible or if it raises an error. Raises InputError if the
+        policy says that cluster, workload or profile do not suit it."""
         if strategy.allocation in self.frozen_workers:
             return list(self.frozen_workers[strategy.allocation])
         policy = self.scenario.allocation_policy(strategy)
@@ -304,8 +311,9 @@ class Setup(Problem, frozen=True, kw_only=True):
         return check_allocation(strategy.allocation, self.cluster, workers)
 
     def replace(self, **changes: Any) -> "Setup":
-        """A setup with some top-level values of the scenario changed. See `Scenario.replace`. Profile and trace stay as
-        they were read. Raises InputError if a change asks for another profile or trace."""
+        """A setup with some top-level values of the scenario changed. See `Scenario.replace`.
+        Profile and trace stay as they were read. Raises InputError if a change asks for another
+        profile or trace."""
         scenario = self.scenario.replace(**changes)
         for key, before, after in (
             ("profile", self.scenario.profile, scenario.profile),
@@ -321,13 +329,14 @@ class Setup(Problem, frozen=True, kw_only=True):
         return replace(made, frozen_workers=self.frozen_workers) if alike else made
 
     def replace_times(self, times: StepTimes) -> "Setup":
-        """A setup with `times` in the place of the profile. The jobs of the trace stay as they were dealt."""
+        """A setup with `times` in the place of the profile. The jobs of the trace stay as they were
+        dealt."""
         return Setup.of(self.scenario, times, self.jobs, self.frozen_workers, self.reading)
 
     def freeze_workers(self, strategies: Iterable[Strategy]) -> "Setup":
-        """A setup that keeps the workers that these strategies' allocation policies make now. Other step times and
-        another workload do not change these workers. Another cluster and other options of allocation policies change
-        them."""
+        """A setup that keeps the workers that these strategies' allocation policies make now. Other
+        step times and another workload do not change these workers. Another cluster and other
+        options of allocation policies change them."""
         return replace(self, frozen_workers={one.allocation: tuple(self.workers(one)) for one in strategies})
 
     def with_prediction(self, prediction: Prediction | None) -> "Setup":
@@ -340,8 +349,8 @@ class Setup(Problem, frozen=True, kw_only=True):
         return [self.scenario.path(name) for name in self.scenario.policy_files]
 
     def with_policy_files(self, files: Iterable[Path | str]) -> "Setup":
-        """A setup with these files of policies beside those that the scenario names. The files are loaded already.
-        Raises InputError if a file does not exist."""
+        """A setup with these files of policies beside those that the scenario names. The files are
+        loaded already. Raises InputError if a file does not exist."""
         given = [Path(file).resolve() for file in files]
         for file in given:
             if not file.is_file():
@@ -351,9 +360,10 @@ class Setup(Problem, frozen=True, kw_only=True):
         return self.replace(policy_files=[*self.scenario.policy_files, *map(str, more)]) if more else self
 
     def save(self, folder: Path) -> None:
-        """Write all that another run needs into the folder. These are `scenario.toml` with every default written out,
-        `profile.csv`, and copies of the trace, of the policy files, of the training's file, and of the files that
-        options name. Data and models of a real run are not copied."""
+        """Write all that another run needs into the folder. These are `scenario.toml` with every
+        default written out, `profile.csv`, and copies of the trace, of the policy files, of the
+        training's file, and of the files that options name. Data and models of a real run are not
+        copied."""
         folder.mkdir(parents=True, exist_ok=True)
         scenario, sources = self.scenario, ["profile.csv"] if self.times.rows else []
         if sources:
@@ -380,7 +390,8 @@ class Setup(Problem, frozen=True, kw_only=True):
 
 
 def resolved(scenario: Scenario | Setup) -> Setup:
-    """The setup of a scenario. A setup is returned as it is. Raises InputError if the argument is neither."""
+    """The setup of a scenario. A setup is returned as it is. Raises InputError if the argument is
+    neither."""
     if isinstance(scenario, Setup):
         return scenario
     if isinstance(scenario, Scenario):

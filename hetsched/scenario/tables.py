@@ -97,12 +97,13 @@ class OverheadsTable(Table):
     latency_s: Seconds = 0.0
     """The time of messages between driver and worker per segment; messages of segments overlap."""
     host_cores: Many | None = Field(default=None, examples=[2])
-    """The cores of the one host that all nodes are on: workers that start at one time share them. Without it, they do
-    not slow each other down."""
+    """The cores of the one host that all nodes are on: workers that start at one time share them.
+    Without it, they do not slow each other down."""
     device_cv: Cv | None = Field(default=None, examples=[0.1])
     """Coefficient of variation of the speed of devices of one type, which holds for the whole run."""
     worker_variation: WorkerVariation | None = Field(default=None, examples=["pai"])
-    """Coefficient of variation of a worker's speed per segment; "pai" draws it from percentiles of Alibaba's PAI."""
+    """Coefficient of variation of a worker's speed per segment; "pai" draws it from percentiles of
+    Alibaba's PAI."""
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -180,7 +181,8 @@ class CrashesTable(Table):
 
 
 class StragglersTable(Table):
-    """A worker takes `factor` times as long for `mean_duration_s`, every `mean_between_s`, on average."""
+    """A worker takes `factor` times as long for `mean_duration_s`, every `mean_between_s`, on
+    average."""
 
     mean_between_s: Mean
     """Mean time between two slow periods of a worker."""

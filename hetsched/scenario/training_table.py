@@ -1,4 +1,5 @@
-"""The table `[training]` of a scenario file: a user's own training, and the defaults of its experiments."""
+"""The table `[training]` of a scenario file: a user's own training, and the defaults of its
+experiments."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -74,7 +74,8 @@ class PBTTable(Table):
     explore: Name | None = Field(default=None, examples=["halve-large-rates"])
     """Function of a policy file that has the last word on new hyperparameters."""
     iterations: Iterations = "own"
-    """Whether a copy keeps its own count of iterations, or goes on with the count of its source (`lineage`)."""
+    """Whether a copy keeps its own count of iterations, or goes on with the count of its source
+    (`lineage`)."""
 
     def settings(self) -> PBT | None:
         if not self.enabled:
@@ -84,7 +85,8 @@ class PBTTable(Table):
 
 
 class ExperimentTable(Table):
-    """A population of trials with its stop rule. With `count`, that many such experiments, numbered from 0."""
+    """A population of trials with its stop rule. With `count`, that many such experiments, numbered
+    from 0."""
 
     name: Name
     """Name of the experiment; with `count`, numbers follow it."""

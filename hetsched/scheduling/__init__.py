@@ -1,4 +1,5 @@
-"""Scheduling policies: which ready trial runs a segment of what length on which idle worker. One file per policy."""
+"""Scheduling policies: which ready trial runs a segment of what length on which idle worker. One
+file per policy."""
 
 from importlib import import_module
 from pkgutil import walk_packages

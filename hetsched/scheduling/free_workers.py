@@ -12,10 +12,11 @@ from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 
 
 class FreeWorkers:
-    """The idle workers without those that are taken or held. The worker that has been idle longest comes first.
+    """The idle workers without those that are taken or held. The worker that has been idle longest
+    comes first.
 
-    A gang cannot start if too few workers of every type are free. Then it holds the free workers of a type. Otherwise
-    it would wait until no other trial is left.
+    A gang cannot start if too few workers of every type are free. Then it holds the free workers of
+    a type. Otherwise it would wait until no other trial is left.
     """
 
     def __init__(self, state: StateView) -> None:
@@ -46,13 +47,14 @@ class FreeWorkers:
                 yield turn
 
     def suits(self, trial: Trial, worker: Worker) -> bool:
-        """Whether the trial may run on the worker, and the cluster has enough workers of its type for the gang."""
+        """Whether the trial may run on the worker, and the cluster has enough workers of its type
+        for the gang."""
         gang = self._state.experiment(trial).gang
         return self._state.usable(trial, worker) and (gang == 1 or self._state.of_type(worker.type) >= gang)
 
     def team(self, trial: Trial, worker: Worker) -> Sequence[Worker]:
-        """The workers on which the trial can start now: `worker` and more of its type, else enough workers of another
-        type. Empty: it cannot start."""
+        """The workers on which the trial can start now: `worker` and more of its type, else enough
+        workers of another type. Empty: it cannot start."""
         gang = self._state.experiment(trial).gang
         if gang == 1:
             return [worker]
@@ -61,8 +63,8 @@ class FreeWorkers:
         return team if len(team) == gang else self._team_of_another_type(trial, gang)
 
     def _team_of_another_type(self, trial: Trial, gang: int) -> Sequence[Worker]:
-        """A team of a type with enough free workers. If several types have enough, the type of the worker
-        that has been idle longest is taken."""
+        """A team of a type with enough free workers. If several types have enough, the type of the
+        worker that has been idle longest is taken."""
         teams: list[list[Turn]] = []
         for worker_type in self._idle:
             team = list(islice(self._of_type(worker_type), gang))

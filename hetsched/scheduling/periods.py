@@ -6,8 +6,9 @@ from math import isfinite
 
 
 def wrong_periods(policy: object) -> str | None:
-    """What is wrong with the attribute `periods` of a policy's class (see `hetsched.core.decisions.SchedulingPolicy`).
-    None: nothing. Without this check a study would find the mistake only after its runs."""
+    """What is wrong with the attribute `periods` of a policy's class (see
+    `hetsched.core.decisions.SchedulingPolicy`). None: nothing. Without this check a study would
+    find the mistake only after its runs."""
     periods = getattr(policy, "periods", None)
     if periods is None or not isinstance(policy, type):
         return None

@@ -6,6 +6,6 @@ from hetsched.core.view import StateView
 
 
 def progress(_: StateView, trial: Trial) -> Place:
-    """The trial's place by its iterations, the fewest first. Of equal trials the trial that was added
-    first comes first."""
+    """The trial's place by its iterations, the fewest first. Of equal trials the trial that was
+    added first comes first."""
     return trial.iterations, trial.index

@@ -46,9 +46,9 @@ _OFF: dict[str, bool | float] = {
 class Ablation(Struct, frozen=True):
     """Means over the seeds, in seconds, of the scenario without a part.
 
-    `contribution_s` is the seconds of the whole less the seconds without the part. `contribution_percent` is that in
-    percent of the whole. Contributions need not add up: one part may hide another, and PBT decides otherwise when its
-    results come in another order.
+    `contribution_s` is the seconds of the whole less the seconds without the part.
+    `contribution_percent` is that in percent of the whole. Contributions need not add up: one part
+    may hide another, and PBT decides otherwise when its results come in another order.
     """
 
     makespan_s: float
@@ -110,10 +110,11 @@ def ablate(
     *,
     progress: Progress = silent,
 ) -> AblationResult:
-    """Simulate every variant of the scenario under every seed, with the same draws. `folder` is as in `simulate`.
+    """Simulate every variant of the scenario under every seed, with the same draws. `folder` is as
+    in `simulate`.
 
-    Raises InputError for what is wrong in the input, PolicyError if the policy fails, HetschedError if a run trained
-    nothing.
+    Raises InputError for what is wrong in the input, PolicyError if the policy fails, HetschedError
+    if a run trained nothing.
     """
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
@@ -152,7 +153,8 @@ def _simulated(
 
 
 def _contributions(runs: Mapping[str, Sequence[Metrics]]) -> dict[str, Ablation]:
-    """The contribution of each variant. A difference from the whole that is only rounding contributes nothing."""
+    """The contribution of each variant. A difference from the whole that is only rounding
+    contributes nothing."""
     whole = fmean(run.makespan_s for run in runs[WHOLE])
     return {
         name: Ablation(

@@ -1,7 +1,8 @@
-"""The result of a study once more, from its folder. The study may be over, go on, or have broken off.
+"""The result of a study once more, from its folder. The study may be over, go on, or have broken
+off.
 
-Figures are computed from the logs, as the study computed them. Assumptions and warnings are those that the study has
-written. Nothing that the folder holds is executed.
+Figures are computed from the logs, as the study computed them. Assumptions and warnings are those
+that the study has written. Nothing that the folder holds is executed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -47,8 +48,9 @@ Result = ComparisonResult | StrategyResult | ValidationResult | PlanResult | Abl
 
 
 def study_in(folder: Path) -> Study | None:
-    """Which study the folder has. None: it has none, or several. Logs of one strategy count as those of `simulate` or
-    `run`, whichever command made them. Raises InputError for a file of the study that cannot be read."""
+    """Which study the folder has. None: it has none, or several. Logs of one strategy count as
+    those of `simulate` or `run`, whichever command made them. Raises InputError for a file of the
+    study that cannot be read."""
     written = study_of(folder)
     said: Any = summary_of(folder).get("command") if written is None else written.study
     if said in STUDIES:
@@ -68,8 +70,9 @@ def study_in(folder: Path) -> Study | None:
 
 
 def result_in(folder: Path) -> Result:
-    """The result of the study in the folder, as far as the study came. Raises InputError for a folder without a study,
-    and for a file that cannot be read. Raises NoResultError if there is no result yet."""
+    """The result of the study in the folder, as far as the study came. Raises InputError for a
+    folder without a study, and for a file that cannot be read. Raises NoResultError if there is no
+    result yet."""
     logs_below(results_folder(folder))  # a folder that must not be read is an error, not an early study
     match study_in(folder):
         case "compare":
@@ -142,7 +145,8 @@ def _seeds(folder: Path) -> list[int]:
 
 
 def _in_order(seeds: list[int] | Literal["auto"], runs: Runs) -> Runs:
-    """The runs in the order of these seeds, if all are there. A comparison that stopped has them in ascending order."""
+    """The runs in the order of these seeds, if all are there. A comparison that stopped has them in
+    ascending order."""
     by_seed = {strategy: {run.metrics.seed: run for run in of_one} for strategy, of_one in runs.items()}
     if seeds == "auto" or any(of_one.keys() != set(seeds) for of_one in by_seed.values()):
         return runs
@@ -184,8 +188,8 @@ def strategy_in(folder: Path) -> StrategyResult:
 
 
 def validation_in(folder: Path) -> ValidationResult:
-    """The validation by the seeds of each strategy that are both predicted and measured. A warning says how many are
-    not."""
+    """The validation by the seeds of each strategy that are both predicted and measured. A warning
+    says how many are not."""
     told, setup = summary_of(folder), load_setup_of_logs(folder / SCENARIO_NAME)
     draws, measured, agreements = dict[str, list[Draws]](), list[RunResult](), {}
     partly, seeds = {}, dict[int, None]()

@@ -1,7 +1,8 @@
-"""The assumptions of a simulation about what nobody has measured. They are printed beside its figures, one per line.
+"""The assumptions of a simulation about what nobody has measured. They are printed beside its
+figures, one per line.
 
-Only assumptions that a scenario leaves open are listed. Whatever the scenario sets, itself or by the default of a key,
-is in its `scenario.toml`.
+Only assumptions that a scenario leaves open are listed. Whatever the scenario sets, itself or by
+the default of a key, is in its `scenario.toml`.
 """
 
 from collections import defaultdict
@@ -41,7 +42,8 @@ Pair = tuple[TrialKind, WorkerType]
 
 
 def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
-    """What simulations of these strategies assume: of step times, costs, the jobs of a trace and scores."""
+    """What simulations of these strategies assume: of step times, costs, the jobs of a trace and
+    scores."""
     types = {worker.type: None for strategy in strategies for worker in setup.workers(strategy)}
     pairs = pairs_of(setup, types)
     said = [
@@ -88,7 +90,8 @@ def may_run(setup: Setup, workers: Iterable[WorkerType]) -> list[Pair]:
 
 
 def not_there(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
-    """Which kinds of trial do not run on some of the workers, because the profile has no step time of them there."""
+    """Which kinds of trial do not run on some of the workers, because the profile has no step time
+    of them there."""
     some = [
         f"{kind} on {there._replace(pace=None)}"
         for pairs, unknown in _without_times(setup, workers)
@@ -100,7 +103,8 @@ def not_there(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
 
 
 def nothing_there(setup: Setup, workers: Iterable[WorkerType]) -> dict[str, None]:
-    """On which workers nothing runs, because the profile has no step time there. Such a device may be misspelt."""
+    """On which workers nothing runs, because the profile has no step time there. Such a device may
+    be misspelt."""
     return {
         f"no step times, so nothing runs there: {unknown[0][1]._replace(pace=None)}: "
         f"{why_missing(setup.times, *unknown[0])}": None
@@ -110,7 +114,8 @@ def nothing_there(setup: Setup, workers: Iterable[WorkerType]) -> dict[str, None
 
 
 def idle_workers(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]:
-    """A warning for each strategy with workers that a simulation leaves idle, because the profile lacks them."""
+    """A warning for each strategy with workers that a simulation leaves idle, because the profile
+    lacks them."""
     idle = {
         str(strategy): nothing_there(setup, dict.fromkeys(worker.type for worker in setup.workers(strategy)))
         for strategy in strategies
@@ -126,7 +131,8 @@ def _without_times(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[tupl
 
 
 def _costs(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
-    """Which costs were not measured, and how `StepTimes.costs` fills them in. Costs that count as nothing come last."""
+    """Which costs were not measured, and how `StepTimes.costs` fills them in. Costs that count as
+    nothing come last."""
     filled: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     left_out: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for cost in _charged(setup):
@@ -146,7 +152,8 @@ def _costs(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
 
 
 def _growing(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
-    """For which pairs the profile says that the state grows. A calibration has seen this of checkpoints alone."""
+    """For which pairs the profile says that the state grows. A calibration has seen this of
+    checkpoints alone."""
     if growing := [f"{kind.model} on {worker.as_profiled}" for kind, worker in pairs if _growth(setup, kind, worker)]:
         yield f"evaluation, restore and checkpoint: in proportion to iterations, by state_growth, for {_some(growing)}"
 
@@ -186,7 +193,8 @@ def _alike(found: dict[tuple[str, str], list[str]]) -> dict[tuple[str, str], lis
 
 
 def dealt_jobs(setup: Setup) -> Iterator[str]:
-    """A note that a trace does not say what its jobs train, and what was changed in it or left out of it."""
+    """A note that a trace does not say what its jobs train, and what was changed in it or left out
+    of it."""
     dealt = setup.scenario.workload.trace_models
     if dealt is not None:
         yield (
@@ -222,14 +230,16 @@ def _scores(setup: Setup) -> Iterator[str]:
 
 
 def _beyond(model: SaysLimits, evaluated: Sequence[Experiment]) -> Iterator[str]:
-    """The parts of the experiments that lie beyond everything that the learning model was made from."""
+    """The parts of the experiments that lie beyond everything that the learning model was made
+    from."""
     for experiment in evaluated:
         told = (model.beyond(kind, experiment.stop_iterations) for kind in experiment.kinds)
         yield from (f"{experiment.metric.name}: {beyond}" for beyond in told if beyond is not None)
 
 
 def _gangs_of_shares(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
-    """Which gangs train on shares of GPUs. Profiles name a gang by the sum of its shares, whatever GPUs they are of."""
+    """Which gangs train on shares of GPUs. Profiles name a gang by the sum of its shares, whatever
+    GPUs they are of."""
     gangs = {e.gang: None for e in setup.workload.experiments if e.gang > 1}
     for worker in workers:
         if 0 < worker.gpu_share < 1:
@@ -239,7 +249,8 @@ def _gangs_of_shares(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[st
 
 
 def _ignored(setup: Setup) -> Iterator[str]:
-    """The searched hyperparameters that have no effect, because the learning model does not use them."""
+    """The searched hyperparameters that have no effect, because the learning model does not use
+    them."""
     model = setup.learning_model()
     if not isinstance(model, NamesHyperparameters):
         return
@@ -251,8 +262,8 @@ def _ignored(setup: Setup) -> Iterator[str]:
 
 
 def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]]) -> list[str]:
-    """What the learning model says of itself. Raises HetschedError, naming the model, if its answer is no list of
-    texts."""
+    """What the learning model says of itself. Raises HetschedError, naming the model, if its answer
+    is no list of texts."""
     name = f"learning model {setup.scenario.learning.model!r}: {what}"
     try:
         found = ask()
@@ -267,8 +278,8 @@ def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]]) -> list
 
 
 def check_learning(setup: Setup) -> None:
-    """Ask the learning model everything that a study will ask it, before anything is simulated or measured. Raises
-    InputError if it does not suit the scenario, and HetschedError if it fails."""
+    """Ask the learning model everything that a study will ask it, before anything is simulated or
+    measured. Raises InputError if it does not suit the scenario, and HetschedError if it fails."""
     _ = [*_scores(setup), *_ignored(setup)]
 
 

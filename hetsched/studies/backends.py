@@ -32,8 +32,8 @@ GROUP = "hetsched.backends"
 
 
 class Outcome(NamedTuple):
-    """The state at the end of a run, and the cost of its policy on this host: calls, and seconds in the policy, with
-    its `setup`."""
+    """The state at the end of a run, and the cost of its policy on this host: calls, and seconds in
+    the policy, with its `setup`."""
 
     state: State
     decisions: int
@@ -47,9 +47,10 @@ class Outcome(NamedTuple):
 class Replayed(Struct, frozen=True):
     """The result of a replay.
 
-    `decisions` is how many decisions the log has. Some of them were taken again before the first `difference` (None:
-    all were). The two makespans are in seconds. After a difference there is no replayed makespan: it is None. `ended`
-    is the reason with which the run ended (None: the log stops before). `until_s` is the time of the last event before.
+    `decisions` is how many decisions the log has. Some of them were taken again before the first
+    `difference` (None: all were). The two makespans are in seconds. After a difference there is no
+    replayed makespan: it is None. `ended` is the reason with which the run ended (None: the log
+    stops before). `until_s` is the time of the last event before.
     """
 
     strategy: str
@@ -75,8 +76,8 @@ class Replayed(Struct, frozen=True):
 class Profiling(TypedDict, total=False):
     """How a machine is profiled. By default that is on the CPU, with ten seconds per point.
 
-    `dataset` is the data set of the rows (None: each model's own). `on_row` is called with each row when it is
-    measured. `model_file` registers a user's own models.
+    `dataset` is the data set of the rows (None: each model's own). `on_row` is called with each row
+    when it is measured. `model_file` registers a user's own models.
     """
 
     dataset: str | None
@@ -88,7 +89,8 @@ class Profiling(TypedDict, total=False):
 
 
 class Backend:
-    """What a backend can do. A backend overrides the methods that it has. The others raise InputError.
+    """What a backend can do. A backend overrides the methods that it has. The others raise
+    InputError.
 
     A method imports its packages when it is called, so that a backend is found even without them.
     """
@@ -101,23 +103,27 @@ class Backend:
     ) -> Outcome:
         """Run a strategy on a scenario under a seed, and write the log `folder/events.jsonl`.
 
-        If the folder has a log already, `ray` goes on with that run. `sim` requires a folder without a log.
+        If the folder has a log already, `ray` goes on with that run. `sim` requires a folder
+        without a log.
 
-        Raises PolicyError if the policy fails, and HetschedError if the run does. The log keeps what has happened.
+        Raises PolicyError if the policy fails, and HetschedError if the run does. The log keeps
+        what has happened.
         """
         raise self._lacks("run", "run a scenario")
 
     def replay(self, setup: Setup, events: Sequence[AnyEvent]) -> Replayed:
-        """Feed the durations of a log to its policy again. Raises InputError for a log that cannot be replayed."""
+        """Feed the durations of a log to its policy again. Raises InputError for a log that cannot
+        be replayed."""
         raise self._lacks("replay", "replay a log")
 
     def discover(self, address: str) -> list[dict[str, Any]]:
-        """The nodes of the running cluster at the address, as a scenario lists them. Raises InputError if there is no
-        cluster."""
+        """The nodes of the running cluster at the address, as a scenario lists them. Raises
+        InputError if there is no cluster."""
         raise self._lacks("discover", "discover the nodes of a cluster")
 
     def executor(self, address: str, jobs: int | None = None) -> AbstractContextManager["Parallel"]:
-        """joblib's `Parallel` on the running cluster at the address, with `jobs` processes (None: one per core).
+        """joblib's `Parallel` on the running cluster at the address, with `jobs` processes (None:
+        one per core).
 
         Raises InputError if there is no cluster, and HetschedError if it fails.
         """
@@ -130,24 +136,28 @@ class Backend:
         cores: Sequence[int],
         **options: Unpack[Profiling],
     ) -> list[ProfileRow]:
-        """Measure every combination of model, batch size (images per iteration) and cores on this machine.
+        """Measure every combination of model, batch size (images per iteration) and cores on this
+        machine.
 
-        Raises ValueError for a point that this machine cannot measure, HetschedError if measuring fails.
+        Raises ValueError for a point that this machine cannot measure, HetschedError if measuring
+        fails.
         """
         raise self._lacks("profile", "profile a machine")
 
     def record(self, plan: RecordingPlan, numbers: Sequence[int]) -> Iterator[Recorded]:
-        """Train the trials of these numbers without PBT. Yields the recording of each when it is finished.
+        """Train the trials of these numbers without PBT. Yields the recording of each when it is
+        finished.
 
         Raises InputError for a trial that cannot be trained, and HetschedError if training fails.
         """
         raise self._lacks("record", "record learning curves")
 
     def fit(self, order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
-        """Fit learning models to recordings, and judge them by cross-validation. `on_fit` is called after each fit,
-        with the model's name.
+        """Fit learning models to recordings, and judge them by cross-validation. `on_fit` is called
+        after each fit, with the model's name.
 
-        Raises InputError for a file that has no recordings, naming file and line, and for too few recordings.
+        Raises InputError for a file that has no recordings, naming file and line, and for too few
+        recordings.
         """
         raise self._lacks("fit", "fit learning models")
 

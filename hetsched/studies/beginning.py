@@ -13,7 +13,8 @@ from hetsched.scenario.scenario import Setup
 def begin(
     dispatcher: Dispatcher, name: str, setup: Setup, strategy: Strategy, seed: int, workers: Iterable[Worker]
 ) -> None:
-    """Record the run, the name of its backend, its prediction and its workers. Then set the policy up for the run."""
+    """Record the run, the name of its backend, its prediction and its workers. Then set the policy
+    up for the run."""
     dispatcher.record(
         RunStarted(
             0.0, setup.scenario.name, str(strategy), name, seed, setup.paced, setup.synthetic, log_version=LOG_VERSION

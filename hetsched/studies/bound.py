@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class BoundResult:
     """Lower bounds in seconds, for any allocation and for the workers of each allocation policy.
 
-    `training_alone` has the same bounds if trials only trained: segments then cost nothing else. Its first entry is
-    `any`, the others are by allocation. `notes` say for which trials the work is not known beforehand: there a run may
-    end sooner.
+    `training_alone` has the same bounds if trials only trained: segments then cost nothing else.
+    Its first entry is `any`, the others are by allocation. `notes` say for which trials the work is
+    not known beforehand: there a run may end sooner.
     """
 
     setup: Setup = field(repr=False)
@@ -65,9 +65,10 @@ class BoundResult:
 def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> BoundResult:
     """Lower bounds, in seconds, on the makespan and on the mean job completion time (JCT).
 
-    JCT is completion minus arrival, of trials and of experiments. Every trial trains to its stop iteration. One bound
-    is for any allocation. The others are for the workers of each strategy's allocation policy (default: the scenario's
-    strategies). Segments have the costs that the simulator charges. `training_alone` leaves these costs out.
+    JCT is completion minus arrival, of trials and of experiments. Every trial trains to its stop
+    iteration. One bound is for any allocation. The others are for the workers of each strategy's
+    allocation policy (default: the scenario's strategies). Segments have the costs that the
+    simulator charges. `training_alone` leaves these costs out.
 
     Raises InputError if the profile lacks a step time.
     """

@@ -77,7 +77,8 @@ def calibrate(events: Iterable[Event], provenance: str, host_cores: int | None =
 
 
 def seen_segments(events: Iterable[Event], host_cores: int | None) -> tuple[dict[Pair, list[Seen]], int | None]:
-    """The segments of a log by kind of trial and type of worker, and the cores of the host that they shared."""
+    """The segments of a log by kind of trial and type of worker, and the cores of the host that
+    they shared."""
     state = State()
     seen: defaultdict[Pair, list[Seen]] = defaultdict(list)
     starts = StartsAtOnce(host_cores)

@@ -8,14 +8,15 @@ from hetsched.errors import counted
 from hetsched.scenario.scenario import Setup
 
 REASON = "reason"
-"""The method by which an allocation policy says why: with the arguments of `workers`, it returns a text."""
+"""The method by which an allocation policy says why: with the arguments of `workers`, it returns a
+text."""
 
 
 def chosen_workers(setup: Setup, strategies: Iterable[Strategy | str]) -> list[str]:
     """A line for each allocation policy that chooses among options: its workers, and why.
 
-    Policies without a method `reason` follow a fixed rule, and have no line. A policy that is not known here, or that
-    fails, has none either.
+    Policies without a method `reason` follow a fixed rule, and have no line. A policy that is not
+    known here, or that fails, has none either.
     """
     parsed = (Strategy(*str(strategy).split("+", 1)) for strategy in strategies)
     lines = {}

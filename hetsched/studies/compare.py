@@ -47,7 +47,8 @@ MAX_SEEDS = 100
 class ComparisonResult(Results):
     """The figures of every strategy.
 
-    - `narrow`: whether the interval of every paired ratio of makespans is narrower than 1% of the ratio
+    - `narrow`: whether the interval of every paired ratio of makespans is narrower than 1% of the
+      ratio
     - `rank_agreement`: whether strategies come in the same order under every seed
     - `complete`: whether the result has all seeds that were asked for
     - `by_width`: whether the number of seeds was "auto"
@@ -79,8 +80,9 @@ class ComparisonResult(Results):
         return {name: of.verdict for name, of in self.comparisons.items() if of.makespan_vs_baseline is not None}
 
     def strategies_frame(self) -> "DataFrame":
-        """A row per strategy: means over the seeds (see `hetsched.studies.comparison.Comparison`). The makespan's
-        interval and its ratio to the baseline have columns of their own. Raises InputError without pandas."""
+        """A row per strategy: means over the seeds (see `hetsched.studies.comparison.Comparison`).
+        The makespan's interval and its ratio to the baseline have columns of their own. Raises
+        InputError without pandas."""
         return frame(_row(name, figures) for name, figures in self.comparisons.items())
 
     def document(self) -> dict[str, Any]:
@@ -100,7 +102,8 @@ class ComparisonResult(Results):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in a comparison. `result` has the seeds under which all strategies are finished. None: there are none."""
+    """Ctrl-C in a comparison. `result` has the seeds under which all strategies are finished. None:
+    there are none."""
 
     def __init__(self, result: ComparisonResult | None) -> None:
         super().__init__()
@@ -158,8 +161,9 @@ def resume_comparison(
 ) -> ComparisonResult:
     """Go on with a comparison that was stopped, from the runs that its folder holds.
 
-    The `decision_s` of a run that was finished before is unknown and left out of the mean. Raises InputError if the
-    folder has no comparison, or its scenario has changed since. Other errors are those of `compare`.
+    The `decision_s` of a run that was finished before is unknown and left out of the mean. Raises
+    InputError if the folder has no comparison, or its scenario has changed since. Other errors are
+    those of `compare`.
     """
     folder = path_of(folder, "folder")
     plan = load_plan(folder)
@@ -232,8 +236,8 @@ def _going_on(
 def _with_notes(
     stop: Interrupted, home: ResultsFolder, strategies: int, asked: int | None, done: Mapping[Task, RunResult]
 ) -> Interrupted:
-    """The interrupt, with notes: how many runs exist of those `asked` for, and the commands that go on with the
-    comparison and show it."""
+    """The interrupt, with notes: how many runs exist of those `asked` for, and the commands that go
+    on with the comparison and show it."""
     if not home.temporary:
         seeds = Counter(task.seed for task in done)
         complete = counted(sum(number == strategies for number in seeds.values()), "seed")
@@ -255,7 +259,8 @@ def runs_finished(finished: int, asked: int | None) -> str:
 
 
 def _with_baseline(setup: Setup, strategies: Strategies | None, baseline: str | Strategy | None) -> list[Strategy]:
-    """The baseline and the other strategies, each once. Raises InputError for a strategy that cannot be simulated."""
+    """The baseline and the other strategies, each once. Raises InputError for a strategy that
+    cannot be simulated."""
     scenario = setup.scenario
     if baseline is not None:
         key, name = "baseline", str(baseline)
@@ -308,7 +313,8 @@ def comparison_result(
     complete: bool,
     finished: int,
 ) -> ComparisonResult:
-    """The result of runs under the same seeds; the baseline comes first. `finished` counts the runs of all seeds."""
+    """The result of runs under the same seeds; the baseline comes first. `finished` counts the runs
+    of all seeds."""
     baseline = next(iter(runs))
     return ComparisonResult(
         home=home,

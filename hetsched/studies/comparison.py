@@ -21,17 +21,21 @@ from hetsched.studies.fan_out import Simulate, Task
 from hetsched.studies.one_run import RunResult
 
 NARROW = 0.01
-"""Seeds are enough when the interval of every paired ratio of makespans is narrower than this share of the ratio."""
+"""Seeds are enough when the interval of every paired ratio of makespans is narrower than this share
+of the ratio."""
 
 FIRST_SEEDS = 10
-"""With fewer seeds the width of an interval is too uncertain to decide when to stop. A narrow interval must still be
-narrow with so many seeds more: the first seeds may lack something that is rare."""
+"""With fewer seeds the width of an interval is too uncertain to decide when to stop. A narrow
+interval must still be narrow with so many seeds more: the first seeds may lack something that is
+rare."""
 
 SIMILAR_WORK = 0.02
-"""The share by which the iterations of two strategies may differ without a note: PBT differs between them."""
+"""The share by which the iterations of two strategies may differ without a note: PBT differs
+between them."""
 
 SIMILAR_LINEAGE = 0.05
-"""The share by which the iterations behind the best weights of two strategies may differ without a note."""
+"""The share by which the iterations behind the best weights of two strategies may differ without a
+note."""
 
 Runs = dict[Strategy, list[RunResult]]
 """The runs of every strategy, in the order of the seeds."""
@@ -40,12 +44,14 @@ Runs = dict[Strategy, list[RunResult]]
 class Comparison(Struct, frozen=True):
     """What `compare --json` says of a strategy. Names of seconds end in `_s`.
 
-    `hetsched.analysis.figure_table` says what each figure is, and how it is averaged over seeds. None: no run has the
-    figure. A ratio is the mean of the runs' ratios. Paired differences are those to the baseline. They are None for the
-    baseline itself. `speedup_vs_baseline` is the ratio of makespans.
+    `hetsched.analysis.figure_table` says what each figure is, and how it is averaged over seeds.
+    None: no run has the figure. A ratio is the mean of the runs' ratios. Paired differences are
+    those to the baseline. They are None for the baseline itself. `speedup_vs_baseline` is the ratio
+    of makespans.
 
-    - `verdict`: the result in words. It has two notes about iterations, compared with the baseline: how many were
-      trained, and how many are behind the best weights. Each is left out if the numbers are about equal.
+    - `verdict`: the result in words. It has two notes about iterations, compared with the baseline:
+      how many were trained, and how many are behind the best weights. Each is left out if the
+      numbers are about equal.
     - `target_reached`: the number of seeds under which the target score was reached
     - `decision_s`: the policy's mean seconds per call on this host. None: not measured.
     """
@@ -106,7 +112,8 @@ def run_all(
 ) -> Runs:
     """Simulate every strategy under every seed, seed by seed, with the logs below the folder.
 
-    `done` has the finished runs. They are not simulated again. Runs that finish now are added to it.
+    `done` has the finished runs. They are not simulated again. Runs that finish now are added to
+    it.
     """
     strategies, seeds = list(strategies), list(seeds)
     missing = [task for seed in seeds for strategy in strategies if (task := Task(strategy, seed)) not in done]
@@ -131,9 +138,10 @@ def run_until_narrow(
 ) -> Runs:
     """Run under `at_first` seeds, and then under more seeds.
 
-    It ends when the interval of every strategy's makespan relative to the baseline's was narrow twice in a row, or when
-    there are `limit` seeds. How many seeds are added follows from the width, which falls with the root of their number.
-    At most their number doubles. The number depends only on the runs. Raises HetschedError if a run trained nothing.
+    It ends when the interval of every strategy's makespan relative to the baseline's was narrow
+    twice in a row, or when there are `limit` seeds. How many seeds are added follows from the
+    width, which falls with the root of their number. At most their number doubles. The number
+    depends only on the runs. Raises HetschedError if a run trained nothing.
     """
     seeds = range(first_seed, first_seed + min(limit, max(at_first, FIRST_SEEDS)))
     runs = run(seeds)
@@ -154,14 +162,15 @@ def run_until_narrow(
 
 
 def widest(runs: Runs, baseline: Strategy) -> float:
-    """The width of the widest interval of a paired ratio of makespans, as a share of the ratio. Infinity: one seed."""
+    """The width of the widest interval of a paired ratio of makespans, as a share of the ratio.
+    Infinity: one seed."""
     found = _differences(runs, baseline, lambda metrics: metrics.makespan_s)
     return max((float("inf") if (width := one.width) is None else width for one in found.values()), default=0.0)
 
 
 def compare(runs: Runs, baseline: Strategy) -> dict[str, Comparison]:
-    """The figures of each strategy, by name. `runs` must have the baseline. Raises HetschedError if a run trained
-    nothing."""
+    """The figures of each strategy, by name. `runs` must have the baseline. Raises HetschedError if
+    a run trained nothing."""
     _check_trained(runs)
     makespans = _differences(runs, baseline, lambda metrics: metrics.makespan_s)
     jcts = _differences(runs, baseline, lambda metrics: _known(metrics.mean_jct_s))
@@ -196,11 +205,11 @@ def _differences(runs: Runs, baseline: Strategy, figure: Callable[[Metrics], flo
 
 
 def _other_work(figures: Sequence[Metrics], reference: Sequence[Metrics]) -> str:
-    """A note after a verdict, compared with the reference runs: the iterations that were trained, and those behind the
-    best weights, if they are not about equal.
+    """A note after a verdict, compared with the reference runs: the iterations that were trained,
+    and those behind the best weights, if they are not about equal.
 
-    A strategy that stops trials early is no faster at the same work. If a strategy runs trials one after another, late
-    trials copy weights that were trained for longer.
+    A strategy that stops trials early is no faster at the same work. If a strategy runs trials one
+    after another, late trials copy weights that were trained for longer.
     """
     trained = fmean(m.iterations for m in figures) / fmean(m.iterations for m in reference)
     words = "" if abs(trained - 1) < SIMILAR_WORK else f", with {trained:.0%} of its iterations"
@@ -232,7 +241,8 @@ def _summarise(
 
 
 def _averages(figures: Sequence[Metrics]) -> dict[str, Any]:
-    """The averages of the runs' figures, by name of the figure, as `hetsched.analysis.figure_table` defines them."""
+    """The averages of the runs' figures, by name of the figure, as `hetsched.analysis.figure_table`
+    defines them."""
     means = {key: fmean(_known(getattr(m, key)) for m in figures) for key in keys(Average.MEAN)}
     known = {key: mean_of_known(getattr(m, key) for m in figures) for key in keys(Average.MEAN_OF_KNOWN)}
     return means | known | {key: getattr(figures[0], key) for key in keys(Average.FIRST)}

@@ -1,4 +1,5 @@
-"""The plan of a `hetsched compare` in its folder (`compare.json`), so that the comparison can go on after a stop."""
+"""The plan of a `hetsched compare` in its folder (`compare.json`), so that the comparison can go on
+after a stop."""
 
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
@@ -28,9 +29,10 @@ PLAN_NAME = "compare.json"
 class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """Strategies, the baseline first, and their seeds. "auto": at most `max_seeds`.
 
-    `files` are the SHA-256 sums of the files beside the plan that decide the runs: the scenario and all files that it
-    names. `hetsched` is the version that began the comparison. `assumed` is what the scenario in the folder no longer
-    says: that the jobs of its trace were dealt. `periods` says in words which periods the comparison has set.
+    `files` are the SHA-256 sums of the files beside the plan that decide the runs: the scenario and
+    all files that it names. `hetsched` is the version that began the comparison. `assumed` is what
+    the scenario in the folder no longer says: that the jobs of its trace were dealt. `periods` says
+    in words which periods the comparison has set.
     """
 
     strategies: list[str]
@@ -47,7 +49,8 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
         return None if self.seeds == "auto" else len(self.strategies) * len(self.seeds)
 
     def logs(self, folder: Path, there: Iterable[Path]) -> list[Path]:
-        """The logs of the runs that were asked for. If seeds are "auto", the logs of the seeds that are in `there`."""
+        """The logs of the runs that were asked for. If seeds are "auto", the logs of the seeds that
+        are in `there`."""
         begun = dict.fromkeys(log.parent.name for log in there)
         seeds = list(begun) if self.seeds == "auto" else [f"seed-{seed}" for seed in self.seeds]
         return [folder / strategy / seed / LOG_NAME for strategy in self.strategies for seed in seeds]
@@ -62,7 +65,8 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
         max_seeds: int,
         periods: Mapping[str, str] = MappingProxyType({}),
     ) -> Self:
-        """The plan of a new comparison, written to its folder. The folder must have the scenario already."""
+        """The plan of a new comparison, written to its folder. The folder must have the scenario
+        already."""
         plan = cls(
             strategies=list(map(str, strategies)),
             seeds=seeds,
@@ -88,7 +92,8 @@ def resume_command(folder: Path) -> str:
 
 
 def load_plan(folder: Path) -> ComparisonPlan:
-    """The plan in the folder. Raises InputError, naming the folder, if `hetsched compare` did not make it."""
+    """The plan in the folder. Raises InputError, naming the folder, if `hetsched compare` did not
+    make it."""
     path = folder / PLAN_NAME
     try:
         return msgspec.json.decode(path.read_bytes(), type=ComparisonPlan)
@@ -102,7 +107,8 @@ def load_plan(folder: Path) -> ComparisonPlan:
 
 
 def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Container[int]) -> dict[Task, RunResult]:
-    """The finished runs of the comparison under these seeds. The files of unfinished ones are removed.
+    """The finished runs of the comparison under these seeds. The files of unfinished ones are
+    removed.
 
     Raises InputError for a log of another strategy or seed.
     """

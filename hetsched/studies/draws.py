@@ -18,7 +18,8 @@ PREDICTIONS = 10
 third as much as it moves one simulation."""
 
 MOST_PREDICTIONS = 1000
-"""What chance makes of the mean of so many is a thirtieth of what it makes of one. More of them gain nothing."""
+"""What chance makes of the mean of so many is a thirtieth of what it makes of one. More of them
+gain nothing."""
 
 Draws = Sequence[RunResult]
 """The simulations that predict one real run. The first is under the seed of the real run."""

@@ -11,7 +11,8 @@ from hetsched.scenario.scenario import Setup
 logger = logging.getLogger(__name__)
 
 DRIVER_S = 0.0051
-"""The CPU seconds of the driver per segment: `pytest benchmarks/test_driver.py -k 8`, on two cores, 8 workers."""
+"""The CPU seconds of the driver per segment: `pytest benchmarks/test_driver.py -k 8`, on two cores,
+8 workers."""
 
 MOST = 0.9
 """Above this load a run takes over 5% longer in simulation: `python -m benchmarks.driver_reach`."""

@@ -1,5 +1,5 @@
-"""Fan-out: carries out the runs of a comparison on one core, on the cores of this machine, or on a Ray cluster. Results
-and logs are the same."""
+"""Fan-out: carries out the runs of a comparison on one core, on the cores of this machine, or on a
+Ray cluster. Results and logs are the same."""
 
 import gc
 import os
@@ -60,10 +60,11 @@ def fan_out(
     policy_files: Sequence[Path] = (),
     ray_address: str | None = None,
 ) -> Iterator[Simulate]:
-    """A way to simulate the scenario on `jobs` cores (None: all), of this machine or of the Ray cluster at an address.
+    """A way to simulate the scenario on `jobs` cores (None: all), of this machine or of the Ray
+    cluster at an address.
 
-    `policy_files`, and those of the scenario, are loaded in every process. Raises InputError if there is no such
-    cluster, and HetschedError if a process dies.
+    `policy_files`, and those of the scenario, are loaded in every process. Raises InputError if
+    there is no such cluster, and HetschedError if a process dies.
     """
     setup = resolved(scenario)
     policy_files = [*setup.policy_files, *policy_files]
@@ -118,8 +119,8 @@ def _here(
 
 @contextmanager
 def _leaks_unsaid() -> Iterator[None]:
-    """Within this context, joblib's clean-up process prints nothing. Otherwise it would warn, on stderr, about what
-    processes that a second Ctrl-C ended had not released."""
+    """Within this context, joblib's clean-up process prints nothing. Otherwise it would warn, on
+    stderr, about what processes that a second Ctrl-C ended had not released."""
     before = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = ",".join([*([before] if before else []), _OF_THE_TRACKER])
     try:
@@ -133,8 +134,9 @@ def _leaks_unsaid() -> Iterator[None]:
 
 @contextmanager
 def _lost_calls_unsaid() -> Iterator[None]:
-    """Within this context, joblib's thread does not print that a call is missing. After a second Ctrl-C has ended the
-    processes and dropped the calls, it looks for calls once more, and would print the traceback of a KeyError."""
+    """Within this context, joblib's thread does not print that a call is missing. After a second
+    Ctrl-C has ended the processes and dropped the calls, it looks for calls once more, and would
+    print the traceback of a KeyError."""
     before = threading.excepthook
 
     def unless_stopped(failed: threading.ExceptHookArgs) -> None:
@@ -179,8 +181,8 @@ class _OnCores(Generic[R]):
 
 
 class _Away(Generic[R]):
-    """Simulates on a Ray cluster. Its nodes may share no disk, so policy files travel there with the tasks, and logs
-    travel back."""
+    """Simulates on a Ray cluster. Its nodes may share no disk, so policy files travel there with
+    the tasks, and logs travel back."""
 
     def __init__(
         self,
@@ -242,8 +244,8 @@ def _carry_out_away(
 def _without_collection() -> Iterator[None]:
     """Within this context, Python does not collect cyclic garbage in this process.
 
-    A run makes no such garbage. But it makes so many objects that looking for it takes a tenth of the time. This is for
-    processes that only simulate: a notebook may have garbage of its own.
+    A run makes no such garbage. But it makes so many objects that looking for it takes a tenth of
+    the time. This is for processes that only simulate: a notebook may have garbage of its own.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -276,7 +278,8 @@ def _unpacked(setup: bytes) -> Setup:
 
 @lru_cache(maxsize=1)
 def _load(policy_files: tuple[tuple[Path, int], ...]) -> None:
-    """Load exactly these files, in their latest version: joblib keeps its processes for the next comparison."""
+    """Load exactly these files, in their latest version: joblib keeps its processes for the next
+    comparison."""
     forget_files()
     for path, _ in policy_files:
         load_file(path, replaces=True)

@@ -1,4 +1,5 @@
-"""What learning models are fitted to, and the result: the errors of each model on recordings that were held out."""
+"""What learning models are fitted to, and the result: the errors of each model on recordings that
+were held out."""
 
 from collections.abc import Mapping
 from math import sqrt
@@ -14,11 +15,13 @@ MEAN_CURVE = "mean curve"
 
 
 class FitOrder(Struct, frozen=True):
-    """What is fitted: the recordings of `network` in the `files` (None: all of them, of one network), and their metric.
+    """What is fitted: the recordings of `network` in the `files` (None: all of them, of one
+    network), and their metric.
 
-    Without files, those that come with hetsched are used. Recordings are dealt to `folds`. Each fold is held out once.
-    `constants` names the constants that are fitted, in models that have them (empty: all). The others keep their
-    defaults. `chance` is the score before the first line, for a file that lacks the untrained network.
+    Without files, those that come with hetsched are used. Recordings are dealt to `folds`. Each
+    fold is held out once. `constants` names the constants that are fitted, in models that have them
+    (empty: all). The others keep their defaults. `chance` is the score before the first line, for a
+    file that lacks the untrained network.
     """
 
     files: tuple[Path, ...] = ()
@@ -34,8 +37,9 @@ class FitOrder(Struct, frozen=True):
 class Errors(Struct, frozen=True):
     """The errors of a model on some recordings.
 
-    The mean absolute error is over all evaluations except those of untrained trials. `spearman` is the rank correlation
-    of final scores. None: there are fewer than three recordings, or the model predicts the same for all.
+    The mean absolute error is over all evaluations except those of untrained trials. `spearman` is
+    the rank correlation of final scores. None: there are fewer than three recordings, or the model
+    predicts the same for all.
     """
 
     recordings: int
@@ -44,9 +48,11 @@ class Errors(Struct, frozen=True):
 
 
 class Judged(Struct, frozen=True):
-    """A model and its errors on recordings while they were held out: on all, and on those of each file.
+    """A model and its errors on recordings while they were held out: on all, and on those of each
+    file.
 
-    `learning` is a scenario's `[learning]` for this model, fitted to all recordings. None: a scenario cannot have it.
+    `learning` is a scenario's `[learning]` for this model, fitted to all recordings. None: a
+    scenario cannot have it.
     """
 
     name: str
@@ -59,8 +65,10 @@ class Judged(Struct, frozen=True):
 class Noise(Struct, frozen=True):
     """Standard deviations of a score around its value on endless images and over endless seeds.
 
-    - `by_images`: by the number of images, for a share of right answers (binomial). None: the number is unknown.
-    - `between_seeds`: among recordings of one configuration, which differ by seeds and images. None: there are none.
+    - `by_images`: by the number of images, for a share of right answers (binomial). None: the
+      number is unknown.
+    - `between_seeds`: among recordings of one configuration, which differ by seeds and images.
+      None: there are none.
     - `by_seed`: what is left of it without the images' part.
     """
 
@@ -76,7 +84,8 @@ class Noise(Struct, frozen=True):
 
 
 class Fitted(Struct, frozen=True):
-    """The models, the best one on held-out recordings first. `left_out` says why others were not fitted."""
+    """The models, the best one on held-out recordings first. `left_out` says why others were not
+    fitted."""
 
     network: str
     metric: str

@@ -38,14 +38,16 @@ PREDICTED, MEASURED = "predicted", "measured"
 """The folders of a validation's simulations and real runs."""
 
 DRAWS = "draws-"
-"""How the folder is named of all simulations that predict a run but the first: the seed of the run follows."""
+"""How the folder is named of all simulations that predict a run but the first: the seed of the run
+follows."""
 
 
 class ResultsFolder:
-    """The folder of a study's results, with the resolved scenario in it. It is `new`, or has results already.
+    """The folder of a study's results, with the resolved scenario in it. It is `new`, or has
+    results already.
 
-    A new folder with a name raises InputError if it exists and is not empty, or cannot be made. Without a name the
-    folder is temporary. It is removed with this object, or when Python ends.
+    A new folder with a name raises InputError if it exists and is not empty, or cannot be made.
+    Without a name the folder is temporary. It is removed with this object, or when Python ends.
     """
 
     def __init__(self, path: Path, *, temporary: bool = False, was_there: bool = True) -> None:
@@ -55,8 +57,8 @@ class ResultsFolder:
 
     @classmethod
     def new(cls, path: Path | str | None, setup: Setup, study: str) -> "ResultsFolder":
-        """A new folder for the results of a study, such as "compare". It gets the scenario, and what is known of the
-        study at its beginning."""
+        """A new folder for the results of a study, such as "compare". It gets the scenario, and
+        what is known of the study at its beginning."""
         if path is None:
             home = cls(Path(mkdtemp(prefix="hetsched-")), temporary=True, was_there=False)
             setup.save(home.path)
@@ -69,8 +71,8 @@ class ResultsFolder:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Within this context, Ctrl-C gets notes on what is left: the place of the results, and the command that shows
-        them. If no run has begun, nothing is left."""
+        """Within this context, Ctrl-C gets notes on what is left: the place of the results, and the
+        command that shows them. If no run has begun, nothing is left."""
         try:
             yield
         except KeyboardInterrupt as stop:
@@ -96,7 +98,8 @@ class ResultsFolder:
 
     @contextmanager
     def nothing_of_nothing(self) -> Iterator[None]:
-        """Within this context, a failure before any run has begun removes the results. Their name can be used again."""
+        """Within this context, a failure before any run has begun removes the results. Their name
+        can be used again."""
         try:
             yield
         except BaseException:
@@ -117,7 +120,8 @@ class ResultsFolder:
 
 
 def new_folder(folder: Path, setup: Setup) -> Path:
-    """Make the folder, with the resolved scenario in it. Of several processes that want it at once, one gets it.
+    """Make the folder, with the resolved scenario in it. Of several processes that want it at once,
+    one gets it.
 
     Raises InputError if the folder is there already and not empty, or cannot be made.
     """
@@ -141,8 +145,9 @@ def default_folder(study: str, setup: Setup) -> Path:
 
 
 def write_summary(folder: Path, command: str, document: dict[str, Any], *, complete: bool = True) -> None:
-    """Write `summary.json`: what the command found, and with which version. If the study is `complete`, the end of the
-    study is recorded, too. Its results are then described in `ro-crate-metadata.json`, which is written last."""
+    """Write `summary.json`: what the command found, and with which version. If the study is
+    `complete`, the end of the study is recorded, too. Its results are then described in
+    `ro-crate-metadata.json`, which is written last."""
     write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": __version__, **document})
     if complete:
         end_study(folder)
@@ -162,8 +167,8 @@ def write_running_results(
     remarks: Mapping[str, Sequence[str]] = MappingProxyType({}),
     assumptions: Sequence[str] = (),
 ) -> None:
-    """Write `Running_Results.txt`, the summary of HRFS: average runtime and score over repetitions, and their
-    assumptions. `remarks` are about the runs of each strategy."""
+    """Write `Running_Results.txt`, the summary of HRFS: average runtime and score over repetitions,
+    and their assumptions. `remarks` are about the runs of each strategy."""
     lines = [f"scenario = {setup.scenario.name}", f"backend = {backend}{' (paced)' * setup.paced}"]
     if setup.scenario.workload.trace is not None:
         lines.append(f"trace = {setup.scenario.workload.trace}")

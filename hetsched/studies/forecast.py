@@ -27,12 +27,12 @@ AT_ONCE = 4
 class Forecast(Struct, frozen=True):
     """What simulations say of a strategy. Names of seconds end in `_s`.
 
-    - `run_interval_s`: 95% of single runs end within it, if they vary as the simulations do. None: these are all alike,
-      or there is only one.
-    - ratios: the means of the runs' ratios to the bounds, for any allocation and for the strategy's own workers. None:
-      a bound is unknown.
-    - `stopped`: how many trials the policy stopped before their end, as a mean. A strategy that stops trials is no
-      faster at the same work.
+    - `run_interval_s`: 95% of single runs end within it, if they vary as the simulations do. None:
+      these are all alike, or there is only one.
+    - ratios: the means of the runs' ratios to the bounds, for any allocation and for the strategy's
+      own workers. None: a bound is unknown.
+    - `stopped`: how many trials the policy stopped before their end, as a mean. A strategy that
+      stops trials is no faster at the same work.
     - `warning`: why the figures should not be trusted.
     """
 
@@ -55,8 +55,8 @@ class _Simulated(NamedTuple):
 
 
 class Simulations(NamedTuple):
-    """Forecasts by strategy, in the order in which the strategies were given. Also why others failed, which seeds were
-    used, and how many seeds the budget did not allow."""
+    """Forecasts by strategy, in the order in which the strategies were given. Also why others
+    failed, which seeds were used, and how many seeds the budget did not allow."""
 
     forecasts: dict[Strategy, Forecast]
     failed: dict[Strategy, str]
@@ -69,9 +69,9 @@ def forecast(
 ) -> Simulations:
     """Simulate every strategy under the same seeds, seed by seed, as long as the budget lasts.
 
-    A strategy fails if the budget does not last for it under the first seed. A later seed counts only if all strategies
-    were simulated under it. A simulation that has begun is finished. Logs are not kept: `hetsched compare` writes the
-    same ones.
+    A strategy fails if the budget does not last for it under the first seed. A later seed counts
+    only if all strategies were simulated under it. A simulation that has begun is finished. Logs
+    are not kept: `hetsched compare` writes the same ones.
     """
     courses = _Courses(strategies)
     many = AT_ONCE * (jobs or len(available_cores()))

@@ -11,7 +11,8 @@ from hetsched.domain.prediction import Prediction
 class Foretold(Struct, frozen=True):
     """The predicted makespan of runs, and the measured ones, in seconds.
 
-    `error_percent` is 100 x (predicted - measured) / measured, by the mean of the runs. None: that mean is 0.
+    `error_percent` is 100 x (predicted - measured) / measured, by the mean of the runs. None: that
+    mean is 0.
     """
 
     prediction: Prediction

@@ -27,7 +27,8 @@ def runs_frame(runs: Sequence[RunResult]) -> "DataFrame":
 
 
 def table_frame(name: str, runs: Sequence[RunResult]) -> "DataFrame":
-    """One of the tidy tables, of all runs: see docs/results.md. A table without rows has its columns all the same."""
+    """One of the tidy tables, of all runs: see docs/results.md. A table without rows has its
+    columns all the same."""
     found = frame(row for run in runs for _, row in rows(run.log, [name]))
     columns = TABLES[name].columns
     if found.empty:

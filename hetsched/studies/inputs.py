@@ -24,7 +24,8 @@ def chosen_strategy(given: str | Strategy) -> Strategy:
 
 
 def chosen_strategies(setup: Setup, given: Strategies | None) -> list[Strategy]:
-    """The given strategies, or else the scenario's, each once. Raises InputError for a value that is no strategy."""
+    """The given strategies, or else the scenario's, each once. Raises InputError for a value that
+    is no strategy."""
     if isinstance(given, (str, Strategy)):
         given = [given]
     wanted = setup.scenario.strategies if given is None else given
@@ -41,7 +42,8 @@ def _strategy(given: object, argument: str, expected: str) -> Strategy:
 
 
 def chosen_files(given: Iterable[Path | str] | Path | str, *, there: bool = False) -> list[Path]:
-    """The files of policies. Raises InputError for a value that is no path. With `there`, every file must exist."""
+    """The files of policies. Raises InputError for a value that is no path. With `there`, every
+    file must exist."""
     files = [given] if isinstance(given, (str, PathLike)) else given
     if not isinstance(files, Iterable):
         raise InputError(f"policy_files: expected a list of paths, found {given!r}")
@@ -78,7 +80,8 @@ def _so_many(setup: Setup, count: int) -> list[int]:
 
 
 def check_counts(most: int = MOST, **counts: int | None) -> None:
-    """Raise InputError, naming the argument, for a value that is neither None nor a whole number from 1 to `most`."""
+    """Raise InputError, naming the argument, for a value that is neither None nor a whole number
+    from 1 to `most`."""
     for name, count in counts.items():
         whole = isinstance(count, int) and not isinstance(count, bool)
         if count is not None and not (whole and 1 <= count <= most):

@@ -10,7 +10,8 @@ from hetsched.version import __version__
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write the document, indented, with a newline at its end. If that fails the file stays as it was."""
+    """Write the document, indented, with a newline at its end. If that fails the file stays as it
+    was."""
     write_whole(path, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
@@ -21,7 +22,8 @@ class _Written(msgspec.Struct):
 
 
 def other_version(path: Path) -> str:
-    """For an error about a plan that cannot be read: the version of hetsched that wrote it, if that is another one."""
+    """For an error about a plan that cannot be read: the version of hetsched that wrote it, if that
+    is another one."""
     try:
         version = msgspec.json.decode(path.read_bytes(), type=_Written).hetsched
     except msgspec.DecodeError:

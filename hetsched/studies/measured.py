@@ -1,4 +1,5 @@
-"""The measurements of a training on a cluster, kept beside results so that they need not be made again."""
+"""The measurements of a training on a cluster, kept beside results so that they need not be made
+again."""
 
 import platform
 from collections.abc import Iterable
@@ -39,8 +40,9 @@ OF_A_STEP = ("cluster", "workload", "real", "training", "checkpoints")
 
 
 class Facts(Struct, frozen=True):
-    """What a measurement is for. Two equal ones would give the same profile, apart from noise. `files` are SHA-256 sums
-    of the Python files that the tables name. `paced` is the profile that sets the pace (None: there is none)."""
+    """What a measurement is for. Two equal ones would give the same profile, apart from noise.
+    `files` are SHA-256 sums of the Python files that the tables name. `paced` is the profile that
+    sets the pace (None: there is none)."""
 
     hetsched: str
     machine: dict[str, Any]
@@ -88,7 +90,8 @@ class Kept(Struct, frozen=True):
 
 
 class Measured:
-    """What is known so far of a scenario's training on its cluster. `reused` are the folders that it came from."""
+    """What is known so far of a scenario's training on its cluster. `reused` are the folders that
+    it came from."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
@@ -116,8 +119,8 @@ class Measured:
         write_json(folder / FACTS_NAME, Kept(self._facts, self._latency_s, self._host_cores))
 
     def look_for(self, place: Path) -> None:
-        """Add what plans in folders at this place have measured of the same training, workers and machine. The newest
-        comes first. Files that cannot be read are ignored."""
+        """Add what plans in folders at this place have measured of the same training, workers and
+        machine. The newest comes first. Files that cannot be read are ignored."""
         files = [*place.glob(f"*/{FACTS_NAME}"), *place.glob(f"*/plan*/{FACTS_NAME}")]
         for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
             try:
@@ -144,15 +147,16 @@ class Measured:
 
     @property
     def setup(self) -> Setup:
-        """The scenario with the measurements. Where there are none it has its own profile, at the measured speed."""
+        """The scenario with the measurements. Where there are none it has its own profile, at the
+        measured speed."""
         if not self._rows:
             return self._setup
         rows = [*self._rows.values(), *self._corrected()]
         return calibrated(self._setup, Calibration(rows, self._latency_s, self._host_cores))
 
     def _corrected(self) -> list[ProfileRow]:
-        """The rows of the scenario's own profile for what was not measured, without costs. Their step times are scaled
-        as the measured ones are."""
+        """The rows of the scenario's own profile for what was not measured, without costs. Their
+        step times are scaled as the measured ones are."""
         networks = {(kind.model, kind.dataset) for kind in self._kinds}
         found = []
         for row in self._setup.times.rows:
@@ -166,8 +170,8 @@ class Measured:
         return found
 
     def _slower(self, device: str) -> float | None:
-        """The measured seconds of an iteration on this type of device, divided by those of the scenario's profile.
-        None: nothing was measured that the profile has."""
+        """The measured seconds of an iteration on this type of device, divided by those of the
+        scenario's profile. None: nothing was measured that the profile has."""
         ratios = [
             row.seconds_per_iteration / profiled
             for row in self._rows.values()

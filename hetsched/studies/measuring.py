@@ -36,11 +36,13 @@ class Lacking(NamedTuple):
 def measure(
     setup: Setup, allocations: Iterable[str], measured: Measured, folder: Path, budget: Budget, watch: Watch
 ) -> dict[str, str]:
-    """Measure until every type of worker of every allocation policy is known. The folder keeps the measurements.
+    """Measure until every type of worker of every allocation policy is known. The folder keeps the
+    measurements.
 
-    Each probe is a short real run on all workers of the policy that lacks most types, because neighbours slow each
-    other down. When all these types are known, the policies are asked again: the measurements may change their workers.
-    Returns why policies were left out, by their names. Raises HetschedError if nothing could be measured at all.
+    Each probe is a short real run on all workers of the policy that lacks most types, because
+    neighbours slow each other down. When all these types are known, the policies are asked again:
+    the measurements may change their workers. Returns why policies were left out, by their names.
+    Raises HetschedError if nothing could be measured at all.
     """
     left_out: dict[str, str] = {}
     probes = _Probes(setup, measured, folder, budget, watch)
@@ -67,9 +69,11 @@ class _Probes:
         self._made: Counter[str] = Counter()
 
     def make(self, lacking: Lacking) -> str | None:
-        """Measure on these workers. Returns why that is impossible. If nothing is known yet it raises HetschedError.
+        """Measure on these workers. Returns why that is impossible. If nothing is known yet it
+        raises HetschedError.
 
-        The workers are those that the policy has made. Their pace is that of the scenario's own profile.
+        The workers are those that the policy has made. Their pace is that of the scenario's own
+        profile.
         """
         name, measured = lacking.allocation, self._measured
         if self._made[name] == MOST_PROBES:
@@ -91,14 +95,16 @@ class _Probes:
 
 
 def workers_to_measure(setup: Setup, allocation: str) -> list[Worker]:
-    """The workers of an allocation policy. Raises InputError or PolicyError if it makes none that can be measured."""
+    """The workers of an allocation policy. Raises InputError or PolicyError if it makes none that
+    can be measured."""
     workers = setup.workers(Strategy(allocation, MEASURE))
     check_pace(workers)
     return workers
 
 
 def _lacking(measured: Measured, allocations: Iterable[str]) -> list[Lacking]:
-    """The policies that make workers of types that were not measured. A policy that makes none is left out."""
+    """The policies that make workers of types that were not measured. A policy that makes none is
+    left out."""
     found = []
     for name in allocations:
         try:

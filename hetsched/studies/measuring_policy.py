@@ -10,24 +10,28 @@ from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import TrialId, TrialKind
 
 MEASURE = "measure"
-"""The name of the policy. It is registered when something is measured. No plan has it among its strategies."""
+"""The name of the policy. It is registered when something is measured. No plan has it among its
+strategies."""
 
 SEGMENTS = 4
-"""How many segments of each worker are measured: a cold one, and warm ones to find how much they vary."""
+"""How many segments of each worker are measured: a cold one, and warm ones to find how much they
+vary."""
 
 LONG = 10
-"""A worker may take this many times as long as its training should take, if its evaluation takes long. Then two
-segments are enough."""
+"""A worker may take this many times as long as its training should take, if its evaluation takes
+long. Then two segments are enough."""
 
 
 class Measure:
-    """Every worker trains a few short segments, each of another trial, so that all parts of a segment are measured.
+    """Every worker trains a few short segments, each of another trial, so that all parts of a
+    segment are measured.
 
-    A worker's first segment is a single iteration, unless the profile says how long one takes. Each later segment has
-    as many iterations as fit into `segment_s` seconds of training, by the worker's earlier ones. A worker takes a kind
-    of trial that it has not trained yet first. Then it takes a trial that it must restore before one in its memory.
-    Only the devices that a trial may use matter, because what the profile lacks is to be measured. After `until_s`
-    seconds nothing starts. When nothing runs any more, all trials are stopped.
+    A worker's first segment is a single iteration, unless the profile says how long one takes. Each
+    later segment has as many iterations as fit into `segment_s` seconds of training, by the
+    worker's earlier ones. A worker takes a kind of trial that it has not trained yet first. Then it
+    takes a trial that it must restore before one in its memory. Only the devices that a trial may
+    use matter, because what the profile lacks is to be measured. After `until_s` seconds nothing
+    starts. When nothing runs any more, all trials are stopped.
     """
 
     def __init__(self, segment_s: float = 2.0, until_s: float | None = None) -> None:

@@ -1,4 +1,5 @@
-"""A results folder that a user names: the logs in it and below it, or a message that says why it has none.
+"""A results folder that a user names: the logs in it and below it, or a message that says why it
+has none.
 
 Every command that reads results has the same messages: the path, what was expected, and what to do.
 """
@@ -32,8 +33,8 @@ says so."""
 
 
 def results_folder(given: object, expected: str = RESULTS) -> Path:
-    """The named folder. `expected` describes the folder in messages. Raises InputError if it does not exist, is a file,
-    or cannot be read."""
+    """The named folder. `expected` describes the folder in messages. Raises InputError if it does
+    not exist, is a file, or cannot be read."""
     folder = path_of(given, "folder")
     try:
         is_folder = S_ISDIR(folder.stat().st_mode)
@@ -86,7 +87,8 @@ def results_logs(folder: Path) -> list[Path]:
 
 
 def _without_log(folder: Path, logs: list[Path]) -> Iterator[str]:
-    """How many runs of the comparison in the folder have no log, in words, if it is one and some have none."""
+    """How many runs of the comparison in the folder have no log, in words, if it is one and some
+    have none."""
     if not (folder / PLAN_NAME).is_file():
         return
     plan = load_plan(folder)

@@ -11,11 +11,12 @@ ATTRIBUTE = "preempts_at_checkpoints"
 
 
 def no_checkpoints(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]:
-    """A warning for each strategy whose policy preempts at checkpoints although some of its jobs have none.
+    """A warning for each strategy whose policy preempts at checkpoints although some of its jobs
+    have none.
 
-    The class attribute `preempts_at_checkpoints` of a policy says that it takes a worker from a trial only at the end
-    of a usual segment. A trial without PBT and without a checkpoint interval is one segment. There is no warning if no
-    trial arrives later.
+    The class attribute `preempts_at_checkpoints` of a policy says that it takes a worker from a
+    trial only at the end of a usual segment. A trial without PBT and without a checkpoint interval
+    is one segment. There is no warning if no trial arrives later.
     """
     experiments = setup.workload.experiments
     whole = [e.id for e in experiments if e.pbt is None and e.checkpoint_interval is None]

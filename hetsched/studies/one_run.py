@@ -16,8 +16,9 @@ from hetsched.studies.backends import backend
 
 
 class RunResult(NamedTuple):
-    """The figures of a run, its log, the seconds that its policy took on this host, and the number of calls. The last
-    two are None if the run was only read from its log: a log does not have them."""
+    """The figures of a run, its log, the seconds that its policy took on this host, and the number
+    of calls. The last two are None if the run was only read from its log: a log does not have
+    them."""
 
     metrics: Metrics
     log: Path
@@ -49,8 +50,8 @@ def carry_out(
 def look_up(setup: Setup, log: Path, wanted: tuple[Strategy, int] | None = None) -> tuple[RunResult, State]:
     """A run that was carried out before, and its state at the end, by its log.
 
-    Raises InputError, naming the log, if it is of another scenario, of another strategy or seed than `wanted`, or was
-    altered.
+    Raises InputError, naming the log, if it is of another scenario, of another strategy or seed
+    than `wanted`, or was altered.
     """
     measurement, state = Measurement(setup), State()
     for event in followed(read_log(log), state, log):
@@ -61,7 +62,8 @@ def look_up(setup: Setup, log: Path, wanted: tuple[Strategy, int] | None = None)
 
 
 def check_run(log: Path, run: RunStarted, setup: Setup, wanted: tuple[Strategy, int] | None = None) -> None:
-    """Raise InputError, naming the log, if the run is not of the scenario, or not of the wanted strategy and seed."""
+    """Raise InputError, naming the log, if the run is not of the scenario, or not of the wanted
+    strategy and seed."""
     if run.scenario != setup.scenario.name:
         raise InputError(
             f"{log}: is the log of a run of the scenario {run.scenario!r}, but the scenario.toml beside or above it "

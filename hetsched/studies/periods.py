@@ -22,8 +22,8 @@ COSTS = 0.05
 """A round is made shorter while its costs beside training are at most this share of it."""
 
 MORE = 4.0
-"""A round is made at most this many times shorter than the policy demands. docs/writing-policies.md has the
-measurements."""
+"""A round is made at most this many times shorter than the policy demands. docs/writing-policies.md
+has the measurements."""
 
 
 class Fit(Struct, frozen=True):
@@ -36,8 +36,9 @@ class Fit(Struct, frozen=True):
 def fit(setup: Setup, strategy: Strategy) -> Fit | None:
     """The periods that fit the run, by the strategy's own bound. None: nothing is to be set.
 
-    A period is set if the scenario does not set it and the policy's own one is too long. It is set to what the warning
-    would suggest. Raises InputError as `too_long` does, and if the profile lacks a step time.
+    A period is set if the scenario does not set it and the policy's own one is too long. It is set
+    to what the warning would suggest. Raises InputError as `too_long` does, and if the profile
+    lacks a step time.
     """
     return _fit(setup, strategy, _bound_s(setup, strategy)) if _periods(strategy) else None
 
@@ -49,7 +50,8 @@ def _fit(setup: Setup, strategy: Strategy, bound_s: float) -> Fit | None:
 
 
 def with_periods(setup: Setup, fits: Mapping[str, Fit]) -> Setup:
-    """The scenario with these periods, by scheduling policy, beside the options that the scenario itself sets."""
+    """The scenario with these periods, by scheduling policy, beside the options that the scenario
+    itself sets."""
     options = dict(setup.scenario.scheduling)
     for policy, of_policy in fits.items():
         options[policy] = {**options.get(policy, {}), **of_policy.options}
@@ -57,10 +59,11 @@ def with_periods(setup: Setup, fits: Mapping[str, Fit]) -> Setup:
 
 
 def fitted(setup: Setup, strategies: Iterable[Strategy]) -> tuple[Setup, dict[str, str]]:
-    """The scenario with periods that fit the run, and by scheduling policy a sentence about what was set.
+    """The scenario with periods that fit the run, and by scheduling policy a sentence about what
+    was set.
 
-    Strategies with the same scheduling policy share its periods. These fit the least of their bounds. Raises InputError
-    as `fit` does.
+    Strategies with the same scheduling policy share its periods. These fit the least of their
+    bounds. Raises InputError as `fit` does.
     """
     shortest: dict[str, tuple[float, Strategy]] = {}
     for strategy in strategies:
@@ -84,11 +87,13 @@ def _set_in_words(setup: Setup, strategy: Strategy, bound_s: float, wanted: Mapp
 
 
 def too_long(setup: Setup, bounds_s: Mapping[Strategy, float | None]) -> dict[str, str]:
-    """A warning for each strategy whose scheduling policy has a period that is too long for the run, in words.
+    """A warning for each strategy whose scheduling policy has a period that is too long for the
+    run, in words.
 
-    `bounds_s` are lower bounds on the makespans, in seconds. The class attribute `periods` of a policy names its
-    options that are periods. It says how often each must at least fit into a run. If a change costs little, the period
-    must fit in more often (docs/writing-policies.md). Raises InputError if `periods` has a name that is no option.
+    `bounds_s` are lower bounds on the makespans, in seconds. The class attribute `periods` of a
+    policy names its options that are periods. It says how often each must at least fit into a run.
+    If a change costs little, the period must fit in more often (docs/writing-policies.md). Raises
+    InputError if `periods` has a name that is no option.
     """
     found = {}
     for strategy, bound_s in bounds_s.items():
@@ -136,8 +141,8 @@ def _times_shorter(longest_s: float, shortest_s: float) -> float:
 
 
 def _shortest_s(setup: Setup, workers: Iterable[Worker]) -> float:
-    """The least seconds that make sense for a round. All trials wait for the last one. So the longest iteration,
-    restore, evaluation and checkpoint count, of any trial on any worker."""
+    """The least seconds that make sense for a round. All trials wait for the last one. So the
+    longest iteration, restore, evaluation and checkpoint count, of any trial on any worker."""
     types = {worker.type for worker in workers}
     iteration_s = change_s = 0.0
     for experiment in setup.workload.experiments:
@@ -163,7 +168,8 @@ def _option(strategy: Strategy, name: str) -> Parameter:
 
 
 def _whole(strategy: Strategy, name: str) -> bool:
-    """Whether the option takes only whole numbers, by its annotation. Without an annotation its default decides."""
+    """Whether the option takes only whole numbers, by its annotation. Without an annotation its
+    default decides."""
     option = _option(strategy, name)
     if option.annotation is Parameter.empty:
         return type(option.default) is int

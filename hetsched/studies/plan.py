@@ -1,4 +1,5 @@
-"""From a cluster to its best strategy: measure the training for a moment, simulate every strategy, rank them."""
+"""From a cluster to its best strategy: measure the training for a moment, simulate every strategy,
+rank them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

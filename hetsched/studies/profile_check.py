@@ -52,7 +52,8 @@ class ProfileCheck:
 
     @property
     def covers(self) -> bool:
-        """Whether every strategy of the scenario can run: each trial has a step time on some worker."""
+        """Whether every strategy of the scenario can run: each trial has a step time on some
+        worker."""
         return not self.refused
 
     def to_frame(self) -> "DataFrame":

@@ -92,7 +92,8 @@ class Results:
         return table_frame("workers", self.runs)
 
     def decisions_frame(self) -> "DataFrame":
-        """A row per decision of the policy and per exploit of PBT. Raises InputError without pandas."""
+        """A row per decision of the policy and per exploit of PBT. Raises InputError without
+        pandas."""
         return table_frame("decisions", self.runs)
 
     def resources_frame(self) -> "DataFrame":

@@ -10,19 +10,21 @@ LEAST_SEGMENTS = 6
 """With fewer segments a line through their checkpoints says little."""
 
 PLAIN = 0.8
-"""The correlation from which growth is believed. Twelve segments that do not grow reach it once in a thousand times.
-With fewer segments, a higher correlation is asked, which they reach as rarely: 0.96 of six."""
+"""The correlation from which growth is believed. Twelve segments that do not grow reach it once in
+a thousand times. With fewer segments, a higher correlation is asked, which they reach as rarely:
+0.96 of six."""
 
 RARE = 0.001
 """How often segments that do not grow are taken for segments that do."""
 
 LEAST_INTERCEPT = 0.1
-"""The checkpoint of a new trial takes at least this part of the mean checkpoint. A line may say less than nothing."""
+"""The checkpoint of a new trial takes at least this part of the mean checkpoint. A line may say
+less than nothing."""
 
 
 def state_growth(checkpoints: Sequence[tuple[int, float]]) -> float:
-    """How much longer a checkpoint takes per iteration, as a part of the checkpoint of a new trial. 0: it is not plain
-    that checkpoints grow.
+    """How much longer a checkpoint takes per iteration, as a part of the checkpoint of a new trial.
+    0: it is not plain that checkpoints grow.
 
     `checkpoints` are a trial's iterations and the seconds of its checkpoint.
 
@@ -45,6 +47,7 @@ def state_growth(checkpoints: Sequence[tuple[int, float]]) -> float:
 
 
 def _reached_by_chance(segments: int) -> float:
-    """The correlation that so many segments which do not grow reach as often as `RARE` says, by Student's t."""
+    """The correlation that so many segments which do not grow reach as often as `RARE` says, by
+    Student's t."""
     t = float(stdtrit(segments - 2, 1 - RARE))
     return t / sqrt(segments - 2 + t * t)

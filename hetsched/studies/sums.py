@@ -14,17 +14,19 @@ from hetsched.studies.results_csv import RESULTS_NAME
 
 
 def scenario_files(folder: Path) -> list[Path]:
-    """The scenario that is saved in the folder, and all files that it names. Results are not included."""
+    """The scenario that is saved in the folder, and all files that it names. Results are not
+    included."""
     copies = [file for each in (POLICIES, TRAINING, OPTIONS) for file in copied_files(folder / each)]
     return [folder / SCENARIO_NAME, *_tables(folder), *copies]
 
 
 def run_sums(folder: Path) -> dict[str, str]:
-    """The SHA-256 sums of the files from which a real run's decisions follow, by path in the folder.
+    """The SHA-256 sums of the files from which a real run's decisions follow, by path in the
+    folder.
 
-    These files are the profile, the curves, the trace, the files that options name, and the scenario. The scenario's
-    table `real` is left out: it says where the run is carried out. The copies of a training and of policies are left
-    out: they may be mended before the run goes on.
+    These files are the profile, the curves, the trace, the files that options name, and the
+    scenario. The scenario's table `real` is left out: it says where the run is carried out. The
+    copies of a training and of policies are left out: they may be mended before the run goes on.
     """
     files = sums(folder, [*_tables(folder), *copied_files(folder / OPTIONS)])
     scenario = read_toml(folder / SCENARIO_NAME, "scenario")
@@ -33,7 +35,8 @@ def run_sums(folder: Path) -> dict[str, str]:
 
 
 def _tables(folder: Path) -> list[Path]:
-    """The profile, the curves and the trace that the scenario in the folder names. Results are left out."""
+    """The profile, the curves and the trace that the scenario in the folder names. Results are left
+    out."""
     return [file for file in folder.glob("*.csv") if file.name != RESULTS_NAME]
 
 
@@ -49,7 +52,8 @@ def sums(folder: Path, files: Iterable[Path]) -> dict[str, str]:
 
 
 def check_sums(folder: Path, before: Mapping[str, str], now: Mapping[str, str], study: str) -> None:
-    """Raises InputError, naming the file, if one has changed, is gone or is new since the `study` began."""
+    """Raises InputError, naming the file, if one has changed, is gone or is new since the `study`
+    began."""
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
             what = "is gone" if name not in now else "is new" if name not in before else "has changed"

@@ -1,4 +1,5 @@
-"""Which means of scores cover only some of the runs, because a training may report a value that is no number."""
+"""Which means of scores cover only some of the runs, because a training may report a value that is
+no number."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

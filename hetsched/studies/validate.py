@@ -58,7 +58,8 @@ if TYPE_CHECKING:
 class ValidationResult(Results):
     """How far simulation and real runs agree for each strategy. `runs` are the real ones.
 
-    `draws` are the simulations that predict each of them, by strategy and in the order of the seeds.
+    `draws` are the simulations that predict each of them, by strategy and in the order of the
+    seeds.
     """
 
     setup: Setup = field(repr=False)
@@ -98,10 +99,11 @@ class ValidationResult(Results):
         return score_order(self.scores.values())
 
     def remarks(self, strategy: str) -> list[str]:
-        """Which segments were lost in the real runs of a strategy, and why. Which workers could not keep their pace,
-        and what to do.
+        """Which segments were lost in the real runs of a strategy, and why. Which workers could not
+        keep their pace, and what to do.
 
-        Also how the machine differed from the machine of the probe. Empty: there is nothing to report.
+        Also how the machine differed from the machine of the probe. Empty: there is nothing to
+        report.
         """
         steps = self.agreements[strategy].steps
         lost = lost_segments(self.by_strategy[strategy])
@@ -109,8 +111,8 @@ class ValidationResult(Results):
         return lost + paces + other_machine(steps, lost=bool(lost))
 
     def agreements_frame(self) -> "DataFrame":
-        """A row per strategy: makespan predicted and measured in seconds, and the error in percent. Raises InputError
-        without pandas."""
+        """A row per strategy: makespan predicted and measured in seconds, and the error in percent.
+        Raises InputError without pandas."""
         return frame(
             {
                 "strategy": name,
@@ -148,11 +150,13 @@ def validate(
     predictions: int = PREDICTIONS,
     watch: Watch = unwatched,
 ) -> ValidationResult:
-    """Measure a profile of the training (or take `profile`, a CSV file), predict with the simulator, run for real, and
-    compare. The prediction of a real run is the mean of so many simulations (`predictions`).
+    """Measure a profile of the training (or take `profile`, a CSV file), predict with the
+    simulator, run for real, and compare. The prediction of a real run is the mean of so many
+    simulations (`predictions`).
 
-    `folder` must be new (default: a new one in `results`). `watch` is used for the real runs only. Raises InputError
-    for wrong input, PolicyError if a policy fails, and HetschedError if a run does.
+    `folder` must be new (default: a new one in `results`). `watch` is used for the real runs only.
+    Raises InputError for wrong input, PolicyError if a policy fails, and HetschedError if a run
+    does.
     """
     check_counts(MOST_PREDICTIONS, predictions=predictions)
     setup = for_real(resolved(scenario))
@@ -176,8 +180,8 @@ def validate(
 
 
 class _Runs(NamedTuple):
-    """The predicted and the measured runs of each strategy, how far they agree, what was assumed, and which
-    workers simulations left idle."""
+    """The predicted and the measured runs of each strategy, how far they agree, what was assumed,
+    and which workers simulations left idle."""
 
     predicted: dict[Strategy, list[Draws]]
     measured: dict[Strategy, list[RunResult]]
@@ -225,7 +229,8 @@ def _measure(
     folder: Path,
     watch: Callable[[int], AbstractContextManager[Listener | None]],
 ) -> list[RunResult]:
-    """Run the strategy for real, once per seed. `watch` has the measured step times, and so the bound that holds."""
+    """Run the strategy for real, once per seed. `watch` has the measured step times, and so the
+    bound that holds."""
     runs = []
     for seed in seeds:
         with watch(seed) as listen:
@@ -235,7 +240,8 @@ def _measure(
 
 
 def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
-    """The scenario with the step times and costs of a short real run on the workers of that allocation policy."""
+    """The scenario with the step times and costs of a short real run on the workers of that
+    allocation policy."""
     strategy = Strategy(allocation, PROBE)
     workers = setup.workers(strategy)
     home = folder / PROBE_FOLDER / allocation
@@ -268,7 +274,8 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
 
 
 def agreement_of(predicting: Setup, predicted: Sequence[Draws], measured: Sequence[RunResult]) -> Agreement:
-    """The agreement of measured runs with the predictions of each, made with the step times of `predicting`."""
+    """The agreement of measured runs with the predictions of each, made with the step times of
+    `predicting`."""
     cores = predicting.scenario.overheads.host_cores
     steps = worker_steps((read_log(run.log) for run in measured), predicting.times, cores)
     found = validation.agreement([*map(_repetitions, predicted)], _repetitions(measured), steps)

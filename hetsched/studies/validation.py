@@ -26,17 +26,20 @@ Decisions = dict[tuple[TrialId, int], tuple[WorkerId, int]]
 """The worker and the iterations of every trial's k-th segment."""
 
 PROBE = "least-progress"
-"""The scheduling policy of a calibration run. It moves trials between workers, so that restores are measured."""
+"""The scheduling policy of a calibration run. It moves trials between workers, so that restores are
+measured."""
 
 NEVER_THERE = WorkerMetrics(busy_s=0.0, utilisation=0.0, segments=0)
 """The figures of a worker in a run without this worker."""
 
 
 class Error(Struct, frozen=True):
-    """A predicted and a measured figure (means over the repetitions), and the signed error of the prediction.
+    """A predicted and a measured figure (means over the repetitions), and the signed error of the
+    prediction.
 
-    `error_percent` is 100 x (predicted - measured) / |measured|. None: nothing was measured. `ci95_percent` is its 95%
-    interval (Student's t), paired by seed. None: there is one repetition, or the error in percent is the same in all.
+    `error_percent` is 100 x (predicted - measured) / |measured|. None: nothing was measured.
+    `ci95_percent` is its 95% interval (Student's t), paired by seed. None: there is one repetition,
+    or the error in percent is the same in all.
     """
 
     predicted: float
@@ -55,8 +58,9 @@ class Agreement(Struct, frozen=True):
 
     The prediction of a run is the mean of several simulations.
 
-    - `decisions`: the share of segments that went to the same worker for as many iterations, as the mean over the
-      simulations. The k-th segments of a trial are compared. The share is of the run that has more segments.
+    - `decisions`: the share of segments that went to the same worker for as many iterations, as the
+      mean over the simulations. The k-th segments of a trial are compared. The share is of the run
+      that has more segments.
     - `steps`: those of the measured runs.
     - `best_score`: by the seeds under which both are known. None: there is no such seed.
     - `parts`: the parts of the makespan's error. None: a run finished no segment.
@@ -74,10 +78,12 @@ class Agreement(Struct, frozen=True):
 
 
 class OrderAgreement(Struct, frozen=True):
-    """Whether prediction and measurement put the strategies into the same order, by the mean of one figure.
+    """Whether prediction and measurement put the strategies into the same order, by the mean of one
+    figure.
 
-    `kendall_tau` is over all pairs of strategies. `kendall_tau_distinct` is over the `distinct_pairs` whose measured
-    95% intervals (Student's t) do not overlap. None: there is no pair.
+    `kendall_tau` is over all pairs of strategies. `kendall_tau_distinct` is over the
+    `distinct_pairs` whose measured 95% intervals (Student's t) do not overlap. None: there is no
+    pair.
     """
 
     kendall_tau: float | None
@@ -114,7 +120,8 @@ def probe_scenario(setup: Setup, workers: int) -> Setup:
 
 
 def check_pace(workers: Iterable[Worker]) -> None:
-    """Raise InputError if some workers of a type are paced and others not: a profile has one time for all of them."""
+    """Raise InputError if some workers of a type are paced and others not: a profile has one time
+    for all of them."""
     paced: dict[WorkerType, Worker] = {}
     for worker in workers:
         other = paced.setdefault(worker.type.as_profiled, worker)
@@ -150,8 +157,8 @@ def decisions(events: Iterable[Event]) -> Decisions:
 def agreement(
     predicted: Sequence[Sequence[Repetition]], measured: Sequence[Repetition], steps: Iterable[WorkerSteps] = ()
 ) -> Agreement:
-    """Compare measured repetitions with the simulations that predict each of them, in the same order. The mean of the
-    simulations counts. `steps` are those of the measured runs.
+    """Compare measured repetitions with the simulations that predict each of them, in the same
+    order. The mean of the simulations counts. `steps` are those of the measured runs.
 
     A worker that is missing in a run did nothing in it.
     """
@@ -197,10 +204,11 @@ def order_agreement(agreements: Iterable[Agreement]) -> OrderAgreement:
 
 
 def order_of(figures: Iterable[tuple[float, Sequence[float]]]) -> OrderAgreement:
-    """Kendall's tau of the strategies' predicted means and measured means. Each item has a predicted mean, and the
-    measured values by seed.
+    """Kendall's tau of the strategies' predicted means and measured means. Each item has a
+    predicted mean, and the measured values by seed.
 
-    Tau is the number of pairs in the same order, less the pairs in the other order, as a share of all pairs.
+    Tau is the number of pairs in the same order, less the pairs in the other order, as a share of
+    all pairs.
     """
     signs, distinct = [], []
     for (p_one, m_one), (p_other, m_other) in combinations(figures, 2):
@@ -235,9 +243,9 @@ def mean_absolute_error_percent(agreements: Iterable[Agreement]) -> float | None
 def error(predicted: Sequence[float], measured: Sequence[float]) -> Error:
     """The error of predicted figures. Both lists have the same seeds, in the same order.
 
-    The error is that of a ratio of two means. Its interval takes into account that both means vary. It is the interval
-    of the differences between the predictions and this ratio of the measured figures (Cochran, "Sampling Techniques",
-    1977, chapter 6).
+    The error is that of a ratio of two means. Its interval takes into account that both means vary.
+    It is the interval of the differences between the predictions and this ratio of the measured
+    figures (Cochran, "Sampling Techniques", 1977, chapter 6).
 
     >>> found = error([9.0, 9.0], [10.0, 8.0])
     >>> found.error_percent, [round(end, 1) for end in found.ci95_percent]

@@ -19,7 +19,8 @@ MakePolicy = Callable[[], AllocationPolicy]
 
 
 class Answer:
-    """A policy's answer for a situation's nodes: `workers`, a refusal (InputError, PolicyError), or an error."""
+    """A policy's answer for a situation's nodes: `workers`, a refusal (InputError, PolicyError), or
+    an error."""
 
     def __init__(self, policy: AllocationPolicy, situation: Situation) -> None:
         self.workers: list[Worker] | None = None
@@ -54,7 +55,8 @@ def _as_text(cluster: ClusterSpec, workload: Workload, times: StepTimes) -> str:
 
 
 class AllocationExample:
-    """A policy in a situation: asked once, again, and under other names, as far as a check asks for it."""
+    """A policy in a situation: asked once, again, and under other names, as far as a check asks for
+    it."""
 
     def __init__(self, make: MakePolicy, policy: str, situation: Situation) -> None:
         self.policy = policy
@@ -132,16 +134,19 @@ CHECKS: tuple[Check[AllocationExample], ...] = (
 
 
 def allocation_verdicts(policy: str | MakePolicy, examples: int = EXAMPLES) -> list[Verdict]:
-    """The verdict of every check of an allocation policy: its registered name, or a function that makes a new one.
+    """The verdict of every check of an allocation policy: its registered name, or a function that
+    makes a new one.
 
-    Raises InputError for a name that is not registered, and PolicyError if the policy cannot be made.
+    Raises InputError for a name that is not registered, and PolicyError if the policy cannot be
+    made.
     """
     name, make = named(policy, allocation.policies)
     return verdicts(name, CHECKS, partial(AllocationExample, make, name), examples)
 
 
 def check_allocation_policy(policy: str | MakePolicy, examples: int = EXAMPLES) -> None:
-    """Put an allocation policy (its registered name, or a function that makes a new one) through every check.
+    """Put an allocation policy (its registered name, or a function that makes a new one) through
+    every check.
 
     Raises ConformanceError, with the smallest example found, for the first that it fails.
     """

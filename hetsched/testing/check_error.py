@@ -5,7 +5,8 @@ from typing import ClassVar
 
 
 class CheckError(AssertionError):
-    """A `subject` of some `KIND` fails a check. `smallest` is the smallest `CASE` found in which it does, in words."""
+    """A `subject` of some `KIND` fails a check. `smallest` is the smallest `CASE` found in which it
+    does, in words."""
 
     KIND: ClassVar[str]
     CASE: ClassVar[str]

@@ -1,4 +1,5 @@
-"""Puts a scheduling policy through a situation and writes down what it did, and what it did to its inputs."""
+"""Puts a scheduling policy through a situation and writes down what it did, and what it did to its
+inputs."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -22,8 +23,8 @@ LIMIT_S = 10.0
 """Seconds of computing after which a call counts as endless."""
 
 WATCHED_CALLS, THEN_EVERY = 30, 10
-"""The whole state is compared around the first calls of a course, then around every tenth call: a comparison is
-slow."""
+"""The whole state is compared around the first calls of a course, then around every tenth call: a
+comparison is slow."""
 
 MakePolicy = Callable[[], SchedulingPolicy]
 
@@ -38,8 +39,8 @@ class Call(NamedTuple):
 class Course(NamedTuple):
     """The course of a run.
 
-    `refused`, `raised` and `stalled` say why it did not end as it should. `changed` says which input the policy
-    changed.
+    `refused`, `raised` and `stalled` say why it did not end as it should. `changed` says which
+    input the policy changed.
     """
 
     events: list[Event]

@@ -34,9 +34,11 @@ class Done(NamedTuple):
 
 
 class Driver:
-    """One run with the real dispatcher, state and view. Time, work, scores and mishaps are made up from the situation.
+    """One run with the real dispatcher, state and view. Time, work, scores and mishaps are made up
+    from the situation.
 
-    Nothing depends on a name: all random numbers come from one stream, in the order in which they are needed.
+    Nothing depends on a name: all random numbers come from one stream, in the order in which they
+    are needed.
     """
 
     def __init__(self, policy: SchedulingPolicy, name: str, situation: Situation) -> None:
@@ -143,7 +145,8 @@ class Driver:
     # What can happen.
 
     def _arrive(self, experiments: list[Experiment]) -> Decided:
-        """Experiments arrive, with hyperparameters that do not depend on their names (see `Dispatcher.arrive`)."""
+        """Experiments arrive, with hyperparameters that do not depend on their names (see
+        `Dispatcher.arrive`)."""
         for experiment in experiments:
             self.dispatcher.record(ExperimentArrived(self.now, experiment))
             for number, trial in enumerate(experiment.trial_ids()):

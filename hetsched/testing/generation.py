@@ -1,4 +1,5 @@
-"""Situations drawn by Hypothesis. First draws and smaller values are simpler, so that examples shrink well."""
+"""Situations drawn by Hypothesis. First draws and smaller values are simpler, so that examples
+shrink well."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,7 +19,8 @@ SECONDS = {CPU: (4.0, 1.0), "k80": (1.0, 0.5), "v100": (0.25, 1.0)}
 def situations(draw: st.DrawFn) -> Situation:
     """Up to 3 nodes, 3 experiments of up to 9 trials, 2 absences and 2 lost segments.
 
-    Segments last seconds or, on another scale, many minutes: rounds of policies are longer or shorter than they.
+    Segments last seconds or, on another scale, many minutes: rounds of policies are longer or
+    shorter than they.
     """
     machines = [draw(_machines()) for _ in range(draw(st.integers(1, 3)))]
     nodes = [make_node(place, *machine.node) for place, machine in enumerate(machines)]

@@ -27,7 +27,8 @@ from hetsched.testing.verdict import (
 
 
 class SchedulingExample:
-    """A policy in a situation: driven once, again, and under other names, as far as a check asks for it."""
+    """A policy in a situation: driven once, again, and under other names, as far as a check asks
+    for it."""
 
     def __init__(self, make: MakePolicy, policy: str, situation: Situation) -> None:
         self.situation = situation
@@ -51,7 +52,8 @@ class SchedulingExample:
 
 
 def capacity(example: SchedulingExample) -> str | None:
-    """A decision that the dispatcher refuses is a failure of the policy. The log is checked once more."""
+    """A decision that the dispatcher refuses is a failure of the policy. The log is checked once
+    more."""
     course = example.first
     if course.refused is not None:
         return course.refused
@@ -72,7 +74,8 @@ def capacity(example: SchedulingExample) -> str | None:
 
 
 def work(example: SchedulingExample) -> str | None:
-    """Every trial is completed, because it is trained or for the policy's reason. `capacity` checks the sums."""
+    """Every trial is completed, because it is trained or for the policy's reason. `capacity` checks
+    the sums."""
     course = example.first
     reasons = {event.trial: event.reason for event in course.events if isinstance(event, TrialCompleted)}
     for identifier, trial in course.state.trials.items():
@@ -96,7 +99,8 @@ def inputs(example: SchedulingExample) -> str | None:
 
 
 def ends(example: SchedulingExample) -> str | None:
-    """The policy neither raises, nor leaves all workers idle, nor is woken for nothing again and again."""
+    """The policy neither raises, nor leaves all workers idle, nor is woken for nothing again and
+    again."""
     return example.first.raised or example.first.stalled
 
 
@@ -166,7 +170,8 @@ milliseconds together."""
 
 
 def decision_time(make: MakePolicy, policy: str) -> Verdict:
-    """The median time of a decision at 1,000 trials and 100 workers, of which one has just become idle.
+    """The median time of a decision at 1,000 trials and 100 workers, of which one has just become
+    idle.
 
     The longest call is mostly the very first one, for 100 idle workers. The median leaves it out.
     """
@@ -205,7 +210,8 @@ def _call_ms(driver: Driver) -> float | None:
 
 
 def large_situation() -> Situation:
-    """1,000 trials and 100 workers of three types, with every step time profiled and no two segments alike."""
+    """1,000 trials and 100 workers of three types, with every step time profiled and no two
+    segments alike."""
     nodes = [make_node(place, 1, 1, ("k80", "v100")[place % 2]) for place in range(50)]
     return Situation(
         tuple(nodes),
@@ -220,9 +226,11 @@ def large_situation() -> Situation:
 
 
 def scheduling_verdicts(policy: str | MakePolicy, examples: int = EXAMPLES) -> list[Verdict]:
-    """The verdict of every check of a scheduling policy: its registered name, or a function that makes a new one.
+    """The verdict of every check of a scheduling policy: its registered name, or a function that
+    makes a new one.
 
-    Raises InputError for a name that is not registered, and PolicyError if the policy cannot be made.
+    Raises InputError for a name that is not registered, and PolicyError if the policy cannot be
+    made.
     """
     name, make = named(policy, scheduling.policies)
     checked = verdicts(name, CHECKS, partial(SchedulingExample, make, name), examples)
@@ -231,7 +239,8 @@ def scheduling_verdicts(policy: str | MakePolicy, examples: int = EXAMPLES) -> l
 
 
 def check_scheduling_policy(policy: str | MakePolicy, examples: int = EXAMPLES) -> None:
-    """Put a scheduling policy (its registered name, or a function that makes a new one) through every check.
+    """Put a scheduling policy (its registered name, or a function that makes a new one) through
+    every check.
 
     Raises ConformanceError, with the smallest example found, for the first that it fails.
     """

@@ -19,7 +19,8 @@ MODELS = {"resnet18": 1.0, "resnet50": 2.0}
 
 
 class Absence(Struct, frozen=True):
-    """The worker with this place in the list is away from `start` to `end` (seconds; None: for good).
+    """The worker with this place in the list is away from `start` to `end` (seconds; None: for
+    good).
 
     A worker that is away from 0 joins late.
     """
@@ -32,10 +33,11 @@ class Absence(Struct, frozen=True):
 class Situation(Struct, frozen=True):
     """Everything, beside the policy, that decides how a run goes.
 
-    `seconds` are those of an iteration of ResNet-18 at batch 32 on one core, or on a whole GPU of the type. The profile
-    lacks the device types and the models in `unprofiled`. With `costs`, a segment has start-up, restore, evaluation and
-    checkpoint. With `noise` its training takes 0.5 to 1.5 times as long as it should. At the times in `losses`
-    (seconds) the segment that has run longest breaks.
+    `seconds` are those of an iteration of ResNet-18 at batch 32 on one core, or on a whole GPU of
+    the type. The profile lacks the device types and the models in `unprofiled`. With `costs`, a
+    segment has start-up, restore, evaluation and checkpoint. With `noise` its training takes 0.5 to
+    1.5 times as long as it should. At the times in `losses` (seconds) the segment that has run
+    longest breaks.
     """
 
     nodes: tuple[Node, ...]
@@ -87,7 +89,8 @@ class Situation(Struct, frozen=True):
         )
 
     def renamed(self) -> "Renamed":
-        """The same situation with other names of nodes, workers, experiments and GPU types, in another order."""
+        """The same situation with other names of nodes, workers, experiments and GPU types, in
+        another order."""
         nodes = other_names((node.id for node in self.nodes), "host")
         workers = other_names((worker.id for worker in self.workers), "w")
         experiments = other_names((experiment.id for experiment in self.experiments), "x")
@@ -177,7 +180,8 @@ class Names(NamedTuple):
     trials: Mapping[TrialId, TrialId]
 
     def original(self, decision: object) -> object:
-        """The decision in the original names, without the reason of a stop: that is a text and may contain names.
+        """The decision in the original names, without the reason of a stop: that is a text and may
+        contain names.
 
         Of a value that is no decision, and will be refused, only the type is left.
         """
@@ -191,7 +195,8 @@ class Names(NamedTuple):
         return type(decision)
 
     def original_worker(self, worker: Worker) -> Worker:
-        """The worker with its node and device in the original names; a policy may call the worker what it likes."""
+        """The worker with its node and device in the original names; a policy may call the worker
+        what it likes."""
         return replace(
             worker,
             id=WorkerId(""),
@@ -281,8 +286,8 @@ def make_experiment(
     iterations: Iterations = "own",
     searches_batch_size: bool = False,
 ) -> Experiment:
-    """The experiment of that place in the workload. With `searches_batch_size`, the search space has the batch sizes,
-    too."""
+    """The experiment of that place in the workload. With `searches_batch_size`, the search space
+    has the batch sizes, too."""
     assert interval is not None or not pbt
     return Experiment(
         ExperimentId(f"e{place}"),
@@ -362,4 +367,5 @@ CORNER_CASES = {
     "all workers are away for a while": _corner(absences=(Absence(0, 3, 9), Absence(1, 3, 9), Absence(2, 3, 8))),
     "segments are lost": _corner(losses=(3, 12), costs=True),
 }
-"""Situations by what is special about them: each is met by every policy, whatever Hypothesis comes up with."""
+"""Situations by what is special about them: each is met by every policy, whatever Hypothesis comes
+up with."""

@@ -1,4 +1,5 @@
-"""The rules for every training, so that trials can move, stop, go on and exploit each other (docs/training.md)."""
+"""The rules for every training, so that trials can move, stop, go on and exploit each other
+(docs/training.md)."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -32,11 +33,13 @@ Sizes = tuple[int, int]
 """How many iterations are done before something happens, and how many after that."""
 
 Play = Callable[[Course, Sizes], str | None]
-"""Makes the calls of a course. Returns what happened instead of what is expected. None: all is as expected."""
+"""Makes the calls of a course. Returns what happened instead of what is expected. None: all is as
+expected."""
 
 
 class TrainingError(CheckError):
-    """A training fails a check. `course` is the smallest course of calls found in which it does, as a program."""
+    """A training fails a check. `course` is the smallest course of calls found in which it does, as
+    a program."""
 
     KIND, CASE = "training", "course"
 
@@ -50,7 +53,8 @@ class TrainingError(CheckError):
 
 
 class TrainingVerdict(NamedTuple):
-    """The result of one check. It was not `made` if there is nothing to check, or if the training raised before."""
+    """The result of one check. It was not `made` if there is nothing to check, or if the training
+    raised before."""
 
     check: str
     failure: TrainingError | None = None
@@ -68,8 +72,8 @@ class TrainingVerdict(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A check. `plays` are courses, shorter ones first. It fails if one of them fails in any size. With `once`, it
-    fails only if one fails in every size."""
+    """A check. `plays` are courses, shorter ones first. It fails if one of them fails in any size.
+    With `once`, it fails only if one fails in every size."""
 
     name: str
     expected: str
@@ -127,8 +131,8 @@ def still_written(course: Course, sizes: Sizes) -> str | None:
 
 
 def changed_in_vain(course: Course, sizes: Sizes, key: str) -> str | None:
-    """A change makes no difference. Metrics may be too coarse to show one. What is saved after the value is back shows
-    it, too, if the same calls always save the same."""
+    """A change makes no difference. Metrics may be too coarse to show one. What is saved after the
+    value is back shows it, too, if the same calls always save the same."""
     a = _started(course, sum(sizes))
     b = _started(course, sizes[0])
     b.change(**{key: course.subject.changed[key]})
@@ -207,7 +211,8 @@ def check_training(
 
 
 def training_verdicts(subject: Subject, iterations: int = ITERATIONS) -> Iterator[TrainingVerdict]:
-    """The verdict of each check, one after another. After a method that raised, no further check is made."""
+    """The verdict of each check, one after another. After a method that raised, no further check is
+    made."""
     has_raised = False
     for check in checks(subject.changed):
         if has_raised or not check.plays:

@@ -15,8 +15,9 @@ from hetsched.errors import closest, where
 class Subject(NamedTuple):
     """The training that is checked: what makes it, its name, and its arguments.
 
-    `hyperparameters` are flat. `changed` has another value for each one that may change. Two numbers are the same if
-    they differ by at most `tolerance` of the larger one. Every evaluation must report these `metrics`.
+    `hyperparameters` are flat. `changed` has another value for each one that may change. Two
+    numbers are the same if they differ by at most `tolerance` of the larger one. Every evaluation
+    must report these `metrics`.
     """
 
     make: TrainingClass
@@ -43,7 +44,8 @@ class Saved(NamedTuple):
 
 
 class Course:
-    """One course of calls, in which any number of trainings take part. `lines` are the calls as a program.
+    """One course of calls, in which any number of trainings take part. `lines` are the calls as a
+    program.
 
     Folders are made in `home`, which must be empty.
     """
@@ -96,7 +98,8 @@ class Played:
         self._call("train", str(iterations), lambda: self._training.train(iterations))
 
     def evaluate(self) -> dict[str, float]:
-        """The metrics. Raises RaisedError if the result is no metrics, or lacks one that is required."""
+        """The metrics. Raises RaisedError if the result is no metrics, or lacks one that is
+        required."""
         returned = self._call("evaluate", "", self._training.evaluate)
         try:
             metrics = metrics_of(returned)

@@ -46,7 +46,8 @@ class Check(NamedTuple, Generic[E]):
 
 
 class DecisionTime(NamedTuple):
-    """Milliseconds of a policy's calls. Policies that work in rounds do most of their work in a few of them."""
+    """Milliseconds of a policy's calls. Policies that work in rounds do most of their work in a few
+    of them."""
 
     median_ms: float
     longest_ms: float
@@ -65,7 +66,8 @@ def _figure(value: float) -> str:
 
 
 class Verdict(NamedTuple):
-    """The result of one check of one policy: a failure or none, and what it measured, if it measures anything.
+    """The result of one check of one policy: a failure or none, and what it measured, if it
+    measures anything.
 
     It was not `made` if it makes no sense for a policy that fails other checks.
     """
@@ -127,7 +129,8 @@ def raise_first(verdicts: Iterable[Verdict]) -> None:
 
 
 class _SearchedLongEnough(BaseException):
-    """Ends the search for smaller examples. It is no Exception: Hypothesis would count that as another failure."""
+    """Ends the search for smaller examples. It is no Exception: Hypothesis would count that as
+    another failure."""
 
 
 class _Found(NamedTuple):

@@ -1,1 +1,2 @@
-"""The nodes of a Ray cluster: started on this machine or joined, matched with the scenario's, and watched."""
+"""The nodes of a Ray cluster: started on this machine or joined, matched with the scenario's, and
+watched."""

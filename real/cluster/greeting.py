@@ -1,4 +1,5 @@
-"""Whether the head of a Ray cluster answers at an address. Ray itself waits for minutes, and cannot be interrupted."""
+"""Whether the head of a Ray cluster answers at an address. Ray itself waits for minutes, and cannot
+be interrupted."""
 
 import os
 import socket
@@ -13,10 +14,11 @@ SETTINGS = b"\x04"
 
 
 def check_greeting(address: str) -> None:
-    """Raise OSError or ValueError, with the reason, unless a server there speaks HTTP/2, as the head of a cluster does.
+    """Raise OSError or ValueError, with the reason, unless a server there speaks HTTP/2, as the
+    head of a cluster does.
 
-    `auto` is the cluster that Ray would join. Under TLS the head says nothing before the client does: there it is
-    enough that something listens.
+    `auto` is the cluster that Ray would join. Under TLS the head says nothing before the client
+    does: there it is enough that something listens.
     """
     where = ray_internals.running_cluster() if address == "auto" else address
     host, _, port = where.rpartition(":")

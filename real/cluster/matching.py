@@ -1,4 +1,5 @@
-"""Which Ray node is which node of the scenario: by its label or its address, else by GPU type and size."""
+"""Which Ray node is which node of the scenario: by its label or its address, else by GPU type and
+size."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -21,7 +22,8 @@ RayNodeId = NewType("RayNodeId", str)
 
 
 class RayNode(NamedTuple):
-    """What Ray knows of one of its nodes. `gpu_type` is in Ray's spelling (None: Ray does not know it)."""
+    """What Ray knows of one of its nodes. `gpu_type` is in Ray's spelling (None: Ray does not know
+    it)."""
 
     id: RayNodeId
     address: str
@@ -104,7 +106,8 @@ def match(
 
 
 def match_all(cluster: ClusterSpec, ray_nodes: list[RayNode]) -> dict[NodeId, RayNodeId]:
-    """The Ray node of every node of the scenario. Raises InputError that says which nodes have none, and why."""
+    """The Ray node of every node of the scenario. Raises InputError that says which nodes have
+    none, and why."""
     found = match(cluster, ray_nodes)
     missing = [node for node in cluster if node.id not in found]
     if missing:

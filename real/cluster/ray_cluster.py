@@ -1,4 +1,5 @@
-"""The cluster of a scenario as Ray nodes: started on this machine, or found in a Ray cluster that runs already."""
+"""The cluster of a scenario as Ray nodes: started on this machine, or found in a Ray cluster that
+runs already."""
 
 import atexit
 import logging
@@ -26,14 +27,14 @@ logger = logging.getLogger(__name__)
 
 LEAST_OBJECT_STORE_BYTES = 100 * 2**20
 OBJECT_STORES_SHARE = 0.5
-"""The share of the free shared memory that the object stores of all nodes may use together when Ray starts. Beyond it,
-Ray moves snapshots to the disk."""
+"""The share of the free shared memory that the object stores of all nodes may use together when Ray
+starts. Beyond it, Ray moves snapshots to the disk."""
 
 SHARED_MEMORY = Path("/dev/shm")
 READY_S = 60.0
 HEALTH_CHECKS = {"initial_delay_ms": 1000, "period_ms": 1000, "timeout_ms": 3000, "failure_threshold": 3}
-"""When Ray gives up a node that does not answer: after 3 s if its process is gone, after 12 s if it hangs (Ray's own
-settings: 15 s, 65 s). A busy machine must not count as a dead one."""
+"""When Ray gives up a node that does not answer: after 3 s if its process is gone, after 12 s if it
+hangs (Ray's own settings: 15 s, 65 s). A busy machine must not count as a dead one."""
 
 HOST_HEALTH_CHECKS = HEALTH_CHECKS | {"timeout_ms": 1500}
 """The health checks for separate hosts, as in docs/clusters.md. A link that is cut looks like a
@@ -41,7 +42,8 @@ node that hangs, and should be noticed within 10 s."""
 
 
 class _Session(NamedTuple):
-    """What this process is connected to. `cluster` is None for a cluster that this process has not started."""
+    """What this process is connected to. `cluster` is None for a cluster that this process has not
+    started."""
 
     address: str | None
     shape: tuple[tuple[NodeId, int, int], ...]
@@ -56,13 +58,16 @@ def connect(
 ) -> dict[NodeId, RayNodeId]:
     """The Ray node of each node of the scenario.
 
-    Without an address, Ray is started on this machine. It gets one Ray node per node of the scenario, whatever the
-    machine really has. It stays up for the next call with the same nodes, until `close` or the end of the process.
+    Without an address, Ray is started on this machine. It gets one Ray node per node of the
+    scenario, whatever the machine really has. It stays up for the next call with the same nodes,
+    until `close` or the end of the process.
 
-    With an address, this process joins that running cluster. `real.cluster.matching` says which of its nodes is which.
-    With `some_may_lack`, for a run that goes on, nodes may be missing, if at least one is there.
+    With an address, this process joins that running cluster. `real.cluster.matching` says which of
+    its nodes is which. With `some_may_lack`, for a run that goes on, nodes may be missing, if at
+    least one is there.
 
-    Raises InputError, naming the node, if the cluster cannot provide it. Raises HetschedError if Ray does not start.
+    Raises InputError, naming the node, if the cluster cannot provide it. Raises HetschedError if
+    Ray does not start.
     """
     global _session
     _check_types(cluster)
@@ -91,8 +96,8 @@ def connect(
 
 
 def join(address: str) -> None:
-    """Connect to the Ray cluster at that address, if this process is not connected yet. Raises InputError if it
-    cannot."""
+    """Connect to the Ray cluster at that address, if this process is not connected yet. Raises
+    InputError if it cannot."""
     global _session
     if _session is not None and _session.address == address and ray.is_initialized():
         return
@@ -105,15 +110,16 @@ def join(address: str) -> None:
 
 
 def _end(cluster: Cluster) -> None:
-    """Kill the cluster's nodes. SIGTERM does not reach them. Asking first would take a second per process."""
+    """Kill the cluster's nodes. SIGTERM does not reach them. Asking first would take a second per
+    process."""
     for node in [*cluster.worker_nodes, *([cluster.head_node] if cluster.head_node is not None else [])]:
         cluster.remove_node(node, allow_graceful=False)
     cluster.shutdown()
 
 
 def reach(address: str) -> None:
-    """Connect to the Ray cluster at that address. Raises InputError if it refuses, or does not answer within seconds.
-    The message is one line, without the address."""
+    """Connect to the Ray cluster at that address. Raises InputError if it refuses, or does not
+    answer within seconds. The message is one line, without the address."""
     try:
         check_greeting(address)
     except (OSError, ValueError) as error:
@@ -184,8 +190,9 @@ def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
 
 @contextmanager
 def _out_of_reach_of_sigterm() -> Iterator[None]:
-    """Processes that start within this context get no SIGTERM. Slurm, systemd and others send it to all processes at
-    once, but the driver needs Ray to finish running segments. This process gets the signal at the end."""
+    """Processes that start within this context get no SIGTERM. Slurm, systemd and others send it to
+    all processes at once, but the driver needs Ray to finish running segments. This process gets
+    the signal at the end."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         yield
@@ -251,9 +258,11 @@ def _visible_gpus(node: Node, first: int, machine_gpus: int) -> Iterator[None]:
 
 
 def shared_cores(cluster: ClusterSpec, offered: int) -> str | None:
-    """A warning that workers will share cores, because the nodes have more cores than this machine offers.
+    """A warning that workers will share cores, because the nodes have more cores than this machine
+    offers.
 
-    None: they do not share, or all nodes have a pace. Nodes with a pace may share cores: their workers wait anyway.
+    None: they do not share, or all nodes have a pace. Nodes with a pace may share cores: their
+    workers wait anyway.
     """
     cores, unpaced = sum(node.cores for node in cluster), [node.id for node in cluster if node.pace is None]
     if cores <= offered or not unpaced:
@@ -266,7 +275,8 @@ def shared_cores(cluster: ClusterSpec, offered: int) -> str | None:
 
 
 def _check_types(cluster: ClusterSpec) -> None:
-    """Raise InputError for a node with GPUs of several types that is not paced: Ray gives a worker any of them."""
+    """Raise InputError for a node with GPUs of several types that is not paced: Ray gives a worker
+    any of them."""
     for node in cluster:
         if node.mixed and node.pace is None:
             raise InputError(

@@ -1,1 +1,2 @@
-"""A scheduler and a callback for scripts that use Ray Tune: `from hetsched.tune import HeterogeneousPBT, Profiler`."""
+"""A scheduler and a callback for scripts that use Ray Tune: `from hetsched.tune import
+HeterogeneousPBT, Profiler`."""

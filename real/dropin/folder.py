@@ -22,7 +22,8 @@ def home_of(trial: TuneTrial, chosen: Path | None) -> Path:
 
 
 def say_what_is_there(home: Path, *, has_log: bool) -> None:
-    """Name, on stderr, the commands that read what an experiment left: Tune's script is a user's, and shows no log."""
+    """Name, on stderr, the commands that read what an experiment left: Tune's script is a user's,
+    and shows no log."""
     commands = [f"report: hetsched report {home}"] if has_log else []
     if (measured := home / MEASURED / SCENARIO_NAME).exists():
         commands.append(f"other strategies, simulated: hetsched compare {measured}")

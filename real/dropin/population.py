@@ -1,4 +1,5 @@
-"""The trials of a Tune experiment in the terms of a scenario: hyperparameters, domains, resources, ends."""
+"""The trials of a Tune experiment in the terms of a scenario: hyperparameters, domains, resources,
+ends."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,8 @@ from hetsched.scenario.search_space import MOST
 from real.result_keys import TUNES_OWN
 
 UNIT, SECONDS = "training_iteration", "time_this_iter_s"
-"""The count of iterations: Tune's reports of a trial. And the seconds of training before this report."""
+"""The count of iterations: Tune's reports of a trial. And the seconds of training before this
+report."""
 
 OF_DOMAINS = ("low", "high", "choices")
 """The keys by which a scenario distinguishes a domain from a table of hyperparameters."""
@@ -48,8 +50,9 @@ def _plain(value: Any) -> Any:
 def search_space(mutations: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> dict[str, Table | Any]:
     """The domain of each hyperparameter, as a scenario writes it, by dotted paths.
 
-    A mutated hyperparameter has the domain that the user gave. Any other one that varies is a choice of its present
-    values. One that does not vary is a constant. Of a function that draws values, only the drawn ones are known.
+    A mutated hyperparameter has the domain that the user gave. Any other one that varies is a
+    choice of its present values. One that does not vary is a constant. Of a function that draws
+    values, only the drawn ones are known.
     """
     given, values = _given(mutations), [flat(config) for config in configs]
     found: dict[str, Table | Any] = {}
@@ -63,8 +66,8 @@ def search_space(mutations: Mapping[str, Any], configs: Sequence[Mapping[str, An
 def is_sayable(path: str, space: Iterable[str]) -> bool:
     """Whether a scenario's search space can have this hyperparameter beside the others.
 
-    It cannot have `batch_size`, which would be the batch size of profiles. It cannot have `clip.low`, which would make
-    `clip` a range. It cannot have both `a` and `a.b`: it has `a.b`.
+    It cannot have `batch_size`, which would be the batch size of profiles. It cannot have
+    `clip.low`, which would make `clip` a range. It cannot have both `a` and `a.b`: it has `a.b`.
 
     >>> space = ["lr", "batch_size", "clip.low", "a", "a.b", "low"]
     >>> [path for path in space if is_sayable(path, space)]
@@ -94,7 +97,8 @@ def _given(mutations: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def check_mutations(mutations: Mapping[str, Any]) -> None:
-    """Raise InputError for a choice that has values other than numbers: Ray's PBT multiplies a `tune.choice`."""
+    """Raise InputError for a choice that has values other than numbers: Ray's PBT multiplies a
+    `tune.choice`."""
     for key, domain in _given(mutations).items():
         for value in domain.categories if isinstance(domain, Categorical) else ():
             if isinstance(value, bool) or not isinstance(_plain(value), int | float):
@@ -105,7 +109,8 @@ def check_mutations(mutations: Mapping[str, Any]) -> None:
 
 
 def domain_table(domain: Any, seen: Sequence[Any]) -> Table | None:
-    """A domain of Tune's as a scenario writes it. None: it has no such form. `seen` are values of it."""
+    """A domain of Tune's as a scenario writes it. None: it has no such form. `seen` are values of
+    it."""
     if isinstance(domain, list | tuple):
         return _choices(domain) | {"ordered": True}
     if isinstance(domain, Categorical):
@@ -220,7 +225,8 @@ def score(value: Any) -> float | None:
 
 
 def no_number(trial: TuneTrial, metric: str, value: Any) -> str | None:
-    """In words, that a reported score is no number at all. None for a number, also for one that is not finite."""
+    """In words, that a reported score is no number at all. None for a number, also for one that is
+    not finite."""
     if isinstance(_plain(value), int | float) and not isinstance(value, bool):
         return None
     return (
@@ -238,7 +244,8 @@ def no_checkpoint(trial: TuneTrial, interval: int) -> str:
 
 
 def put_back(result: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    """In words, the values of a training that differ from its trial's: a checkpoint has brought them."""
+    """In words, the values of a training that differ from its trial's: a checkpoint has brought
+    them."""
     for path, value in flat(config).items():
         trained = _plain(result.get(f"config/{path.replace('.', '/')}", value))
         if trained != value:

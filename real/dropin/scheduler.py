@@ -326,8 +326,8 @@ def _is_function(trial: TuneTrial) -> bool:
 
 
 def _bound(args: Sequence[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of Ray's class, with their defaults. Raises InputError, with the nearest name, for an unknown
-    one."""
+    """The arguments of Ray's class, with their defaults. Raises InputError, with the nearest name,
+    for an unknown one."""
     rays = signature(PopulationBasedTraining)
     known = {*rays.parameters, *signature(HeterogeneousPBT).parameters} - {"args", "settings"}
     for name in settings:

@@ -3,7 +3,8 @@
     python -m real.measuring.one_point measure '<Point>'      # prints a `Measured` as its last line
     python -m real.measuring.one_point neighbour '<Point>'    # prints a line once it trains, until its parent ends it
 
-It must be fresh: it pins itself to its cores before torch is imported, as a thread pool cannot be resized reliably.
+It must be fresh: it pins itself to its cores before torch is imported, as a thread pool cannot be
+resized reliably.
 """
 
 import os

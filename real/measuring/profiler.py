@@ -98,7 +98,8 @@ def _check_names(datasets: Mapping[str, str], device: str) -> None:
 
 
 def _check_counts(*, cores: Sequence[int], **others: Sequence[int]) -> None:
-    """Raise ValueError for numbers that are not positive, and for more cores than this process may use."""
+    """Raise ValueError for numbers that are not positive, and for more cores than this process may
+    use."""
     for name, values in {"cores": cores, **others}.items():
         if not values or min(values) < 1:
             raise ValueError(f"{name} is {list(values)}: expected whole numbers of at least 1")

@@ -70,7 +70,8 @@ def _resnet18_cifar(classes: int) -> nn.Module:
 
 @register("vit-tiny")
 def _vit_tiny(classes: int) -> nn.Module:
-    """A vision transformer of DeiT-Ti's width (Touvron et al. 2021: 192, 3 heads) at half its depth, on 4x4 patches."""
+    """A vision transformer of DeiT-Ti's width (Touvron et al. 2021: 192, 3 heads) at half its
+    depth, on 4x4 patches."""
     model: nn.Module = VisionTransformer(
         image_size=32, patch_size=4, num_layers=6, num_heads=3, hidden_dim=192, mlp_dim=768, num_classes=classes
     )

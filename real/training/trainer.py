@@ -1,13 +1,15 @@
 """What a worker trains trials with: the protocol, and which trainer trains which model.
 
-`real.training.training.Training` trains the networks of `real.training.models`. A trainer of one's own trains
-whatever it likes: the file that a scenario names as `real.model_file` registers it under the name of a model.
+`real.training.training.Training` trains the networks of `real.training.models`. A trainer of one's
+own trains whatever it likes: the file that a scenario names as `real.model_file` registers it under
+the name of a model.
 
     @trainers.register("my-model")
     class MyTrainer:
         def __init__(self, settings: Settings, worker: Worker, threads: int) -> None: ...
 
-This module imports neither Ray nor torch, so that a worker imports what its trainer needs and no more.
+This module imports neither Ray nor torch, so that a worker imports what its trainer needs and no
+more.
 """
 
 import sys

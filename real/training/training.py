@@ -1,7 +1,9 @@
-"""Training one trial at a time: reset or load, train, evaluate, save. `real.training.trainer` calls this a trainer.
+"""Training one trial at a time: reset or load, train, evaluate, save. `real.training.trainer` calls
+this a trainer.
 
-A worker keeps one `Training` for its whole life: the device, the threads and the images are set up once. Every trial
-that comes to the worker brings its weights, its optimizer state, its hyperparameters and its seed.
+A worker keeps one `Training` for its whole life: the device, the threads and the images are set up
+once. Every trial that comes to the worker brings its weights, its optimizer state, its
+hyperparameters and its seed.
 """
 
 import time
@@ -130,8 +132,8 @@ class Training:
     def evaluate(self) -> dict[str, float]:
         """Return the accuracy on the test images, 0 to 1, and the mean loss.
 
-        If the model has diverged, its outputs are not finite. Then its accuracy is 0, lower than that of any guess, and
-        its loss is not finite.
+        If the model has diverged, its outputs are not finite. Then its accuracy is 0, lower than
+        that of any guess, and its loss is not finite.
         """
         self._ready()
         self._model.eval()
@@ -149,8 +151,8 @@ class Training:
         return {"accuracy": correct.item() / images if finite else 0.0, "loss": loss.item() / images}
 
     def state(self) -> dict[str, Any]:
-        """The content of a checkpoint: weights, optimizer state, iterations and seed. Its tensors are the trained ones,
-        not copies."""
+        """The content of a checkpoint: weights, optimizer state, iterations and seed. Its tensors
+        are the trained ones, not copies."""
         return {
             "model": self.settings.model,
             "weights": self._model.state_dict(),
@@ -177,8 +179,8 @@ class Training:
             raise self._unusable(path, error) from error
 
     def resume(self, path: Path) -> None:
-        """Continue from a checkpoint's file, with its hyperparameters and its seed. Raises CheckpointError as `load`
-        does."""
+        """Continue from a checkpoint's file, with its hyperparameters and its seed. Raises
+        CheckpointError as `load` does."""
         try:
             state = checkpoint_file.read(path, self._device)
             group = {name: state["optimizer"]["param_groups"][0][name] for name in HYPERPARAMETERS}
@@ -192,7 +194,8 @@ class Training:
 
     @staticmethod
     def write(snapshot: Snapshot, path: Path) -> int:
-        """Write a snapshot to a file, as `save` does with the state, and return the file's size in bytes."""
+        """Write a snapshot to a file, as `save` does with the state, and return the file's size in
+        bytes."""
         return checkpoint_file.write(viewed(snapshot), path)
 
     def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, Any], seed: int) -> None:
@@ -217,8 +220,8 @@ class Training:
         self._optimizer, self._seed, self.iterations = optimizer, seed, int(state["iterations"])
 
     def _unusable(self, path: Path, error: Exception) -> CheckpointError:
-        """Why a checkpoint's file cannot be loaded. The weights may be half replaced, so no more training may use
-        them."""
+        """Why a checkpoint's file cannot be loaded. The weights may be half replaced, so no more
+        training may use them."""
         self._optimizer = None
         return CheckpointError(
             f"checkpoint {path} cannot be loaded ({type(error).__name__}: {_first_line(error)}): expected "
@@ -316,7 +319,8 @@ def _normalised(images: Tensor) -> Tensor:
 def _sgd_group(hyperparameters: Mapping[str, Any]) -> dict[str, float]:
     """Return every option of SGD that can be tuned, so that none is inherited from another trial.
 
-    Raises InputError, which ends a run, for a name or value that SGD does not have: every attempt would fail alike.
+    Raises InputError, which ends a run, for a name or value that SGD does not have: every attempt
+    would fail alike.
     """
     for name in hyperparameters:
         if name not in HYPERPARAMETERS and name != BATCH_SIZE:  # the batch size is an argument of `train`

@@ -32,9 +32,10 @@ logger = logging.getLogger(__name__)
 class Plan(msgspec.Struct, frozen=True):
     """What an actor needs to know in order to be its worker.
 
-    `pace_s` is how many seconds an iteration takes at least, by batch size. None: the worker runs as fast as it can.
-    `place` is where checkpoints are kept (see `hetsched.scenario.tables.CheckpointsTable`). `first_core` is the first
-    of the worker's cores on its host (see `real.cluster.host_cores`).
+    `pace_s` is how many seconds an iteration takes at least, by batch size. None: the worker runs
+    as fast as it can. `place` is where checkpoints are kept (see
+    `hetsched.scenario.tables.CheckpointsTable`). `first_core` is the first of the worker's cores on
+    its host (see `real.cluster.host_cores`).
     """
 
     worker: Worker
@@ -47,8 +48,8 @@ class Plan(msgspec.Struct, frozen=True):
 class SegmentTrainable(tune.Trainable):
     """Lives as long as its worker, so that device, threads and images are set up only once.
 
-    It trains with a `real.training.trainer.Trainer`. Tune's config has the pickled `plan`. `assign` is called before
-    every `train`. Tune's own checkpoints are not used.
+    It trains with a `real.training.trainer.Trainer`. Tune's config has the pickled `plan`. `assign`
+    is called before every `train`. Tune's own checkpoints are not used.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -79,7 +80,8 @@ class SegmentTrainable(tune.Trainable):
         self._assignment = assignment
 
     def step(self) -> dict[str, Any]:
-        """Carry out one segment. An error of a user's trainer gets a note that says where it was raised."""
+        """Carry out one segment. An error of a user's trainer gets a note that says where it was
+        raised."""
         try:
             return self._segment()
         except Exception as error:
@@ -88,8 +90,8 @@ class SegmentTrainable(tune.Trainable):
             raise
 
     def _segment(self) -> dict[str, Any]:
-        """Restore if necessary, train, evaluate and save. The result has the seconds of each of these, and the seconds
-        of handing over the state before this segment."""
+        """Restore if necessary, train, evaluate and save. The result has the seconds of each of
+        these, and the seconds of handing over the state before this segment."""
         work, self._assignment = self._assignment, None
         assert work is not None, "Tune trains only what was assigned"
         trainer = self._made()
@@ -139,8 +141,8 @@ class SegmentTrainable(tune.Trainable):
             self._behind.write(self._snapshot, path)
 
     def snapshot(self) -> Snapshot | None:
-        """The state at the end of the last segment. Ray makes what an actor returns the property of the caller: it
-        outlives the actor, in the object store of the actor's node."""
+        """The state at the end of the last segment. Ray makes what an actor returns the property of
+        the caller: it outlives the actor, in the object store of the actor's node."""
         snapshot, self._snapshot = self._snapshot, None
         self._hand_over_began = perf_counter()
         return snapshot
@@ -172,8 +174,8 @@ class SegmentTrainable(tune.Trainable):
     def _fetched(self, copy: Copy | None, file: Path) -> Snapshot | None:
         """The snapshot. None: there is none, it was lost, or the file is as good.
 
-        Reading a file is as fast as copying from another node. The other node may be out of reach, and Ray takes long
-        to report that.
+        Reading a file is as fast as copying from another node. The other node may be out of reach,
+        and Ray takes long to report that.
         """
         if copy is None or (copy.ray_node != self._ray_node and file.exists()):
             return None
@@ -191,10 +193,11 @@ def write_apart(plan: Plan, snapshot: Snapshot, path: Path) -> None:
 
 
 def pin(first: int, count: int) -> set[int]:
-    """Confine this process to `count` of the host's cores, from the core number `first` on. After the last core
-    comes the first one.
+    """Confine this process to `count` of the host's cores, from the core number `first` on. After
+    the last core comes the first one.
 
-    A worker without cores of its own, or with more cores than the host has, gets all cores. Returns the cores.
+    A worker without cores of its own, or with more cores than the host has, gets all cores. Returns
+    the cores.
     """
     if not hasattr(os, "sched_setaffinity"):  # neither macOS nor Windows can
         return set(range(min(count, os.cpu_count() or 1) or 1))

@@ -12,7 +12,8 @@ from real.tune.ports import Places
 
 
 class Attendance:
-    """The Ray node of each worker that is `there`. `on_leave` is called with every worker that leaves."""
+    """The Ray node of each worker that is `there`. `on_leave` is called with every worker that
+    leaves."""
 
     def __init__(
         self,

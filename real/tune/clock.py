@@ -7,8 +7,8 @@ from collections.abc import Callable
 class Clock:
     """Seconds of the run. `before` are the seconds of earlier drivers.
 
-    The time changes only at a `tick`, so that everything that the driver records at once has one time. `read` returns
-    seconds. `sleep` waits for a number of seconds.
+    The time changes only at a `tick`, so that everything that the driver records at once has one
+    time. `read` returns seconds. `sleep` waits for a number of seconds.
     """
 
     def __init__(
@@ -30,7 +30,8 @@ class Clock:
         return self._zero is not None
 
     def stopwatch(self) -> Callable[[], float]:
-        """The seconds of the run as they pass, for another thread than the driver's. The clock has started."""
+        """The seconds of the run as they pass, for another thread than the driver's. The clock has
+        started."""
         zero, before, read = self._zero, self._before, self._read
         assert zero is not None
         return lambda: before + read() - zero

@@ -1,4 +1,5 @@
-"""How a real run begins, goes on after an earlier driver, and ends. Any backend may carry out its segments."""
+"""How a real run begins, goes on after an earlier driver, and ends. Any backend may carry out its
+segments."""
 
 import logging
 from collections.abc import Callable, Container, Sequence
@@ -27,7 +28,8 @@ logger = logging.getLogger(__name__)
 
 
 class Course(NamedTuple):
-    """A run that has begun, or goes on. `remembered` is what its policy remembers from earlier drivers."""
+    """A run that has begun, or goes on. `remembered` is what its policy remembers from earlier
+    drivers."""
 
     dispatcher: Dispatcher
     checkpoints: Checkpoints
@@ -54,8 +56,8 @@ def begin_or_go_on(
     log: LogWriter,
     listeners: Sequence[Listener] = (),
 ) -> Course:
-    """Record that the run begins. If it has a past, record that it goes on with the workers whose nodes are among
-    `nodes`."""
+    """Record that the run begins. If it has a past, record that it goes on with the workers whose
+    nodes are among `nodes`."""
     if past:
         remembered = remember(setup, strategy, seed, past)
     else:
@@ -108,7 +110,8 @@ def carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
 
 
 def _keep_the_best(course: Course) -> None:
-    """Delete all checkpoints except the best-scoring trial's. If its checkpoint was not written, delete none."""
+    """Delete all checkpoints except the best-scoring trial's. If its checkpoint was not written,
+    delete none."""
     best = best_trial(course.dispatcher.state).id
     file = course.checkpoints.latest(best)
     if file is None or file.exists():

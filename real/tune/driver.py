@@ -1,7 +1,8 @@
-"""The driver of a real run: it decides which trial trains where, from start to end. It uses no class of Ray.
+"""The driver of a real run: it decides which trial trains where, from start to end. It uses no
+class of Ray.
 
-Whoever carries the segments out calls `step` again and again, and reports what became of the actors. The protocols in
-`real.tune.ports` hide actors and PBT.
+Whoever carries the segments out calls `step` again and again, and reports what became of the
+actors. The protocols in `real.tune.ports` hide actors and PBT.
 """
 
 import logging
@@ -88,8 +89,8 @@ class Driver:
         self.guarded(self._step, None)
 
     def started(self, trial: TrialId, *, fresh: bool) -> None:
-        """The worker's actor has the trial, and will train what it is assigned. `fresh`: the actor was started for
-        it."""
+        """The worker's actor has the trial, and will train what it is assigned. `fresh`: the actor
+        was started for it."""
         self.guarded(lambda: self._started(trial, fresh), None)
 
     def ended(self, trial: TrialId, result: SegmentResult) -> Next:
@@ -103,8 +104,8 @@ class Driver:
     def guarded(self, act: Callable[[], T], otherwise: T) -> T:
         """Call `act`. An error in any act ends the run; later acts do nothing.
 
-        The first error is kept. An error while the run ends is a warning. If the run cannot be ended, this act and
-        every later one raise the first error.
+        The first error is kept. An error while the run ends is a warning. If the run cannot be
+        ended, this act and every later one raise the first error.
         """
         if self.error is not None:
             self._end_for(self.error)
@@ -119,7 +120,8 @@ class Driver:
         return otherwise
 
     def give_up(self, error: Exception) -> None:
-        """Whoever carries the segments out has failed, and calls no more. States in memory only go to storage."""
+        """Whoever carries the segments out has failed, and calls no more. States in memory only go
+        to storage."""
         if self.error is None:
             self.error = error
             self._settle()
@@ -131,8 +133,8 @@ class Driver:
             logger.warning("checkpoints could not be completed: %s: %s", type(error).__name__, error)
 
     def _end_for(self, first: Exception) -> None:
-        """Break off what runs, once. If that fails, raise the first error: without it the caller would call for
-        ever."""
+        """Break off what runs, once. If that fails, raise the first error: without it the caller
+        would call for ever."""
         if self._is_ended:
             return
         try:
@@ -186,8 +188,8 @@ class Driver:
     def _carry_out(self, decided: Decided, ending: TrialId | None = None) -> list[Segment]:
         """Stop what the policy stops. Returns what it starts.
 
-        The actor of the trial `ending`, whose segment just ends, stops this trial itself. When nothing is left to
-        train, the actors still exist, so that they can write what is wanted.
+        The actor of the trial `ending`, whose segment just ends, stops this trial itself. When
+        nothing is left to train, the actors still exist, so that they can write what is wanted.
         """
         if self._dispatcher.state.finished:
             self._states.settle()
@@ -198,7 +200,8 @@ class Driver:
         return self._packages.begin(decided.starts)
 
     def _check_stalled(self) -> None:
-        """If nothing runs and trials wait, the policy is stalled. While nodes are away that may be temporary."""
+        """If nothing runs and trials wait, the policy is stalled. While nodes are away that may be
+        temporary."""
         state = self._dispatcher.state
         if state.running or not state.ready or self._nodes.may_return:
             return
@@ -217,7 +220,8 @@ class Driver:
         self._assign(segment)
 
     def _as_begun(self, segment: Segment) -> Segment:
-        """The segment with the time at which its worker began with it. In a package that is later than its start."""
+        """The segment with the time at which its worker began with it. In a package that is later
+        than its start."""
         return replace(segment, time=self._packages.since(segment))
 
     def _assign(self, segment: Segment) -> None:
@@ -267,7 +271,8 @@ class Driver:
     def _go_on_with(self, turn: Turn[tuple[Segment, SegmentEnded]], ending: TrialId | None = None) -> None:
         """Report the results of a package, and start the worker's next segment.
 
-        The trial `ending`, whose segment just ends, is still with its actor. The actor stops this trial itself.
+        The trial `ending`, whose segment just ends, is still with its actor. The actor stops this
+        trial itself.
         """
         if turn.next is not None:
             self._to_start.append(turn.next)
@@ -287,7 +292,8 @@ class Driver:
             self._pbt.complete(trial)
 
     def _go_on_after(self, segment: Segment, starts: list[Segment]) -> Next:
-        """What the actor does after a segment. If one of `starts` is on its worker, it is assigned at once."""
+        """What the actor does after a segment. If one of `starts` is on its worker, it is assigned
+        at once."""
         here = (segment.trial, segment.worker)
         self._to_start += [start for start in starts if (start.trial, start.worker) != here]
         for start in starts:
@@ -329,7 +335,8 @@ class Driver:
         self._times.forget(worker)
 
     def _stops_in_order(self) -> bool:
-        """Whether the run is to stop. Then no worker begins a segment, and a package ends with its running segment."""
+        """Whether the run is to stop. Then no worker begins a segment, and a package ends with its
+        running segment."""
         if self._stopping.error is None:
             return False
         now = self._clock.now()

@@ -15,13 +15,16 @@ STRIKES = 3
 class FailureCounts:
     """Failures of nodes and of trials, both counted in a row.
 
-    - Every failure is a strike against its node. A segment that is finished on the node clears the strikes.
-    - A failure also counts against its trial, unless another trial has failed on the node since the last success there:
-      then the node is the likelier cause. A trial that gets further than ever clears its count.
+    - Every failure is a strike against its node. A segment that is finished on the node clears the
+      strikes.
+    - A failure also counts against its trial, unless another trial has failed on the node since the
+      last success there: then the node is the likelier cause. A trial that gets further than ever
+      clears its count.
 
-    So a node on which everything fails is set aside, and its failures count only briefly against the trials. A trial
-    that fails everywhere fails mostly on nodes where other trials succeed. So it ends the run. On idle nodes it takes
-    down at most one node: it may fail one time more than a node may have strikes.
+    So a node on which everything fails is set aside, and its failures count only briefly against
+    the trials. A trial that fails everywhere fails mostly on nodes where other trials succeed. So
+    it ends the run. On idle nodes it takes down at most one node: it may fail one time more than a
+    node may have strikes.
     """
 
     def __init__(self) -> None:
@@ -37,7 +40,8 @@ class FailureCounts:
             self._of_trial.pop(trial, None)
 
     def recounted(self, trial: TrialId, iterations: int) -> None:
-        """The trial took over the count of another trial. More iterations than this count are further than ever."""
+        """The trial took over the count of another trial. More iterations than this count are
+        further than ever."""
         self._furthest[trial] = iterations
 
     def failed(self, trial: TrialId, node: NodeId) -> None:

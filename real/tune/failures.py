@@ -37,8 +37,8 @@ class Failures:
         self._lost_work = LostWork()
 
     def succeeded(self, segment: Segment, reached: int, trial: Trial) -> None:
-        """The segment was finished. `reached` is the trial's iterations at its end. The trial may have copied another
-        trial since, and so have another count now."""
+        """The segment was finished. `reached` is the trial's iterations at its end. The trial may
+        have copied another trial since, and so have another count now."""
         self._counts.succeeded(trial.id, self._workers[segment.worker].node, reached)
         self._lost_work.trained(trial.id, reached)
         if trial.iterations != reached:
@@ -48,8 +48,8 @@ class Failures:
     def failed(self, segment: Segment, failure: Failure) -> None:
         """The segment failed, and is recorded as lost already.
 
-        Raises InputError for a failure that every further attempt would repeat. Raises HetschedError for a trial that
-        failed too often, or lost its work with its nodes too often.
+        Raises InputError for a failure that every further attempt would repeat. Raises
+        HetschedError for a trial that failed too often, or lost its work with its nodes too often.
         """
         trial, node = segment.trial, self._workers[segment.worker].node
         if self._stopping.is_for(failure.cause):
@@ -80,8 +80,9 @@ class Failures:
     def _lost_with_node(self, worker: WorkerId, failure: Failure) -> bool:
         """Whether the worker's actor is lost with its node, rather than for a reason of its own.
 
-        If an actor dies on a node that lives, the node reports it. If there is no report, the node is in doubt: Ray may
-        need a minute to notice that a node is gone. Until then Ray would try to start actors there.
+        If an actor dies on a node that lives, the node reports it. If there is no report, the node
+        is in doubt: Ray may need a minute to notice that a node is gone. Until then Ray would try
+        to start actors there.
         """
         if failure.what not in (What.ACTOR, What.CONNECTION):
             return False

@@ -15,8 +15,9 @@ from real.cluster.matching import RayNodeId
 class Assignment(Struct, frozen=True):
     """One segment that an actor is to train.
 
-    The trial's state comes from `restore` (None: fresh weights) and goes to `save`. `total` is the trial's iterations
-    after the segment. `copy` is the copy of `restore` in an object store. The result repeats `attempt`.
+    The trial's state comes from `restore` (None: fresh weights) and goes to `save`. `total` is the
+    trial's iterations after the segment. `copy` is the copy of `restore` in an object store. The
+    result repeats `attempt`.
     """
 
     trial: TrialId
@@ -32,11 +33,11 @@ class Assignment(Struct, frozen=True):
 
 
 class SegmentResult(Struct, frozen=True):
-    """What an actor reports at the end of a segment: its evaluation's results by name (None: not a number), and the
-    seconds of each part.
+    """What an actor reports at the end of a segment: its evaluation's results by name (None: not a
+    number), and the seconds of each part.
 
-    `worker` and `ray_node` say where the actor is. `hand_over_s` is for the state before this segment. `late_s` are the
-    seconds of training beyond what the worker's pace asks for.
+    `worker` and `ray_node` say where the actor is. `hand_over_s` is for the state before this
+    segment. `late_s` are the seconds of training beyond what the worker's pace asks for.
     """
 
     worker: WorkerId

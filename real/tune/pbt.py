@@ -1,4 +1,5 @@
-"""Population-Based Training in real runs. Ray's class ranks and explores; trials and random numbers are hetsched's."""
+"""Population-Based Training in real runs. Ray's class ranks and explores; trials and random numbers
+are hetsched's."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -21,9 +22,9 @@ from real.tune.ports import Exploit
 class LentGenerator:
     """The random numbers of PBT.
 
-    Ray draws them from Python's global generator. The rest of Tune draws from it, too, and how often depends on the
-    timing. While PBT decides, the global generator has PBT's own state. So decisions depend on the seed and the
-    scores only.
+    Ray draws them from Python's global generator. The rest of Tune draws from it, too, and how
+    often depends on the timing. While PBT decides, the global generator has PBT's own state. So
+    decisions depend on the seed and the scores only.
     """
 
     def __init__(self, seed: int) -> None:
@@ -87,7 +88,8 @@ class RayPBT:
             self.ranking.on_trial_add(self._controller, _as_tunes(member))
 
     def report(self, trial: Trial) -> Exploit | None:
-        """The trial has finished a segment. Returns what the trial copies. None: it goes on with its own weights."""
+        """The trial has finished a segment. Returns what the trial copies. None: it goes on with
+        its own weights."""
         if not self._is_used:
             return None
         member, ranking = self._members[trial.id], self.ranking
@@ -121,13 +123,14 @@ def _as_tunes(member: Member) -> Any:
 
 
 def _mutation(domain: Float | Integer | Choice) -> Any:
-    """A domain in Ray's terms: a list, in which Ray moves, or a function that resamples. Ray's own domains have the
-    same values, but they use another generator and round otherwise."""
+    """A domain in Ray's terms: a list, in which Ray moves, or a function that resamples. Ray's own
+    domains have the same values, but they use another generator and round otherwise."""
     return list(domain.values) if isinstance(domain, Choice) else lambda: domain.at(random.random())
 
 
 def _finished(exploration: Exploration, config: dict[str, Any]) -> Hyperparameters:
-    """The configuration that Ray has perturbed, with the rest of the exploration. It draws the next random numbers."""
+    """The configuration that Ray has perturbed, with the rest of the exploration. It draws the next
+    random numbers."""
     rng = random.Random()
     rng.setstate(random.getstate())
     new = exploration.finish(config, rng)

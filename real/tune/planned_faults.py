@@ -26,8 +26,8 @@ class Actors(Protocol):
 class PlannedFaults:
     """Within its context a thread kills processes and nodes at their times, and starts nodes again.
 
-    The run notices by itself, as it does when something dies that nobody planned to kill. Raises InputError for faults
-    in a cluster that somebody else started.
+    The run notices by itself, as it does when something dies that nobody planned to kill. Raises
+    InputError for faults in a cluster that somebody else started.
     """
 
     def __init__(self, setup: Setup, actors: Actors, clock: Clock) -> None:
@@ -50,8 +50,8 @@ class PlannedFaults:
         self._over.set()
 
     def close(self) -> None:
-        """After the run. A cluster whose nodes were killed is closed: a node that was started again dies with the
-        thread that started it. Ray asks the system to see to that."""
+        """After the run. A cluster whose nodes were killed is closed: a node that was started again
+        dies with the thread that started it. Ray asks the system to see to that."""
         if not self._faults:
             return
         if any(fault.node is not None for fault in self._faults):

@@ -13,7 +13,8 @@ from real.tune.actor import Plan
 
 
 def only_experiment(setup: Setup) -> Experiment:
-    """The experiment of the scenario. Raises InputError, naming the key, if a real run cannot carry it out."""
+    """The experiment of the scenario. Raises InputError, naming the key, if a real run cannot carry
+    it out."""
     experiments = setup.workload.experiments
     if len(experiments) > 1:
         raise InputError(
@@ -41,7 +42,8 @@ def only_experiment(setup: Setup) -> Experiment:
 
 
 def plans_of(setup: Setup, strategy: Strategy, experiment: Experiment, workers: list[Worker]) -> dict[WorkerId, Plan]:
-    """Every worker's plan. The worker's cores on its host are decided later, when its node has joined.
+    """Every worker's plan. The worker's cores on its host are decided later, when its node has
+    joined.
 
     Raises InputError if the profile has no step time for a paced worker.
     """

@@ -21,7 +21,8 @@ class Places(Protocol):
     """What attendance lets others do when workers come and go."""
 
     def open(self, worker: WorkerId, ray_node: RayNodeId) -> None:
-        """The worker is on this Ray node. Its actor starts with its first trial, and is kept from then on."""
+        """The worker is on this Ray node. Its actor starts with its first trial, and is kept from
+        then on."""
 
     def close(self, worker: WorkerId) -> None:
         """The worker is gone: kill its actor."""
@@ -33,8 +34,8 @@ class Places(Protocol):
 class Actors(Places, Protocol):
     """Starts and keeps one actor per worker, and brings trials to the actors.
 
-    `Driver.started`, `Driver.ended` and `Driver.failed` receive the results. After `take_back` or `close` they receive
-    nothing more of the trials concerned.
+    `Driver.started`, `Driver.ended` and `Driver.failed` receive the results. After `take_back` or
+    `close` they receive nothing more of the trials concerned.
     """
 
     def start(self, trial: TrialId, worker: WorkerId) -> None:
@@ -50,19 +51,23 @@ class Actors(Places, Protocol):
         """A waiting trial is completed."""
 
     def snapshot(self, trial: TrialId) -> Any:
-        """Order the actor to put the trial's state into the object store of its node. Returns a reference to it."""
+        """Order the actor to put the trial's state into the object store of its node. Returns a
+        reference to it."""
 
     def write(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
         """Order the worker's actor to write a state to a file. Returns an argument for `outcomes`."""
 
     def write_without_actor(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
-        """As `write`, in a separate process on the worker's node, whether the worker has an actor or not."""
+        """As `write`, in a separate process on the worker's node, whether the worker has an actor
+        or not."""
 
     def flush(self, worker: WorkerId) -> Any:
-        """Order the worker's actor to complete the file that it is writing. Returns an argument for `outcomes`."""
+        """Order the worker's actor to complete the file that it is writing. Returns an argument for
+        `outcomes`."""
 
     def outcomes(self, answers: Sequence[Any], timeout_s: float) -> list[Exception | None]:
-        """Wait for all answers together, at most `timeout_s` seconds. Returns each one's error, None if it has none."""
+        """Wait for all answers together, at most `timeout_s` seconds. Returns each one's error,
+        None if it has none."""
 
     def end(self) -> None:
         """End the run. Running segments are broken off."""
@@ -79,7 +84,8 @@ class PBT(Protocol):
     """Population-Based Training: ranks trials, decides which trial copies which, and explores."""
 
     def report(self, trial: Trial) -> Exploit | None:
-        """The trial has finished a segment. Returns what the trial copies. None: it goes on with its own weights."""
+        """The trial has finished a segment. Returns what the trial copies. None: it goes on with
+        its own weights."""
 
     def follow_log(self, trial: TrialId, hyperparameters: Hyperparameters) -> None:
         """Set the trial's hyperparameters to the values in the log, whatever was decided."""

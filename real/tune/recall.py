@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 def recall(past: Sequence[AnyEvent], pbt: PBT) -> tuple[TrialId, Exploit] | None:
     """Report to PBT again what it received before, by the log. It then ranks and draws as it did.
 
-    Returns an exploit of the last segment's trial if the log lacks it, because the driver died before it had written
-    it.
+    Returns an exploit of the last segment's trial if the log lacks it, because the driver died
+    before it had written it.
     """
     missing = None
     for heard in pbt_course(past):

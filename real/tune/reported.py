@@ -1,4 +1,5 @@
-"""The results of an evaluation: the experiment's metric, by which trials are ranked, and further metrics."""
+"""The results of an evaluation: the experiment's metric, by which trials are ranked, and further
+metrics."""
 
 from collections.abc import Mapping
 from numbers import Real
@@ -9,9 +10,11 @@ from hetsched.errors import InputError, nearest
 
 
 def checked(reported: object, model: str) -> dict[str, float | None]:
-    """What the model's evaluation returned, by the names of the metrics. None: the value is not finite.
+    """What the model's evaluation returned, by the names of the metrics. None: the value is not
+    finite.
 
-    Raises InputError, which ends the run, for a value that is no metrics: a further attempt would give the same.
+    Raises InputError, which ends the run, for a value that is no metrics: a further attempt would
+    give the same.
     """
     values = reported if isinstance(reported, Mapping) else {}
     if values and all(isinstance(name, str) and isinstance(value, Real) for name, value in values.items()):
@@ -27,7 +30,8 @@ def divided(
 ) -> tuple[float | None, dict[str, float | None]]:
     """The score of the trial, and the further metrics.
 
-    Raises InputError, which ends the run, if the experiment's metric is missing: no trial could be ranked.
+    Raises InputError, which ends the run, if the experiment's metric is missing: no trial could be
+    ranked.
     """
     name = experiment.metric.name
     if name not in reported:

@@ -86,7 +86,8 @@ def run(
 
 
 def _carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
-    """Carry out the course. After an interrupt, close the cluster with all actors, because Tune does not."""
+    """Carry out the course. After an interrupt, close the cluster with all actors, because Tune
+    does not."""
     try:
         carry_out(course, folder, train)
     except BaseException as error:
@@ -97,8 +98,8 @@ def _carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
 
 @contextmanager
 def _sole_driver(log: Path) -> Iterator[None]:
-    """Raise InputError if another process carries out the run of this log. The lock ends with the process, however
-    the process ends."""
+    """Raise InputError if another process carries out the run of this log. The lock ends with the
+    process, however the process ends."""
     with log.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -128,8 +129,8 @@ def _tuner(scheduler: DispatchingScheduler, experiment: Experiment, folder: Path
 
 
 def _fit(tuner: tune.Tuner, driver: Driver, course: Course, *meanwhile: AbstractContextManager[object]) -> None:
-    """Let Tune train the population to the end. Meanwhile these contexts sample what nodes use, and carry out planned
-    faults."""
+    """Let Tune train the population to the end. Meanwhile these contexts sample what nodes use, and
+    carry out planned faults."""
     try:
         with ExitStack() as contexts:
             for context in meanwhile:

@@ -1,7 +1,9 @@
-"""The scheduler that Tune calls. It reports to the driver what has happened, and to Tune what the driver wants.
+"""The scheduler that Tune calls. It reports to the driver what has happened, and to Tune what the
+driver wants.
 
-Every trial is PAUSED until the driver starts it on a worker. Every worker keeps its actor from its first segment to the
-end of the run. The driver stays in this process: Tune pickles the scheduler, and the pickle leaves the driver out.
+Every trial is PAUSED until the driver starts it on a worker. Every worker keeps its actor from its
+first segment to the end of the run. The driver stays in this process: Tune pickles the scheduler,
+and the pickle leaves the driver out.
 """
 
 from collections.abc import Mapping
@@ -53,7 +55,8 @@ class DispatchingScheduler(FIFOScheduler):
         trial.set_status(TuneTrial.PAUSED)  # before Tune files it, so that it does not start by itself
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:
-        """Tune calls this in every step. All decided segments are queued at once, and nothing else is chosen."""
+        """Tune calls this in every step. All decided segments are queued at once, and nothing else
+        is chosen."""
         self._driver.step()
 
     def on_started(self, trial: TuneTrial) -> None:
@@ -111,7 +114,8 @@ class OnTrialStart(tune.Callback):
 
 
 class Population(BasicVariantGenerator):
-    """Generates one Tune trial per trial of the population. It is finished when all these trials are.
+    """Generates one Tune trial per trial of the population. It is finished when all these trials
+    are.
 
     Until then Tune keeps the actor of a paused trial for the next trial.
     """

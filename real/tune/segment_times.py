@@ -7,8 +7,8 @@ from real.tune.messages import SegmentResult
 
 
 class SegmentTimes:
-    """Splits a segment's seconds into parts, by its actor's report and the times at which the driver received
-    messages."""
+    """Splits a segment's seconds into parts, by its actor's report and the times at which the
+    driver received messages."""
 
     def __init__(self) -> None:
         self._start_up_s: dict[WorkerId, float] = {}
@@ -23,10 +23,11 @@ class SegmentTimes:
         self._start_up_s.pop(worker, None)
 
     def parts(self, segment: Segment, now: float, result: SegmentResult) -> Parts:
-        """The parts of a segment that ends now. All seconds that are neither start-up nor the actor's are dispatch.
+        """The parts of a segment that ends now. All seconds that are neither start-up nor the
+        actor's are dispatch.
 
-        If a segment was decided on at the end of the worker's segment before, it waits until the state of that segment
-        is handed over. This wait belongs to saving.
+        If a segment was decided on at the end of the worker's segment before, it waits until the
+        state of that segment is handed over. This wait belongs to saving.
         """
         worker, checkpoint_s = segment.worker, result.checkpoint_s
         if segment.time == self._ended.get(worker):

@@ -1,4 +1,5 @@
-"""Why a run should stop in order: nothing new starts, running segments are finished and saved, then the run ends."""
+"""Why a run should stop in order: nothing new starts, running segments are finished and saved, then
+the run ends."""
 
 import os
 import signal
@@ -34,8 +35,8 @@ class Stopping:
         return f"failed: {self.error}"
 
     def is_for(self, cause: Exception) -> bool:
-        """Whether this cause of a broken segment stops the run. It does if the disk of the run's folder is full: all
-        nodes use this folder."""
+        """Whether this cause of a broken segment stops the run. It does if the disk of the run's
+        folder is full: all nodes use this folder."""
         if not isinstance(cause, OSError) or cause.errno not in NO_SPACE or cause.filename is None:
             return False
         if self._log.path.parent.resolve() not in Path(cause.filename).parents:
@@ -45,8 +46,8 @@ class Stopping:
 
     @contextmanager
     def on_interrupt(self) -> Iterator[None]:
-        """Within this context, the first Ctrl-C or SIGTERM stops the run in order. The second one stops it at once: it
-        raises KeyboardInterrupt, of which Terminated is a kind."""
+        """Within this context, the first Ctrl-C or SIGTERM stops the run in order. The second one
+        stops it at once: it raises KeyboardInterrupt, of which Terminated is a kind."""
         if threading.current_thread() is not threading.main_thread():  # only that may handle signals
             yield
             return

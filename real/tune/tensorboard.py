@@ -7,8 +7,8 @@ from ray.tune.logger import TBXLoggerCallback
 
 
 class TensorBoard(TBXLoggerCallback):
-    """Ray's class, but with one file per trial. Ray's class begins another file whenever a trial goes on. Here that is
-    after every change of worker."""
+    """Ray's class, but with one file per trial. Ray's class begins another file whenever a trial
+    goes on. Here that is after every change of worker."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -1,4 +1,5 @@
-"""Where the states of trials are: held in memory, written in the background, and saved when the run ends."""
+"""Where the states of trials are: held in memory, written in the background, and saved when the run
+ends."""
 
 import logging
 from collections.abc import Callable
@@ -23,15 +24,16 @@ from real.tune.stopping import Stopping
 logger = logging.getLogger(__name__)
 
 SETTLE_S = 30.0
-"""Seconds in all that the workers have, when the run ends, to complete the files that they are writing. Then they have
-as long again to write the states that are in memory only."""
+"""Seconds in all that the workers have, when the run ends, to complete the files that they are
+writing. Then they have as long again to write the states that are in memory only."""
 
 LOOK_S = 0.02
 """Seconds between two looks of the driver whether the files are complete."""
 
 
 class TrialStates:
-    """Keeps log, object stores and files in step: the log never has a state from which a trial could not go on."""
+    """Keeps log, object stores and files in step: the log never has a state from which a trial
+    could not go on."""
 
     def __init__(
         self,
@@ -69,10 +71,11 @@ class TrialStates:
         self._writing.pop(worker, None)
 
     def hold(self, segment: Segment, ray_node: RayNodeId) -> None:
-        """Order the actor to put the state at the end of the segment into the object store of its node.
+        """Order the actor to put the state at the end of the segment into the object store of its
+        node.
 
-        If its file is written in the background, the log says that the segment has ended only when the file is
-        complete.
+        If its file is written in the background, the log says that the segment has ended only when
+        the file is complete.
         """
         if self._place == "storage":
             return
@@ -96,8 +99,8 @@ class TrialStates:
             self.checkpoints.discard()
 
     def fall_back(self, trial: TrialId, reason: str) -> None:
-        """The trial's latest state is lost. The trial goes on from the state before. PBT forgets the trial's score, as
-        in a simulation."""
+        """The trial's latest state is lost. The trial goes on from the state before. PBT forgets
+        the trial's score, as in a simulation."""
         before = self.checkpoints.before(trial)
         iterations, score = (0, None) if before is None else (before.iterations, before.score)
         logger.warning("%s; trial %s goes on from its state after %d iterations", reason, trial, iterations)
@@ -107,9 +110,11 @@ class TrialStates:
         self._pbt.forget_score(trial)
 
     def fall_back_all(self, file: Path, reason: str) -> None:
-        """The file is useless. Every trial that waits to go on from it goes on from the state before.
+        """The file is useless. Every trial that waits to go on from it goes on from the state
+        before.
 
-        If only one trial fell back, the source would keep its score. PBT would then send the trial to the file again.
+        If only one trial fell back, the source would keep its score. PBT would then send the trial
+        to the file again.
         """
         for trial in [trial.id for trial in self._dispatcher.state.ready]:
             if self.checkpoints.latest(trial) == file:
@@ -126,7 +131,8 @@ class TrialStates:
     def settle(self) -> None:
         """Save what is still wanted, because the run ends and its actors with it.
 
-        A full disk stops the run. Any other error is a warning: a lost state is missed only when it is needed.
+        A full disk stops the run. Any other error is a warning: a lost state is missed only when it
+        is needed.
         """
         if self._place == "storage":
             return
@@ -158,8 +164,8 @@ class TrialStates:
         return able
 
     def _write_what_is_missing(self, workers: list[WorkerId], write: Callable[[WorkerId, Copy, Path], Any]) -> None:
-        """Order these workers to write the states that are in memory only. No actor is needed: states outlive
-        actors."""
+        """Order these workers to write the states that are in memory only. No actor is needed:
+        states outlive actors."""
         answers = []
         for path, worker in zip(dict.fromkeys(self._wanted().values()), cycle(workers), strict=False):
             if (copy := self.checkpoints.copy(path)) is not None:
@@ -167,8 +173,8 @@ class TrialStates:
         self._await(answers)
 
     def _wanted(self) -> dict[TrialId, Path]:
-        """The states by trial that are in memory only and must be saved. At the end of the run these are the weights
-        with the best score; before it, every trial's."""
+        """The states by trial that are in memory only and must be saved. At the end of the run
+        these are the weights with the best score; before it, every trial's."""
         state, expected = self._dispatcher.state, set(self._writing.values())
         wanted = {trial: path for trial, path in self.checkpoints.missing().items() if path not in expected}
         best = best_trial(state).id

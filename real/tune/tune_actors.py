@@ -23,7 +23,8 @@ from real.tune.messages import Assignment
 
 
 class TuneActors:
-    """See `real.tune.ports.Actors`. Tune has one trial per trial of the population; `add` pairs them.
+    """See `real.tune.ports.Actors`. Tune has one trial per trial of the population; `add` pairs
+    them.
 
     `host_of` names the host of a Ray node.
     """
@@ -56,7 +57,8 @@ class TuneActors:
         return self._tune.last_error(trial)
 
     def is_fresh(self, trial: TrialId) -> bool:
-        """Whether the trial's actor was started for this trial. Call it once, when the actor is ready."""
+        """Whether the trial's actor was started for this trial. Call it once, when the actor is
+        ready."""
         worker, handle = self._worker_of[trial], self._handle(trial)
         before, self._handles[worker] = self._handles.get(worker), handle
         return bool(before != handle)

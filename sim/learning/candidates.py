@@ -89,8 +89,8 @@ def _sgd(bounds: Bounds, names: Sequence[str], recordings: Sequence[Recording]) 
 
 
 def _law(metric: Metric, recordings: Sequence[Recording]) -> Fit:
-    """The law begins at the mean score of untrained trials. Its limit lies between the best recorded score and a score
-    that is better by the recorded range. An accuracy is at most 1."""
+    """The law begins at the mean score of untrained trials. Its limit lies between the best
+    recorded score and a score that is better by the recorded range. An accuracy is at most 1."""
     scores = [line.score for recording in recordings for line in recording.evaluations]
     start = float(f"{mean(recording.evaluations[0].score for recording in recordings):.4g}")
     sign = 1.0 if metric.mode == "max" else -1.0

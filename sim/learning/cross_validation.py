@@ -29,10 +29,11 @@ class HeldOut(NamedTuple):
 
 
 def folds_of(recordings: Sequence[Labelled], folds: int, seed: int) -> list[list[Labelled]]:
-    """The recordings in folds, dealt at random. Those of each file are spread evenly, with and without a schedule.
+    """The recordings in folds, dealt at random. Those of each file are spread evenly, with and
+    without a schedule.
 
-    Recordings of one configuration that differ by their seeds are in one fold, because one would reveal the others. No
-    fold is empty.
+    Recordings of one configuration that differ by their seeds are in one fold, because one would
+    reveal the others. No fold is empty.
     """
     groups: dict[object, list[Labelled]] = {}
     for labelled in recordings:

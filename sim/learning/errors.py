@@ -19,8 +19,9 @@ hyperparameters."""
 
 
 class Course(NamedTuple):
-    """The steps of a trial from one evaluation to the next: hyperparameters, and the number of iterations. Equal
-    hyperparameters in a row are one object, so that a model need not compute its answer again."""
+    """The steps of a trial from one evaluation to the next: hyperparameters, and the number of
+    iterations. Equal hyperparameters in a row are one object, so that a model need not compute its
+    answer again."""
 
     kind: TrialKind
     steps: Sequence[tuple[Mapping[str, Any], int]]

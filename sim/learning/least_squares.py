@@ -16,7 +16,8 @@ Bounds = Mapping[str, tuple[float, float, float]]
 Array = NDArray[np.float64]
 
 STARTS = 3
-"""The number of starts: a fit finds the best point near its start. One start is given, the others are random."""
+"""The number of starts: a fit finds the best point near its start. One start is given, the others
+are random."""
 
 PRECISION = 1e-4
 """The search ends when a step improves the fit by less than this share."""

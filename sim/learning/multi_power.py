@@ -1,21 +1,25 @@
-"""A law of learning curves that depends on schedules: the Multi-Power Law, adapted to trials of PBT.
+"""A law of learning curves that depends on schedules: the Multi-Power Law, adapted to trials of
+PBT.
 
-The law (Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", ICLR 2025,
-arXiv 2503.12811) has a loss after t steps of the rates r_1 .. r_t as
+The law (Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules",
+ICLR 2025, arXiv 2503.12811) has a loss after t steps of the rates r_1 .. r_t as
 
     L(t) = L0 + A (S1(t) + SW)^-alpha - LD(t),    S1(t) = r_1 + .. + r_t,
     LD(t) = B sum over k of (r_{k-1} - r_k) G(r_k^-gamma S_k(t)),    S_k(t) = r_k + .. + r_t,
     G(x) = 1 - (C x + 1)^-beta:
 
-It is a power law in the sum of rates, less what lower rates release over time. These points are adapted:
+It is a power law in the sum of rates, less what lower rates release over time. These points are
+adapted:
 
 - Rates are constant except for a few jumps, so the sum over k has one term per jump.
-- A rate is the effective one of SGD with momentum, lr / (1 - momentum), times (batch / 32)^-`batch_rate`. A step with
-  it counts (batch / 32)^`batch_gain` times in S.
-- L0 belongs to one first rate r_1. Trials begin with many first rates, so L0 + B r_1 takes its place: the first rate
-  holds down what lowering it to zero would release in the end.
-- SW is not a warm-up, but the constant with which the law begins at the score of an untrained trial: `scale`.
-- A score is `limit` + (`start` - `limit`) x the law's share. The share is at most 1: no trial is worse than untrained.
+- A rate is the effective one of SGD with momentum, lr / (1 - momentum), times (batch /
+  32)^-`batch_rate`. A step with it counts (batch / 32)^`batch_gain` times in S.
+- L0 belongs to one first rate r_1. Trials begin with many first rates, so L0 + B r_1 takes its
+  place: the first rate holds down what lowering it to zero would release in the end.
+- SW is not a warm-up, but the constant with which the law begins at the score of an untrained
+  trial: `scale`.
+- A score is `limit` + (`start` - `limit`) x the law's share. The share is at most 1: no trial is
+  worse than untrained.
 """
 
 from collections.abc import Collection, Mapping
@@ -51,8 +55,9 @@ FRESH = RateHistory()
 
 
 class MultiPowerLaw(Struct, frozen=True):
-    """Scores of the `metric` under SGD with momentum. alpha is `power`, B `drop`, C `drop_scale`, beta `drop_power`,
-    gamma `drop_rate`. The defaults are no fit: `hetsched fit` has one for your recordings.
+    """Scores of the `metric` under SGD with momentum. alpha is `power`, B `drop`, C `drop_scale`,
+    beta `drop_power`, gamma `drop_rate`. The defaults are no fit: `hetsched fit` has one for your
+    recordings.
 
     Raises ValueError for a constant that no learning curve can have.
     """

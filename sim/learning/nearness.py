@@ -64,7 +64,8 @@ class Nearness:
         return float(one - other) / (most - least)
 
     def _range(self, key: str) -> tuple[float, float] | None:
-        """The least and the greatest recorded number. None: there is only one, or a value is no number."""
+        """The least and the greatest recorded number. None: there is only one, or a value is no
+        number."""
         values = [each.get(key) for each in self._last]
         numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
         if len(numbers) < len(values) or min(numbers) == max(numbers):

@@ -26,18 +26,20 @@ class RecordedWeights(Struct, frozen=True):
 class Replay:
     """Recorded trials, replayed. It has no formula, and no scores beyond what was recorded.
 
-    A trial follows the recording of its model and data set whose hyperparameters are nearest (`Nearness`). Between
-    evaluations the score is linear in the iterations. After the last evaluation it stays.
+    A trial follows the recording of its model and data set whose hyperparameters are nearest
+    (`Nearness`). Between evaluations the score is linear in the iterations. After the last
+    evaluation it stays.
 
-    A trial changes to another recording when its hyperparameters change, or when it copies another trial. It then
-    follows the nearest recording from the first point at which that one was as good as the trial is. If it never was,
-    the trial follows it from its end, and keeps its own score. Recordings whose hyperparameters change on the way are
-    left out.
+    A trial changes to another recording when its hyperparameters change, or when it copies another
+    trial. It then follows the nearest recording from the first point at which that one was as good
+    as the trial is. If it never was, the trial follows it from its end, and keeps its own score.
+    Recordings whose hyperparameters change on the way are left out.
     """
 
     def __init__(self, recordings: Iterable[Recording], metric: Metric, noise: float = 0.0, source: str = "") -> None:
-        """`source` says in errors where the recordings come from. Accuracies stay in 0..1. Other scores stay between
-        the least and the greatest recorded one. Raises InputError if the hyperparameters of all recordings change."""
+        """`source` says in errors where the recordings come from. Accuracies stay in 0..1. Other
+        scores stay between the least and the greatest recorded one. Raises InputError if the
+        hyperparameters of all recordings change."""
         self.metric, self.mode = metric.name, metric.mode
         self._direction = metric
         self._source = source
@@ -73,7 +75,8 @@ class Replay:
         return f"a trial keeps its {self.metric} beyond the end of its recording, after {last} iterations"
 
     def fresh(self, kind: TrialKind) -> RecordedWeights:
-        """The weights of a fresh trial. Raises InputError if there is no recording of the model on the data set."""
+        """The weights of a fresh trial. Raises InputError if there is no recording of the model on
+        the data set."""
         known = [r for r in self._recordings if (r.kind.model, r.kind.dataset) == (kind.model, kind.dataset)]
         if not known:
             have = sorted({f"{r.kind.model} on {r.kind.dataset}" for r in self._recordings})
@@ -159,9 +162,9 @@ class Tabular(Replay):
         metric: str = DEFAULT.name,
         mode: Mode = DEFAULT.mode,
     ) -> None:
-        """`file` is a CSV file of recordings (`sim.learning.recordings`). Without it the shipped ones are used.
-        Recordings that begin after iteration 0 start from `chance`, the score of an untrained network. `metric` and
-        `mode` are those of the scores. `noise` is in their unit.
+        """`file` is a CSV file of recordings (`sim.learning.recordings`). Without it the shipped
+        ones are used. Recordings that begin after iteration 0 start from `chance`, the score of an
+        untrained network. `metric` and `mode` are those of the scores. `noise` is in their unit.
 
         Raises InputError for a file without recordings, and without `chance` if it is needed.
         """

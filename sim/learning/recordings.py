@@ -110,11 +110,11 @@ class Recording(NamedTuple):
 
 
 def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAULT.name) -> list[Recording]:
-    """The recordings of a file, with scores of the metric. A recording that begins later than the untrained network
-    starts from the score `chance` at iteration 0.
+    """The recordings of a file, with scores of the metric. A recording that begins later than the
+    untrained network starts from the score `chance` at iteration 0.
 
-    Raises InputError, naming file and line, for a line that is no recording. It also raises if `chance` is needed and
-    missing.
+    Raises InputError, naming file and line, for a line that is no recording. It also raises if
+    `chance` is needed and missing.
     """
     _refuse_another_metric(path, metric)
     numbered = [
@@ -154,7 +154,8 @@ _REQUIRED = [name for name, field in Evaluation.model_fields.items() if field.is
 
 
 def _columns(path: Path) -> list[str]:
-    """The first line of a file; empty if the file cannot be read: the reader of its lines says what is wrong."""
+    """The first line of a file; empty if the file cannot be read: the reader of its lines says what
+    is wrong."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             return [column.strip() for column in next(csv.reader(file), [])]
@@ -192,8 +193,9 @@ def _start(place: str, first: Evaluation, chance: float | None) -> tuple[Evaluat
 
 
 def split(recordings: Iterable[Recording], lot: int = 0) -> tuple[list[Recording], list[Recording]]:
-    """Three quarters for fitting and one quarter for judging, at random, with and without a schedule alike. Shipped
-    constants are fitted with lot 0. Other lots show the random part of the figures."""
+    """Three quarters for fitting and one quarter for judging, at random, with and without a
+    schedule alike. Shipped constants are fitted with lot 0. Other lots show the random part of the
+    figures."""
     to_fit: list[Recording] = []
     held_out: list[Recording] = []
     rng = stream(lot, "held-out recordings")

@@ -1,19 +1,23 @@
-"""How SGD with momentum learns: a model of a few constants, fitted to recordings (docs/learning.md).
+"""How SGD with momentum learns: a model of a few constants, fitted to recordings
+(docs/learning.md).
 
-- The effective learning rate of SGD with momentum is e = lr / (1 - momentum). u is ln(e) less `batch_rate` x
-  ln(batch / 32): larger batches allow larger rates (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
-- An iteration advances the trial by (batch / 32)^`batch_gain` x exp(-((u - `best`) / width)^2 / 2). The width differs
-  below and above the best rate.
-- A rate that is too high holds the accuracy down by a share. The share rises with u as a logistic function, up to
-  `most_held`. It follows the rate exponentially, over `settling` iterations. So lowering the rate late releases what
-  was learned, as in real training.
-- Accuracy is chance + (best accuracy - chance) x (1 - (1 + progress / `scale`)^-`power`) x (1 - share held down): a
-  power law, as learning curves are (Hestness et al., "Deep Learning Scaling is Predictable, Empirically", 2017).
-- Progress at a low rate leads to a lower ceiling: large rates generalise better (Li et al., "Towards Explaining the
-  Regularization Effect of Initial Large Learning Rate", 2019). The lost share falls with u as a logistic function, from
-  at most `most_lost`. It is the mean over the progress made. By default nothing is lost.
-- If u is above `divergence`, or the momentum is at least 1, the weights diverge: the accuracy is chance until the trial
-  takes over other weights.
+- The effective learning rate of SGD with momentum is e = lr / (1 - momentum). u is ln(e) less
+  `batch_rate` x ln(batch / 32): larger batches allow larger rates (Goyal et al., "Accurate, Large
+  Minibatch SGD", 2017).
+- An iteration advances the trial by (batch / 32)^`batch_gain` x exp(-((u - `best`) / width)^2 / 2).
+  The width differs below and above the best rate.
+- A rate that is too high holds the accuracy down by a share. The share rises with u as a logistic
+  function, up to `most_held`. It follows the rate exponentially, over `settling` iterations. So
+  lowering the rate late releases what was learned, as in real training.
+- Accuracy is chance + (best accuracy - chance) x (1 - (1 + progress / `scale`)^-`power`) x (1 -
+  share held down): a power law, as learning curves are (Hestness et al., "Deep Learning Scaling is
+  Predictable, Empirically", 2017).
+- Progress at a low rate leads to a lower ceiling: large rates generalise better (Li et al.,
+  "Towards Explaining the Regularization Effect of Initial Large Learning Rate", 2019). The lost
+  share falls with u as a logistic function, from at most `most_lost`. It is the mean over the
+  progress made. By default nothing is lost.
+- If u is above `divergence`, or the momentum is at least 1, the weights diverge: the accuracy is
+  chance until the trial takes over other weights.
 - A score is the accuracy with normal noise, in 0..1.
 """
 
@@ -35,7 +39,8 @@ RECORDED_ITERATIONS = 1000
 
 
 class Response(Struct, frozen=True, gc=False):
-    """The effect of a kind of batch and hyperparameters: progress per iteration, and the final share held down."""
+    """The effect of a kind of batch and hyperparameters: progress per iteration, and the final
+    share held down."""
 
     hyperparameters: Mapping[str, Any]
     batch_size: int

@@ -113,3 +113,8 @@ def test_a_package_whose_policy_cannot_be_used_is_named(
     known: registry.Registry[object] = registry.Registry("scheduling policy", point.group, ["dispatch"])
     with pytest.raises(InputError, match=f"scheduling policy 'broken', of the package .*: {message}"):
         known.create("broken")
+
+
+def test_a_summary_is_the_first_paragraph_however_it_is_wrapped(tmp_path: Path) -> None:
+    load_file(policy_file(tmp_path, "wrapped", "The trial that was added\n    last.\n\n    Nobody needs it.\n"))
+    assert scheduling.policies.summary("wrapped") == "The trial that was added last."

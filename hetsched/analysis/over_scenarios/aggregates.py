@@ -1,9 +1,9 @@
 """One number for many scenarios: the interquartile mean and the geometric mean, with intervals.
 
-The intervals come from a bootstrap in two steps, because scenarios and seeds both vary. Scenarios are drawn with
-replacement, and then seeds within each of them. The 95% interval is the expanded percentile interval (Hesterberg, "What
-Teachers Should Know About the Bootstrap", The American Statistician 2015, section 4.3): plain percentiles of so few
-scenarios are too narrow.
+The intervals come from a bootstrap in two steps, because scenarios and seeds both vary. Scenarios
+are drawn with replacement, and then seeds within each of them. The 95% interval is the expanded
+percentile interval (Hesterberg, "What Teachers Should Know About the Bootstrap", The American
+Statistician 2015, section 4.3): plain percentiles of so few scenarios are too narrow.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +20,8 @@ RESAMPLES = 2000
 """Draws of the bootstrap: the ends of an interval are known to some hundredths of its width."""
 
 LEAST_SCENARIOS = 6
-"""With fewer scenarios there is no interval: the bootstrap's would hold the truth in less than 93% of all draws, as
-docs/suite.md measures."""
+"""With fewer scenarios there is no interval: the bootstrap's would hold the truth in less than 93%
+of all draws, as docs/suite.md measures."""
 
 Array = NDArray[np.float64]
 
@@ -46,10 +46,11 @@ def geometric_mean(of_scenarios: Array) -> Array:
 
 
 def interquartile_mean(of_scenarios: Array) -> Array:
-    """The mean of the middle half, over the last axis. Values at the ends of this half count in part.
+    """The mean of the middle half, over the last axis. Values at the ends of this half count in
+    part.
 
-    No single scenario can dominate this mean (Agarwal et al., "Deep Reinforcement Learning at the Edge of the
-    Statistical Precipice", NeurIPS 2021).
+    No single scenario can dominate this mean (Agarwal et al., "Deep Reinforcement Learning at the
+    Edge of the Statistical Precipice", NeurIPS 2021).
 
     >>> float(interquartile_mean(np.array([1.0, 2.0, 3.0, 100.0])))
     2.5
@@ -69,7 +70,8 @@ def mean_of_scenarios(figures: BySeed, mean: Callable[[Array], Array]) -> float:
 
 
 def aggregate(figures: BySeed, mean: Callable[[Array], Array], seed: int = 0, resamples: int = RESAMPLES) -> Aggregate:
-    """The mean over scenarios, with its interval. `seed` and `resamples` are those of the bootstrap."""
+    """The mean over scenarios, with its interval. `seed` and `resamples` are those of the
+    bootstrap."""
     logs = [np.log(np.asarray(of_one, dtype=float)) for of_one in figures.values()]
     found = mean_of_scenarios(figures, mean)
     if len(logs) < LEAST_SCENARIOS:
@@ -80,7 +82,8 @@ def aggregate(figures: BySeed, mean: Callable[[Array], Array], seed: int = 0, re
 def interval_over_scenarios(
     logs: Sequence[Array], mean: Callable[[Array], Array], seed: int, resamples: int
 ) -> tuple[float, float]:
-    """The 95% interval of the mean, for at least two scenarios. The logarithms are by scenario, and then by seed."""
+    """The 95% interval of the mean, for at least two scenarios. The logarithms are by scenario, and
+    then by seed."""
     low, high = np.quantile(mean(_resampled(logs, resamples, np.random.default_rng(seed))), _expanded(len(logs)))
     return float(low), float(high)
 
@@ -116,7 +119,8 @@ def worst(figures: BySeed) -> tuple[str, float]:
 
 
 def in_order(figures: Mapping[str, float]) -> list[str]:
-    """The names, the least figure first. Names whose figures differ by no more than rounding stay as they were.
+    """The names, the least figure first. Names whose figures differ by no more than rounding stay
+    as they were.
 
     >>> in_order({"a": 0.1 + 0.2, "b": 0.3, "c": 0.2})
     ['c', 'a', 'b']

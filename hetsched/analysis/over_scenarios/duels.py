@@ -1,4 +1,5 @@
-"""Two policies over many scenarios: where each is better, where they are alike, and how likely one beats the other."""
+"""Two policies over many scenarios: where each is better, where they are alike, and how likely one
+beats the other."""
 
 from collections.abc import Sequence
 from math import exp, isclose, log
@@ -19,13 +20,14 @@ OUTCOMES = ("win", "alike", "loss", "open")
 class Duel(Struct, frozen=True):
     """The result of one policy against another. The lists name scenarios.
 
-    - win, loss: a difference is shown (`Difference.shown`, corrected for the number of scenarios), and the ratio is
-      outside the region of equivalence
+    - win, loss: a difference is shown (`Difference.shown`, corrected for the number of scenarios),
+      and the ratio is outside the region of equivalence
     - alike: the whole 95% interval of the ratio lies within the region of equivalence
     - open: neither; more seeds would decide
-    - beats: the probability that the policy has the smaller figure under a seed of a scenario, both drawn at random;
-      ties count half
-    - ratio: the geometric mean over scenarios of the other's figure / the policy's: above 1 the policy is better
+    - beats: the probability that the policy has the smaller figure under a seed of a scenario, both
+      drawn at random; ties count half
+    - ratio: the geometric mean over scenarios of the other's figure / the policy's: above 1 the
+      policy is better
     """
 
     win: list[str]
@@ -37,7 +39,8 @@ class Duel(Struct, frozen=True):
 
 
 def duel(policy: BySeed, other: BySeed) -> Duel:
-    """The duel by figures of the same scenarios and the same seeds in the same order. Less is better."""
+    """The duel by figures of the same scenarios and the same seeds in the same order. Less is
+    better."""
     found = by_scenario(policy, other)
     outcomes = {name: _outcome(difference) for name, difference in found.items()}
     return Duel(
@@ -48,12 +51,14 @@ def duel(policy: BySeed, other: BySeed) -> Duel:
 
 
 def by_scenario(policy: BySeed, other: BySeed) -> dict[str, Difference]:
-    """How the policy differs from the other on each scenario; `p_holm` is corrected for the number of scenarios."""
+    """How the policy differs from the other on each scenario; `p_holm` is corrected for the number
+    of scenarios."""
     return differences_of_pairs({name: (other[name], policy[name]) for name in policy})
 
 
 def _outcome(difference: Difference) -> str:
-    """The outcome on one scenario. Seeds that are alike count as one run: then the ratio itself decides."""
+    """The outcome on one scenario. Seeds that are alike count as one run: then the ratio itself
+    decides."""
     ratio = difference.ratio
     if within(*(difference.ci95 or (ratio, ratio))) and (difference.ci95 or difference.alike):
         return "alike"

@@ -1,4 +1,5 @@
-"""Performance profiles: on what part of the scenarios a policy comes within a factor of the best possible."""
+"""Performance profiles: on what part of the scenarios a policy comes within a factor of the best
+possible."""
 
 from collections.abc import Iterable
 from math import inf
@@ -8,12 +9,14 @@ from hetsched.analysis.over_scenarios.aggregates import BySeed
 
 
 def profile(figures: BySeed) -> list[tuple[float, float]]:
-    """Steps (t, part): on this part of the scenarios a figure is at most t (Dolan and More, "Benchmarking optimization
-    software with performance profiles", 2002). All scenarios count equally, and so do the seeds within a scenario.
+    """Steps (t, part): on this part of the scenarios a figure is at most t (Dolan and More,
+    "Benchmarking optimization software with performance profiles", 2002). All scenarios count
+    equally, and so do the seeds within a scenario.
 
-    Dolan and More divide by the best solver of the set. So another solver in the set may change the order of two.
-    Makespan / bound does not depend on the set. An infinite figure belongs to a run that never reached the target: then
-    the part stays below 1. Figures that differ only by rounding are one step.
+    Dolan and More divide by the best solver of the set. So another solver in the set may change the
+    order of two. Makespan / bound does not depend on the set. An infinite figure belongs to a run
+    that never reached the target: then the part stays below 1. Figures that differ only by rounding
+    are one step.
 
     >>> profile({"a": [1.0, 2.0], "b": [1.5, 1.5]})
     [(1.0, 0.25), (1.5, 0.75), (2.0, 1.0)]

@@ -1,6 +1,7 @@
 """Average ranks over scenarios, and groups of policies that the scenarios do not distinguish.
 
-Scenarios are the blocks of the tests, seeds never are: the seeds of one scenario are no independent evidence.
+Scenarios are the blocks of the tests, seeds never are: the seeds of one scenario are no independent
+evidence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +20,8 @@ from hetsched.analysis.paired import LEVEL, holm, least_seeds, signed_rank_p
 class Pair(Struct, frozen=True):
     """Two policies; the one with the better mean rank comes first.
 
-    `p_holm` is the p-value of Wilcoxon's signed-rank test over scenarios, corrected for the number of pairs. `apart`:
-    whether it is below 0.05.
+    `p_holm` is the p-value of Wilcoxon's signed-rank test over scenarios, corrected for the number
+    of pairs. `apart`: whether it is below 0.05.
     """
 
     policies: tuple[str, str]
@@ -31,9 +32,10 @@ class Pair(Struct, frozen=True):
 class Ranking(Struct, frozen=True):
     """Policies by average rank. 1 is best, and the best comes first.
 
-    A clique is a group of neighbours in this order in which no pair is shown to differ. Two policies without a common
-    clique may still not be shown to differ: `pairs` has every pair. With fewer scenarios than `scenarios_needed`, no
-    pair could be shown to differ whatever the figures, and there are no cliques.
+    A clique is a group of neighbours in this order in which no pair is shown to differ. Two
+    policies without a common clique may still not be shown to differ: `pairs` has every pair. With
+    fewer scenarios than `scenarios_needed`, no pair could be shown to differ whatever the figures,
+    and there are no cliques.
     """
 
     ranks: dict[str, float]
@@ -55,12 +57,13 @@ class Ranking(Struct, frozen=True):
 
 
 def ranking(policies: Mapping[str, BySeed]) -> Ranking:
-    """The ranking of policies by figures of the same scenarios. Less is better. A scenario's figure is the geometric
-    mean over its seeds.
+    """The ranking of policies by figures of the same scenarios. Less is better. A scenario's figure
+    is the geometric mean over its seeds.
 
-    Pairs are compared by Wilcoxon's signed-rank test of the logarithms, with Holm's correction for all pairs. A test of
-    mean ranks is not used: its result for two policies depends on which other policies take part (Benavoli, Corani and
-    Mangili, "Should we really use post-hoc tests based on mean-ranks?", JMLR 2016).
+    Pairs are compared by Wilcoxon's signed-rank test of the logarithms, with Holm's correction for
+    all pairs. A test of mean ranks is not used: its result for two policies depends on which other
+    policies take part (Benavoli, Corani and Mangili, "Should we really use post-hoc tests based on
+    mean-ranks?", JMLR 2016).
     """
     logs = {name: np.log([_mean(of_one) for of_one in figures.values()]) for name, figures in policies.items()}
     ranks = _average_ranks(logs)
@@ -94,8 +97,8 @@ def _average_ranks(logs: Mapping[str, NDArray[Any]]) -> dict[str, float]:
 
 
 def cliques(order: Sequence[str], p_values: Mapping[tuple[str, str], float]) -> list[list[str]]:
-    """The longest groups of neighbours in which no pair differs. Each has at least two policies, and none is within
-    another one.
+    """The longest groups of neighbours in which no pair differs. Each has at least two policies,
+    and none is within another one.
 
     >>> cliques(["a", "b", "c"], {("a", "b"): 0.5, ("b", "c"): 0.2, ("a", "c"): 0.01})
     [['a', 'b'], ['b', 'c']]

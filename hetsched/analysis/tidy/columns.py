@@ -46,7 +46,8 @@ def metric_columns(reported: Mapping[str, float | None], taken: Iterable[str]) -
 
 
 class FurtherColumns:
-    """The columns that a table has beyond its fixed ones, hyperparameters and metrics, as they are found in rows.
+    """The columns that a table has beyond its fixed ones, hyperparameters and metrics, as they are
+    found in rows.
 
     A column with whole numbers and others is of the kind "float"; one of different kinds is "text".
 

@@ -13,7 +13,8 @@ from hetsched.domain.metric import Metric
 
 
 class Lane(Struct, frozen=True):
-    """A worker. Lanes of one node follow each other. `device` is the type of the device, `cpu` for cores."""
+    """A worker. Lanes of one node follow each other. `device` is the type of the device, `cpu` for
+    cores."""
 
     worker: str
     node: str

@@ -48,7 +48,8 @@ def studies_of(folder: Path) -> list[Path]:
 
 
 def page_of_several(folder: Path, below: list[Path]) -> Page:
-    """The page of a folder with these studies below it. A study whose report is beside it has a link."""
+    """The page of a folder with these studies below it. A study whose report is beside it has a
+    link."""
     found = [_looked_at(path) for path in below]
     comparisons = [one for one in found if isinstance(one.result, ComparisonResult)]
     return Page(

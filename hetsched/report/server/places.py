@@ -61,10 +61,11 @@ class Served:
         return quote(os.fsencode(relative)) if relative.parts else ""
 
     def check(self, folder: Path) -> None:
-        """Raise InputError, naming the file, if showing the folder may read a file outside the served folder.
+        """Raise InputError, naming the file, if showing the folder may read a file outside the
+        served folder.
 
-        Such a file may be behind a link, be named by a scenario, or be a scenario further up. A path that is no file,
-        such as a pipe, raises the error, too.
+        Such a file may be behind a link, be named by a scenario, or be a scenario further up. A
+        path that is no file, such as a pipe, raises the error, too.
         """
         for entry in entries(folder):
             path = Path(entry.path)
@@ -101,7 +102,8 @@ def _nobody(closed: Path) -> None:
 
 
 def files(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[Found]:
-    """The files in a folder and below it. A file that has vanished meanwhile is left out. See `entries`."""
+    """The files in a folder and below it. A file that has vanished meanwhile is left out. See
+    `entries`."""
     for entry in entries(folder, closed):
         with suppress(OSError):
             if entry.is_file():
@@ -111,8 +113,8 @@ def files(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[
 def entries(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[os.DirEntry[str]]:
     """Everything in a folder and below it, by name. Links are not followed.
 
-    A name that is not UTF-8 is left out, and so is the content of a folder that cannot be read: `closed` receives this
-    folder.
+    A name that is not UTF-8 is left out, and so is the content of a folder that cannot be read:
+    `closed` receives this folder.
     """
     try:
         with os.scandir(folder) as found:

@@ -40,10 +40,11 @@ class DealtModel(Struct, frozen=True):
 class Dealing(Struct, frozen=True):
     """What a cluster's trace does not say.
 
-    Its durations count as durations on `device`. Without `gangs` every job takes one GPU, for the same GPU-seconds.
-    `window_s` selects the jobs of a part of the trace, in seconds since its first job. `checkpoint_s` are the seconds,
-    on `device`, between two checkpoints of a job (None: only one, at its end). `gpu_types` maps types of the trace to
-    the names that the scenario's cluster has for them.
+    Its durations count as durations on `device`. Without `gangs` every job takes one GPU, for the
+    same GPU-seconds. `window_s` selects the jobs of a part of the trace, in seconds since its first
+    job. `checkpoint_s` are the seconds, on `device`, between two checkpoints of a job (None: only
+    one, at its end). `gpu_types` maps types of the trace to the names that the scenario's cluster
+    has for them.
     """
 
     models: tuple[DealtModel, ...]
@@ -127,7 +128,8 @@ class Dealer:
 
 
 def _kinds(dealing: Dealing, fitting: Fitting) -> dict[Category, list[TrialKind]]:
-    """The models for the jobs of each category. Raises InputError for a model that no job could train."""
+    """The models for the jobs of each category. Raises InputError for a model that no job could
+    train."""
     datasets, times = datasets_by_model(fitting.times), fitting.times
     kinds: dict[Category, list[TrialKind]] = {category: [] for category in GPU_HOURS}
     for number, model in enumerate(dealing.models, start=1):

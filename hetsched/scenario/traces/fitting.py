@@ -25,7 +25,8 @@ def gpus_of(cluster: ClusterSpec) -> dict[Gpu, int]:
 
 
 class Fitting:
-    """What the cluster and the profile offer to jobs, under a rule. It counts the changes that the rule makes."""
+    """What the cluster and the profile offer to jobs, under a rule. It counts the changes that the
+    rule makes."""
 
     def __init__(self, gpus: Mapping[Gpu, int], times: StepTimes, rule: Unfit, counts: Counts) -> None:
         self._gpus = dict(gpus)
@@ -42,7 +43,8 @@ class Fitting:
                 of_network.setdefault(row.device, set()).add(max(1, int(row.gpu_share)))
 
     def rename(self, types: Mapping[str, DeviceType]) -> None:
-        """Set the trace's names for types of the cluster. Raises InputError for a type that the cluster lacks."""
+        """Set the trace's names for types of the cluster. Raises InputError for a type that the
+        cluster lacks."""
         for word, name in types.items():
             types_here = dict.fromkeys(gpu.type for gpu in self._gpus)
             if name not in types_here:
@@ -51,7 +53,8 @@ class Fitting:
             self._names[word.casefold()] = name
 
     def devices(self, wanted: Iterable[str], line: str) -> Devices:
-        """The cluster's GPU types that a job may run on. Upper and lower case are equal. Raises LeftOutError."""
+        """The cluster's GPU types that a job may run on. Upper and lower case are equal. Raises
+        LeftOutError."""
         words = tuple(wanted)
         if not words:
             return None
@@ -65,7 +68,8 @@ class Fitting:
         return None
 
     def workers(self, gpus: float, line: str) -> int:
-        """The number of whole workers for a job that took this many GPUs, or a share of one. Raises LeftOutError."""
+        """The number of whole workers for a job that took this many GPUs, or a share of one. Raises
+        LeftOutError."""
         if gpus == int(gpus):
             return int(gpus)
         if self.rule.share != "round":
@@ -79,7 +83,8 @@ class Fitting:
         Raises LeftOutError.
 
         A number fits if the cluster has this many workers of a type, and the profile a step time
-        for this number. If there is a reference device `on`, the profile must have a step time there, too.
+        for this number. If there is a reference device `on`, the profile must have a step time
+        there, too.
         """
         sizes = self._of(kind, devices, on)
         if wanted in sizes:

@@ -18,7 +18,8 @@ class Unfit(Table):
     """
 
     gang: Gangs = "round"
-    """More GPUs than a step time is known for, or than the cluster has; `round` takes the next smaller number."""
+    """More GPUs than a step time is known for, or than the cluster has; `round` takes the next
+    smaller number."""
     share: Gangs = "round"
     """Less than a GPU; `round` takes a whole GPU."""
     gpu_type: Literal["any", "leave-out", "refuse"] = "any"

@@ -23,17 +23,20 @@ LONGEST = 1e6
 
 @register("allox")
 class AlloX(Rounds):
-    """Matches jobs to workers and turns so that they end soonest on average. First turns run, in rounds.
+    """Matches jobs to workers and turns so that they end soonest on average. First turns run, in
+    rounds.
 
-    AlloX (Le et al., EuroSys'20). Job i as the k-th from last on a worker of type j costs k R_i / s_ij + a_i. R_i is
-    the iterations that it has left, s_ij its speed, and a_i its age. So all costs add up to the sum of the completion
-    times. Jobs that have a worker keep it. The others, the oldest first, are matched to the free workers. The job with
-    the first turn on a worker gets it. `alpha` is the share of the others that is matched, but at least as many as
-    there are free workers.
+    AlloX (Le et al., EuroSys'20). Job i as the k-th from last on a worker of type j costs k R_i /
+    s_ij + a_i. R_i is the iterations that it has left, s_ij its speed, and a_i its age. So all
+    costs add up to the sum of the completion times. Jobs that have a worker keep it. The others,
+    the oldest first, are matched to the free workers. The job with the first turn on a worker gets
+    it. `alpha` is the share of the others that is matched, but at least as many as there are free
+    workers.
 
-    As in Gavel's simulator (`allox`), workers are assigned at the reallocations of a round-based mechanism. In it, jobs
-    without a worker fill idle workers. A gang is matched like a single job. If thousands of jobs wait, like jobs are
-    matched as a group: the matching has the same cost as Gavel's, but may be another one.
+    As in Gavel's simulator (`allox`), workers are assigned at the reallocations of a round-based
+    mechanism. In it, jobs without a worker fill idle workers. A gang is matched like a single job.
+    If thousands of jobs wait, like jobs are matched as a group: the matching has the same cost as
+    Gavel's, but may be another one.
     """
 
     def __init__(self, round_s: float = 360.0, reallocation_s: float = 1920.0, alpha: float = 1.0) -> None:
@@ -64,8 +67,9 @@ class AlloX(Rounds):
 
 
 def first_turns(seconds: Array, ages: Array, free: NDArray[np.int_]) -> list[tuple[int, int]]:
-    """Match all jobs to turns on the free workers of each type at the least cost. Returns which jobs have the first
-    turn on a worker, and the worker's type. `seconds` has shape (jobs, types); the oldest job comes first."""
+    """Match all jobs to turns on the free workers of each type at the least cost. Returns which
+    jobs have the first turn on a worker, and the worker's type. `seconds` has shape (jobs, types);
+    the oldest job comes first."""
     jobs, workers = len(seconds), int(free.sum())
     if not jobs or not workers:
         return []
@@ -98,8 +102,9 @@ def _first_turns_one_by_one(seconds: Array, ages: Array, free: NDArray[np.int_],
 
 
 def first_turns_of_groups(seconds: Array, free: NDArray[np.int_], turns: int) -> list[tuple[int, int]]:
-    """A matching of the same cost, found among groups of jobs that take equally long on every type. `turns` per worker
-    are tried first; they are enough for all jobs. Of like jobs the oldest have the first turns."""
+    """A matching of the same cost, found among groups of jobs that take equally long on every type.
+    `turns` per worker are tried first; they are enough for all jobs. Of like jobs the oldest have
+    the first turns."""
     rows, group, sizes = np.unique(seconds, axis=0, return_inverse=True, return_counts=True)
     while True:
         matched = _transported(np.minimum(rows / rows.min(), LONGEST), sizes, free, turns)
@@ -117,8 +122,9 @@ def first_turns_of_groups(seconds: Array, free: NDArray[np.int_], turns: int) ->
 
 
 def _transported(rows: Array, sizes: NDArray[np.int_], free: NDArray[np.int_], turns: int) -> NDArray[np.int_]:
-    """How many jobs of each group have the k-th turn from last on workers of each type, at the least cost. The shape is
-    (turns, groups, types), with k - 1 as the first index. All vertices of this transportation problem are integral."""
+    """How many jobs of each group have the k-th turn from last on workers of each type, at the
+    least cost. The shape is (turns, groups, types), with k - 1 as the first index. All vertices of
+    this transportation problem are integral."""
     from scipy.optimize import linprog  # here, as it takes a quarter of a second
     from scipy.sparse import coo_array
 

@@ -20,8 +20,8 @@ from hetsched.scheduling.matching.transport import Transport
 from hetsched.scheduling.progress import progress
 
 STAYING = 1e-4
-"""The cost of the worker that the trial has is less by this, so that no other trial takes its place at equal cost. It
-is far below the rounding of costs."""
+"""The cost of the worker that the trial has is less by this, so that no other trial takes its place
+at equal cost. It is far below the rounding of costs."""
 
 MOST = 1e9
 """Costs are scaled down to this. HiGHS takes some far larger costs for infinite."""
@@ -35,36 +35,40 @@ Row = tuple[int, tuple[float, ...]]
 
 @register("sia")
 class Sia:
-    """Gives trials the types of worker with the most goodput, less what restarts cost, round by round.
+    """Gives trials the types of worker with the most goodput, less what restarts cost, round by
+    round.
 
-    Sia (Jayaram Subramanya et al., SOSP'23). At the start of a round each trial j gets at most one type c of worker
-    (A_jc = 1), so as to
+    Sia (Jayaram Subramanya et al., SOSP'23). At the start of a round each trial j gets at most one
+    type c of worker (A_jc = 1), so as to
 
         minimise    sum_jc A_jc (r_jc G_jc)^p + lambda sum_j (1 - sum_c A_jc)
         subject to  sum_j n_j A_jc <= the number of workers of type c
 
-    For p > 0 the first sum counts negative: it is maximised. n_j is the gang of j. G_jc is the goodput of j on c,
-    divided by the smallest goodput of j on any type, times n_j. Our case is the paper's case of rigid jobs (sia-rigid):
-    batch size and number of workers are given, and only the type is chosen. So goodput is iterations per second. A type
-    of unknown speed counts as the slowest.
+    For p > 0 the first sum counts negative: it is maximised. n_j is the gang of j. G_jc is the
+    goodput of j on c, divided by the smallest goodput of j on any type, times n_j. Our case is the
+    paper's case of rigid jobs (sia-rigid): batch size and number of workers are given, and only the
+    type is chosen. So goodput is iterations per second. A type of unknown speed counts as the
+    slowest.
 
-    r_jc = max(T - N S, 0) / (T + S) for a trial that would have to leave its type for c. T is its age, N the number of
-    its restarts so far, and S the seconds of a restart. In three cases r_jc = 1: on the type that the trial is on, for
-    a trial that waits, and while T < S.
+    r_jc = max(T - N S, 0) / (T + S) for a trial that would have to leave its type for c. T is its
+    age, N the number of its restarts so far, and S the seconds of a restart. In three cases r_jc =
+    1: on the type that the trial is on, for a trial that waits, and while T < S.
 
-    The powers are rounded to two decimals, as in the published code (siasosp23/artifacts, sia-simulator/sia.py). Of
-    equal trials, those that are training come first, then those with the fewest iterations. Trials with equal rows are
-    counted together, so that the program stays small. Of such groups, the one with the most iterations left comes first
-    where costs are equal.
+    The powers are rounded to two decimals, as in the published code (siasosp23/artifacts,
+    sia-simulator/sia.py). Of equal trials, those that are training come first, then those with the
+    fewest iterations. Trials with equal rows are counted together, so that the program stays small.
+    Of such groups, the one with the most iterations left comes first where costs are equal.
 
-    Within the round a trial stays on its type, an interval at a time. It stays on its own worker if no other trial is
-    there. Segments are not broken off: a trial moves when one ends. If no assigned trial waits for an idle worker, the
-    worker goes to another trial that waits. The same program, restricted to such trials, assigns these workers. So no
-    worker that could be used is idle, except while a gang waits for more workers of the same type.
+    Within the round a trial stays on its type, an interval at a time. It stays on its own worker if
+    no other trial is there. Segments are not broken off: a trial moves when one ends. If no
+    assigned trial waits for an idle worker, the worker goes to another trial that waits. The same
+    program, restricted to such trials, assigns these workers. So no worker that could be used is
+    idle, except while a gang waits for more workers of the same type.
 
-    `p` is the power p. `lambda_n` is the cost of giving a trial nothing. It is above 1, the cost of the slowest type,
-    so that any type is better than none. `restart_s` is S (None: the restore seconds by the profile, on type c).
-    `round_s` is the length of a round, in seconds. Raises ValueError for values out of range.
+    `p` is the power p. `lambda_n` is the cost of giving a trial nothing. It is above 1, the cost of
+    the slowest type, so that any type is better than none. `restart_s` is S (None: the restore
+    seconds by the profile, on type c). `round_s` is the length of a round, in seconds. Raises
+    ValueError for values out of range.
     """
 
     periods: ClassVar = {"round_s": 8}
@@ -133,8 +137,8 @@ class Sia:
         self._changes = state.changes
 
     def _start(self, state: StateView, trial: Trial, idle: Idle) -> list[Dispatch]:
-        """Start an interval of the trial, on its own worker if that is idle. Starts nothing if too few workers are
-        idle."""
+        """Start an interval of the trial, on its own worker if that is idle. Starts nothing if too
+        few workers are idle."""
         gang = state.experiment(trial).gang
         if len(idle) < gang:
             return []
@@ -149,7 +153,8 @@ class Sia:
         return [Dispatch(trial.id, first, state.interval(trial), tuple(worker.id for worker in team[1:]))]
 
     def _now_on(self, state: StateView) -> dict[TrialId, WorkerType]:
-        """The type that each trial is on: the trial runs there, or it trained there last and that worker is idle."""
+        """The type that each trial is on: the trial runs there, or it trained there last and that
+        worker is idle."""
         on = {segment.trial: segment.worker for segment in state.running.values()}
         idle = {worker.id for worker in state.idle_workers}
         on |= {trial.id: trial.at for trial in state.ready_trials if trial.at is not None and trial.at in idle}
@@ -179,7 +184,8 @@ class Sia:
     def _assign_rest(
         self, state: StateView, started: Container[TrialId], left: Mapping[WorkerType, int]
     ) -> Iterable[tuple[Trial, WorkerType]]:
-        """The types that the ready trials which have not started get of the idle workers that are left."""
+        """The types that the ready trials which have not started get of the idle workers that are
+        left."""
         groups: dict[Row, list[Iterator[Trial]]] = {}
         sizes: Counter[Row] = Counter()
         most = sum(left.values())
@@ -202,8 +208,8 @@ class Sia:
         goodputs: list[float],
         on: WorkerType | None,
     ) -> Iterable[float]:
-        """For each type, the cost of giving it to the trial less the cost of giving the trial nothing. Infinity: the
-        trial must not get this type."""
+        """For each type, the cost of giving it to the trial less the cost of giving the trial
+        nothing. Infinity: the trial must not get this type."""
         age, restarts = state.now - trial.arrived, self._restarts[trial.id]
         for (worker_type, workers), goodput in zip(state.workers_by_type.items(), goodputs, strict=True):
             runs = goodput > 0
@@ -258,8 +264,9 @@ def cheapest(
 ) -> list[list[int]]:
     """How many trials of each group get each type, so that the sum of the costs is smallest.
 
-    `costs[g][c]` is what a trial of group g costs on type c. Group g has sizes[g] trials; each takes gangs[g] workers.
-    Type c has capacity[c] workers. If all gangs are of one size, the earlier group is served where costs are equal.
+    `costs[g][c]` is what a trial of group g costs on type c. Group g has sizes[g] trials; each
+    takes gangs[g] workers. Type c has capacity[c] workers. If all gangs are of one size, the
+    earlier group is served where costs are equal.
     """
     if len(set(gangs)) <= 1:
         allowed = [[cost if cost < 0 else inf for cost in row] for row in costs]

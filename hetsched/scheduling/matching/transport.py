@@ -1,23 +1,25 @@
-"""Which trials get which types of worker, so that the sum of the costs is smallest: a transportation problem."""
+"""Which trials get which types of worker, so that the sum of the costs is smallest: a
+transportation problem."""
 
 from collections.abc import Iterator, Sequence
 from math import inf, isfinite
 
 FINEST = 1e9
-"""Costs are counted in whole billionths. Sums of floats round, and a rounded sum may be below itself: paths would go in
-circles for ever."""
+"""Costs are counted in whole billionths. Sums of floats round, and a rounded sum may be below
+itself: paths would go in circles for ever."""
 
 
 class Transport:
-    """A problem of groups of trials and types of worker, solved by successive shortest paths. A trial takes one worker.
+    """A problem of groups of trials and types of worker, solved by successive shortest paths. A
+    trial takes one worker.
 
-    `costs[g][c]` is what a trial of group g costs on type c. Group g has sizes[g] trials, type c has capacity[c]
-    workers. `counts[g][c]` is how many trials of g get c.
+    `costs[g][c]` is what a trial of group g costs on type c. Group g has sizes[g] trials, type c
+    has capacity[c] workers. `counts[g][c]` is how many trials of g get c.
 
-    Each step gives a worker to trials of one group where this costs least. To make room there, others may have to
-    move: a group moves from its type to another one, whose own trials may move on, and so on, until a type has a
-    worker left. The steps end when no further trial costs less than 0. Of groups with equal costs, the earlier one
-    comes first.
+    Each step gives a worker to trials of one group where this costs least. To make room there,
+    others may have to move: a group moves from its type to another one, whose own trials may move
+    on, and so on, until a type has a worker left. The steps end when no further trial costs less
+    than 0. Of groups with equal costs, the earlier one comes first.
 
     Ahuja, Magnanti, Orlin, "Network Flows" (1993), section 9.7.
     """
@@ -36,8 +38,8 @@ class Transport:
         return self.counts
 
     def _cheapest_path(self) -> list[tuple[int, int, int]]:
-        """Moves (group, from type, to type), the last one first; from type -1, a trial without a worker. Empty: no
-        further trial costs less than 0."""
+        """Moves (group, from type, to type), the last one first; from type -1, a trial without a
+        worker. Empty: no further trial costs less than 0."""
         cost: list[float] = [inf] * len(self.types)
         came = [(-1, -1)] * len(self.types)
         moves = [(self.costs[g][c], g, -1, c) for g, left in enumerate(self.left) if left for c in self.types]
@@ -61,7 +63,8 @@ class Transport:
         return path
 
     def _moves(self) -> Iterator[tuple[float, int, int, int]]:
-        """For each pair of types, the group that moves at least cost: what that costs, the group, the types."""
+        """For each pair of types, the group that moves at least cost: what that costs, the group,
+        the types."""
         for c in self.types:
             there = [g for g, row in enumerate(self.counts) if row[c]]
             for d in self.types if there else ():
@@ -84,7 +87,8 @@ class Transport:
 
 
 def _whole(cost: float) -> float:
-    """The cost in whole billionths, as an integer of any size. Of a cost below 0 at least one billionth is left."""
+    """The cost in whole billionths, as an integer of any size. Of a cost below 0 at least one
+    billionth is left."""
     if not isfinite(cost):
         return cost
     whole = round(cost * FINEST)

@@ -1,4 +1,5 @@
-"""Abilities: how many trials of a population a worker gets by its speed, and which workers GPA retires."""
+"""Abilities: how many trials of a population a worker gets by its speed, and which workers GPA
+retires."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -9,20 +10,21 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId
 
 SPARED = 9
-"""GPA retires no worker if there are at most this many. If there are more, it retires at most this many."""
+"""GPA retires no worker if there are at most this many. If there are more, it retires at most this
+many."""
 
 
 def samples_per_second(times: StepTimes, experiment: Experiment, worker: Worker) -> float:
-    """The worker's score: the samples that it trains per second by the profile, as the mean over the kinds of trial. It
-    is at least 1. If nothing is known it is 1."""
+    """The worker's score: the samples that it trains per second by the profile, as the mean over
+    the kinds of trial. It is at least 1. If nothing is known it is 1."""
     seconds = {kind: times.seconds_per_iteration(kind, worker.type) for kind in experiment.kinds}
     known = [kind.batch_size / found for kind, found in seconds.items() if found is not None]
     return max(1.0, fmean(known)) if known else 1.0
 
 
 def abilities(scores: Mapping[WorkerId, float], population: int) -> dict[WorkerId, int]:
-    """How many trials of a population each worker gets, by its score. Equal workers come in the order of the mapping.
-    Empty: all workers have left.
+    """How many trials of a population each worker gets, by its score. Equal workers come in the
+    order of the mapping. Empty: all workers have left.
 
     >>> a, b, c = WorkerId("a"), WorkerId("b"), WorkerId("c")
     >>> abilities({a: 100.0, b: 300.0}, 10)
@@ -39,8 +41,8 @@ def abilities(scores: Mapping[WorkerId, float], population: int) -> dict[WorkerI
 
 
 def _mended(found: dict[WorkerId, int], fastest: Sequence[WorkerId], population: int) -> dict[WorkerId, int]:
-    """Abilities whose sum is the population. Missing trials go to the fastest workers in turn. Surplus ones are taken
-    from the slowest workers that have more than 1."""
+    """Abilities whose sum is the population. Missing trials go to the fastest workers in turn.
+    Surplus ones are taken from the slowest workers that have more than 1."""
     while (missing := population - sum(found.values())) > 0:
         for worker in fastest[:missing]:
             found[worker] += 1
@@ -51,7 +53,8 @@ def _mended(found: dict[WorkerId, int], fastest: Sequence[WorkerId], population:
 
 
 def candidates(able: Mapping[WorkerId, int]) -> list[WorkerId]:
-    """The workers that GPA retires: of more than 9 workers, the 9 of least ability above 0. At least one worker stays.
+    """The workers that GPA retires: of more than 9 workers, the 9 of least ability above 0. At
+    least one worker stays.
 
     Of workers with equal ability, those that come first in the mapping are retired first.
     """
@@ -62,7 +65,8 @@ def candidates(able: Mapping[WorkerId, int]) -> list[WorkerId]:
 
 
 class Abilities:
-    """The abilities of the present workers, by experiment. They are computed again when workers come or go."""
+    """The abilities of the present workers, by experiment. They are computed again when workers
+    come or go."""
 
     def __init__(self) -> None:
         self.times = StepTimes()
@@ -72,8 +76,8 @@ class Abilities:
         self._experiments = 0
 
     def of(self, state: StateView, experiment: Experiment) -> Mapping[WorkerId, int]:
-        """The abilities of the workers on which trials of the experiment may run. Of workers with equal ability, slower
-        ones come first."""
+        """The abilities of the workers on which trials of the experiment may run. Of workers with
+        equal ability, slower ones come first."""
         self._look(state)
         known = self._known.get(experiment.id)
         if known is None:

@@ -16,14 +16,15 @@ STEP = 100
 class Era(PackagePolicy):
     """Exponential: a free worker takes its share of the population by speed, and less near the end.
 
-    The rule of `self_scheduling`, the follow-up of HRFS. With `lead`, the most iterations that a trial of the
-    population has reported, a worker takes as many trials as
+    The rule of `self_scheduling`, the follow-up of HRFS. With `lead`, the most iterations that a
+    trial of the population has reported, a worker takes as many trials as
 
         L = floor((stop - lead) / interval x population)
         x = max(0, floor((stop - L) / 100)), or 0 before the first report
         n = ceil(ability x shrink^x)
 
-    or all that wait. `hetsched.scheduling.packages.package_policy` says what a package is, and what `gpa` does.
+    or all that wait. `hetsched.scheduling.packages.package_policy` says what a package is, and what
+    `gpa` does.
 
     `shrink` is the factor of this rule.
     """
@@ -40,7 +41,8 @@ class Era(PackagePolicy):
 
 
 def shrinks(experiment: Experiment, lead: int) -> int:
-    """How often packages have shrunk when the most advanced trial has reported `lead` iterations: x of the rule."""
+    """How often packages have shrunk when the most advanced trial has reported `lead` iterations: x
+    of the rule."""
     if lead == 0:
         return 0
     stop = experiment.stop_iterations

@@ -13,12 +13,13 @@ from hetsched.scheduling.packages.package_policy import ROUNDING, PackagePolicy
 class Eta(PackagePolicy):
     """Equal time: the package of a free worker lasts as long as one trial on the slowest worker.
 
-    The rule of `self_scheduling`, the follow-up of HRFS. The first package of a worker is one trial. With r, the
-    seconds of its last package per trial, a worker takes as many trials as
+    The rule of `self_scheduling`, the follow-up of HRFS. The first package of a worker is one
+    trial. With r, the seconds of its last package per trial, a worker takes as many trials as
 
         n = max(1, ceil(longest r of all workers so far / r))
 
-    or all that wait. `hetsched.scheduling.packages.package_policy` says what a package is, and what `gpa` does.
+    or all that wait. `hetsched.scheduling.packages.package_policy` says what a package is, and what
+    `gpa` does.
     """
 
     def size(self, state: StateView, experiment: Experiment, worker: Worker, ability: int) -> int:

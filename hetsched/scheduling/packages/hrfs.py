@@ -1,4 +1,5 @@
-"""The rule of HRFS, the predecessor of hetsched: fast workers advance the stragglers, slow workers the leader."""
+"""The rule of HRFS, the predecessor of hetsched: fast workers advance the stragglers, slow workers
+the leader."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,20 +16,21 @@ from hetsched.scheduling import register
 
 @register("hrfs")
 class HRFS:
-    """Heterogeneous Resource Fusion Scheduling: slow workers take half intervals of the most advanced trials.
+    """Heterogeneous Resource Fusion Scheduling: slow workers take half intervals of the most
+    advanced trials.
 
-    This is the rule of HRFS, the predecessor of hetsched (github.com/ncue-e107, "Optimization of Heterogeneous
-    Resource Allocation and Task Scheduling Strategies for Deep Learning", main.py). The slowness of a worker w is
-    unknown until its first segment has ended. Then it is a_w:
+    This is the rule of HRFS, the predecessor of hetsched (github.com/ncue-e107, "Optimization of
+    Heterogeneous Resource Allocation and Task Scheduling Strategies for Deep Learning", main.py).
+    The slowness of a worker w is unknown until its first segment has ended. Then it is a_w:
 
         a   = ceil(first interval time of w / fastest first interval time so far)
         a_w = a + sum over the workers v measured before w of floor(a / a_v)
 
     The lag is the sum over the waiting trials of ceil((lead iteration - iteration) / interval).
 
-    - A worker is slow if it is unknown or has a_w > lag. It takes the most advanced waiting trial for half an interval.
-      It takes nothing if a_w > (stop iteration - lead iteration) / interval x population, or if the stop score has been
-      reached.
+    - A worker is slow if it is unknown or has a_w > lag. It takes the most advanced waiting trial
+      for half an interval. It takes nothing if a_w > (stop iteration - lead iteration) / interval x
+      population, or if the stop score has been reached.
     - Any other worker takes the least advanced waiting trial for a whole interval.
     - If that would leave all workers idle, the fastest idle worker takes the least advanced trial.
     """
@@ -67,7 +69,8 @@ class HRFS:
         return sum(len(trials) * self._behind(state, trials[0].experiment, trials[0].iterations) for trials in alike)
 
     def _behind(self, state: StateView, experiment: ExperimentId, iterations: int) -> int:
-        """How many intervals, rounded up, a trial with these iterations is behind the lead of its experiment."""
+        """How many intervals, rounded up, a trial with these iterations is behind the lead of its
+        experiment."""
         return ceil((state.lead[experiment] - iterations) / state.experiments[experiment].interval)
 
     def slowness(self, state: StateView) -> Mapping[WorkerId, int]:

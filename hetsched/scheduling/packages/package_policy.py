@@ -1,4 +1,5 @@
-"""Packages of trials that one worker carries out and reports together: the common part of `era` and `eta`."""
+"""Packages of trials that one worker carries out and reports together: the common part of `era` and
+`eta`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -21,26 +22,30 @@ ROUNDING = 1e-9
 """A size may exceed a whole number by this much before it counts as one more."""
 
 FirstCome = tuple[int, int]
-"""The key of the order: the least advanced trial first, of equals the trial that has waited longest."""
+"""The key of the order: the least advanced trial first, of equals the trial that has waited
+longest."""
 
 Queue = Sequence[Trial]
 """The waiting trials of an experiment, in the order in which they are served."""
 
 
 class PackagePolicy(ABC):
-    """Free workers take packages of the least advanced waiting trials, in the order in which they became free.
+    """Free workers take packages of the least advanced waiting trials, in the order in which they
+    became free.
 
-    The rules come from `self_scheduling`, the follow-up of HRFS (github.com/ncue-e107). Of trials that are equally
-    advanced, the trial that has waited longest is first. A worker trains each trial of its package for an interval, or
-    for what is left of the trial. It reports all of them at the end of the package. All trials of a package are of one
-    experiment. `size` says how many there are. A worker of ability 0 takes none (see
-    `hetsched.scheduling.packages.ability`).
+    The rules come from `self_scheduling`, the follow-up of HRFS (github.com/ncue-e107). Of trials
+    that are equally advanced, the trial that has waited longest is first. A worker trains each
+    trial of its package for an interval, or for what is left of the trial. It reports all of them
+    at the end of the package. All trials of a package are of one experiment. `size` says how many
+    there are. A worker of ability 0 takes none (see `hetsched.scheduling.packages.ability`).
 
-    `gpa` makes slow workers retire near the end. Once a trial has reported 0.8 of the stop iterations, and there are
-    more than 9 workers, the 9 workers of least ability take no more packages.
+    `gpa` makes slow workers retire near the end. Once a trial has reported 0.8 of the stop
+    iterations, and there are more than 9 workers, the 9 workers of least ability take no more
+    packages.
 
-    All workers might be idle then, if trials wait that can run on no other worker. In that case workers of ability 0
-    and retired ones take a package, too. The package of a worker of ability 0 has at least one trial.
+    All workers might be idle then, if trials wait that can run on no other worker. In that case
+    workers of ability 0 and retired ones take a package, too. The package of a worker of ability 0
+    has at least one trial.
     """
 
     single_workers_only = True  # it does not place gangs
@@ -64,7 +69,8 @@ class PackagePolicy(ABC):
         return decisions if decisions or state.running else self._packages(state, all_work=True)
 
     def _packages(self, state: StateView, *, all_work: bool) -> Iterator[Dispatch]:
-        """The packages of the idle workers. With `all_work`, workers of ability 0 and retired ones take one, too."""
+        """The packages of the idle workers. With `all_work`, workers of ability 0 and retired ones
+        take one, too."""
         queues = state.grouped(_experiment, _first_come)
         taken: set[TrialId] = set()
         for worker in state.idle_workers:
@@ -83,8 +89,8 @@ class PackagePolicy(ABC):
         taken: Container[TrialId],
         all_work: bool,
     ) -> Sequence[Trial]:
-        """What the worker takes out of the queues of the experiments. It takes from the queue whose first trial comes
-        first, among all trials that the worker may train."""
+        """What the worker takes out of the queues of the experiments. It takes from the queue whose
+        first trial comes first, among all trials that the worker may train."""
         served = queues if all_work else self._abilities.serves(state, worker.id)
         fitting = [_fitting(state, worker, queues[name], taken) for name in served if name in queues]
         coming = [(_first_come(state, first), first, left) for left in fitting if (first := next(left, None))]

@@ -19,7 +19,8 @@ class Start(Struct, frozen=True, gc=False):
 
 
 class Running(Struct, frozen=True, gc=False, order=True):
-    """A running segment: from `begun` to `end`, in seconds since the start of the run. The first to end is least."""
+    """A running segment: from `begun` to `end`, in seconds since the start of the run. The first to
+    end is least."""
 
     end: float
     trial: int
@@ -33,16 +34,16 @@ class Board:
     """Trials, workers and kinds of trial by number.
 
     - By worker: its `types`, the trial in its `memory` (-1: none), whether it is `warm`.
-    - By trial: its kind, the iterations `left`, whether it has a state that must be restored elsewhere (`has_state`),
-      and the worker that it is `at` (-1: none).
+    - By trial: its kind, the iterations `left`, whether it has a state that must be restored
+      elsewhere (`has_state`), and the worker that it is `at` (-1: none).
     - By type: the `idle` workers. The workers to choose first are at the front.
-    - By kind: the `ready` trials as sorted pairs (minus the iterations left, trial). `work` is the iterations left of
-      all trials, less the iterations of running segments.
+    - By kind: the `ready` trials as sorted pairs (minus the iterations left, trial). `work` is the
+      iterations left of all trials, less the iterations of running segments.
     - By kind and type: `used`, the seconds of workers since the plan was made.
-    - `running`: by the first worker of each segment. `active`: how many trials are not completed. `scarce`: whether
-      these are at most as many as workers.
-    - `fastest`: the workers by speed. `rates`: iterations per second of the k fastest (k = 0, 1, ...). Both are empty
-      unless all trials are alike.
+    - `running`: by the first worker of each segment. `active`: how many trials are not completed.
+      `scarce`: whether these are at most as many as workers.
+    - `fastest`: the workers by speed. `rates`: iterations per second of the k fastest (k = 0, 1,
+      ...). Both are empty unless all trials are alike.
     - `end`: the planned end of the run, in seconds since its start.
     """
 

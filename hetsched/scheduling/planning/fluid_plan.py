@@ -1,6 +1,8 @@
-"""The fluid plan: how soon the work that is left could end if trials could move at any moment and at no cost.
+"""The fluid plan: how soon the work that is left could end if trials could move at any moment and
+at no cost.
 
-It is the linear program of Lawler and Labetoulle (J. ACM 1978) over groups of like trials g and worker types m:
+It is the linear program of Lawler and Labetoulle (J. ACM 1978) over groups of like trials g and
+worker types m:
 
     minimise T   subject to   sum_m s_gm x_gm >= W_g,   sum_m x_gm <= n_g T,   sum_g x_gm <= C_m T
 
@@ -9,7 +11,8 @@ It is the linear program of Lawler and Labetoulle (J. ACM 1978) over groups of l
 - W_g: the iterations that g has left
 - n_g, C_m: the numbers of trials and of workers
 
-The dual prices say which pairs belong together: y_g s_gm <= mu_g + pi_m, with equality wherever x_gm > 0.
+The dual prices say which pairs belong together: y_g s_gm <= mu_g + pi_m, with equality wherever
+x_gm > 0.
 
 - y_g: the worth of an iteration
 - mu_g: the worth of a second of the trial
@@ -28,8 +31,10 @@ Array = npt.NDArray[np.float64]
 class FluidPlan(NamedTuple):
     """The solution. `length` is T in seconds. `seconds` are the x_gm.
 
-    - Per group: `pace`, the seconds of an iteration on the planned mix of workers. `price`, the y_g.
-    - Per pair: `loss`, by what share an iteration there costs more than its worth. 0 where the plan may have it.
+    - Per group: `pace`, the seconds of an iteration on the planned mix of workers. `price`, the
+      y_g.
+    - Per pair: `loss`, by what share an iteration there costs more than its worth. 0 where the plan
+      may have it.
     - Per type: `worth` of a second.
     """
 
@@ -50,9 +55,9 @@ def fluid_plan(
 ) -> FluidPlan:
     """The plan for all groups and types. Every group must be able to run on some type.
 
-    `speeds` has shape (groups, types), in iterations per second. 0: the group cannot run there. By group: `work` is the
-    iterations left, `trials` how many there are, `gangs` how many workers a trial takes at once (None: one). `workers`
-    is how many there are of each type.
+    `speeds` has shape (groups, types), in iterations per second. 0: the group cannot run there. By
+    group: `work` is the iterations left, `trials` how many there are, `gangs` how many workers a
+    trial takes at once (None: one). `workers` is how many there are of each type.
     """
     from scipy.optimize import linprog  # here, as it takes a quarter of a second
     from scipy.sparse import coo_array

@@ -18,7 +18,8 @@ WORTH_CUTTING = 5e-3
 """Segments are cut if the run then ends sooner by at least this share of the run."""
 
 CLOSE = 0.25
-"""An end is as good as the planned one if it is later by at most this share of the shortest segment."""
+"""An end is as good as the planned one if it is later by at most this share of the shortest
+segment."""
 
 
 def follow(board: Board, rule: Rule) -> None:
@@ -44,8 +45,8 @@ def fill(board: Board) -> list[tuple[Start, Running]]:
 
 
 def play(board: Board, rule: Rule, limit: float = inf) -> float:
-    """Play the board to its end by the rule. Returns the end in seconds since the start of the run. Infinity: the run
-    would end after `limit`, or never."""
+    """Play the board to its end by the rule. Returns the end in seconds since the start of the run.
+    Infinity: the run would end after `limit`, or never."""
     follow(board, rule)
     return play_on(board, limit)
 
@@ -72,8 +73,8 @@ def play_on(board: Board, limit: float = inf) -> float:
 def best_rule(board: Board, rule: Rule, patience: float) -> tuple[Rule, float]:
     """The rule, of the rules that are tried, by which the run ends soonest, and the end in seconds.
 
-    The search begins with `rule`. One option after another gets its best value. Once the end is as good as the planned
-    one, only rules that cut segments are tried.
+    The search begins with `rule`. One option after another gets its best value. Once the end is as
+    good as the planned one, only rules that cut segments are tried.
     """
     played: dict[Rule, float] = {rule: play(board.copy(), rule)}
     best = rule

@@ -1,4 +1,5 @@
-"""The plan that `lookahead` follows for independent trials: the fluid plan for groups of like trials."""
+"""The plan that `lookahead` follows for independent trials: the fluid plan for groups of like
+trials."""
 
 from math import ceil, inf, log
 from typing import NamedTuple
@@ -24,8 +25,8 @@ Groups = dict[GroupKey, dict[TrialId, float]]
 class GroupPlan(NamedTuple):
     """The fluid plan made at `made_at` for the time until `end`, and which group each trial is in.
 
-    `number` numbers the types of workers. `need` is, for independent trials, the planned seconds by type that no
-    segment has used yet.
+    `number` numbers the types of workers. `need` is, for independent trials, the planned seconds by
+    type that no segment has used yet.
     """
 
     made_at: float
@@ -45,8 +46,9 @@ class GroupPlan(NamedTuple):
         return changed or state.now >= self.renew_at
 
     def changes_with_time(self, state: StateView) -> bool:
-        """Whether the next plan may differ although nothing has happened. That is so if a running segment was due after
-        this plan was made. An overdue segment, or one that is due at an unknown time, changes nothing before it ends.
+        """Whether the next plan may differ although nothing has happened. That is so if a running
+        segment was due after this plan was made. An overdue segment, or one that is due at an
+        unknown time, changes nothing before it ends.
         """
         ends = map(state.expected_end, state.running.values())
         return any(end is not None and end > self.made_at for end in ends)
@@ -55,8 +57,9 @@ class GroupPlan(NamedTuple):
 class SegmentSpeeds(NamedTuple):
     """The speed of whole segments, their costs included.
 
-    `speeds` are iterations per second, of shape (groups, types of worker). 0: the group cannot run there. `shortest` is
-    the seconds of the shortest segment of one iteration, over all groups and types.
+    `speeds` are iterations per second, of shape (groups, types of worker). 0: the group cannot run
+    there. `shortest` is the seconds of the shortest segment of one iteration, over all groups and
+    types.
     """
 
     speeds: Array
@@ -66,8 +69,9 @@ class SegmentSpeeds(NamedTuple):
 def make_group_plan(state: StateView) -> GroupPlan:
     """The fluid plan for the iterations that are left.
 
-    It is outdated when a twentieth of its time has passed, but not before the shortest segment of one iteration could
-    end. It is also outdated when trials or workers come or go, and when PBT changes the kind of a trial.
+    It is outdated when a twentieth of its time has passed, but not before the shortest segment of
+    one iteration could end. It is also outdated when trials or workers come or go, and when PBT
+    changes the kind of a trial.
     """
     types: dict[WorkerType, list[Worker]] = {}
     for worker in state.workers.values():
@@ -99,7 +103,8 @@ def make_group_plan(state: StateView) -> GroupPlan:
 def group_trials(state: StateView, workers: list[Worker]) -> Groups:
     """The trials that have iterations left and can run on one of the workers, in groups.
 
-    Trials of one group have the same experiment and kind. Their iterations left differ at most by a factor of 1.3.
+    Trials of one group have the same experiment and kind. Their iterations left differ at most by a
+    factor of 1.3.
     """
     groups: Groups = {}
     for trial in state.trials.values():
@@ -133,8 +138,8 @@ def segment_speeds(state: StateView, groups: Groups, workers: list[Worker]) -> S
 
 
 def seconds_needed(state: StateView, groups: Groups, seconds: Array) -> dict[TrialId, Array]:
-    """The planned seconds by type of worker of each independent trial: its share of what its group has. `seconds` has
-    shape (groups, types)."""
+    """The planned seconds by type of worker of each independent trial: its share of what its group
+    has. `seconds` has shape (groups, types)."""
     return {
         trial: seconds[number] * (left / sum(group.values()))
         for number, (key, group) in enumerate(groups.items())
@@ -154,8 +159,8 @@ def iterations_left(state: StateView, trial: Trial) -> float:
 
 
 def step_seconds(state: StateView, trial: Trial, worker: Worker) -> float:
-    """Seconds per iteration of the trial on the worker. If they are unknown, the worker counts as fast as the fastest
-    known worker. If no worker is known, they are 1 s."""
+    """Seconds per iteration of the trial on the worker. If they are unknown, the worker counts as
+    fast as the fastest known worker. If no worker is known, they are 1 s."""
     seconds = state.seconds_per_iteration(trial, worker)
     if seconds is not None:
         return seconds
@@ -170,5 +175,6 @@ def fixed_seconds(state: StateView, trial: Trial, worker: Worker) -> float:
 
 
 def worthwhile(step: float, costs: float, most: int) -> int:
-    """The fewest iterations, of `step` seconds each, whose training is worth the costs (seconds) of a segment."""
+    """The fewest iterations, of `step` seconds each, whose training is worth the costs (seconds) of
+    a segment."""
     return max(1, min(most, ceil(WORTHWHILE * costs / step)))

@@ -1,4 +1,5 @@
-"""Carries out the plan of `lookahead` for independent trials, slot by slot of the plan's own schedule."""
+"""Carries out the plan of `lookahead` for independent trials, slot by slot of the plan's own
+schedule."""
 
 from math import inf
 
@@ -14,8 +15,9 @@ from hetsched.scheduling.planning.open_shop import next_slot
 def fill_slot(state: StateView, plan: GroupPlan, patience: float) -> list[Dispatch]:
     """The next slot of the plan's own schedule, for trials that do not depend on each other.
 
-    Segments of a slot end together. Idle workers go to trials that arrive within a slot, and to trials that wait when
-    the slot should have ended. If segments have no costs, `patience` limits their length.
+    Segments of a slot end together. Idle workers go to trials that arrive within a slot, and to
+    trials that wait when the slot should have ended. If segments have no costs, `patience` limits
+    their length.
     """
     left = max(plan.end - state.now, 1e-9)
     seconds = inf

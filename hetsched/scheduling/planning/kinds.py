@@ -1,4 +1,5 @@
-"""Kinds of trial: the seconds of their iterations and segments on every worker, and the plan's figures for them."""
+"""Kinds of trial: the seconds of their iterations and segments on every worker, and the plan's
+figures for them."""
 
 from math import inf
 
@@ -8,9 +9,10 @@ from msgspec import Struct
 class Kind(Struct):
     """Trials that take equally long on every worker.
 
-    `interval` is the iterations of a whole segment. `gang` is how many workers a trial takes at once. By worker, in
-    seconds: `step` per iteration (infinite where a trial cannot run), `fixed` of evaluation and checkpoint, which every
-    segment has, and `restore` and `start_up`, which may come before.
+    `interval` is the iterations of a whole segment. `gang` is how many workers a trial takes at
+    once. By worker, in seconds: `step` per iteration (infinite where a trial cannot run), `fixed`
+    of evaluation and checkpoint, which every segment has, and `restore` and `start_up`, which may
+    come before.
 
     The plan sets the other fields:
 

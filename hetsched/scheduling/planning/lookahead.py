@@ -17,8 +17,8 @@ SOUGHT_AGAIN = 0.5
 """The rule is sought again when this share of the time until the end has passed."""
 
 AFTER_A_CHANGE = 0.02
-"""After a change of the workers the rule is sought again if this share of the time until the end has passed since
-the last search."""
+"""After a change of the workers the rule is sought again if this share of the time until the end
+has passed since the last search."""
 
 HORIZON = 40
 """The rule is sought once the workers have at most this many segments left, on average."""
@@ -28,30 +28,37 @@ HORIZON = 40
 class Lookahead:
     """List scheduling by the rule by which the run, played forward, ends soonest.
 
-    Under PBT a segment is an interval, and its seconds on each type of worker are known. So the run can be played
-    forward on a board (`hetsched.scheduling.planning.board`) in some microseconds per segment, costs included. The
-    policy plays it forward by several rules. It places segments by the rule by which the run ends soonest. It seeks the
-    rule again when half of the time until the end has passed, and when trials or workers come or go.
+    Under PBT a segment is an interval, and its seconds on each type of worker are known. So the run
+    can be played forward on a board (`hetsched.scheduling.planning.board`) in some microseconds per
+    segment, costs included. The policy plays it forward by several rules. It places segments by the
+    rule by which the run ends soonest. It seeks the rule again when half of the time until the end
+    has passed, and when trials or workers come or go.
 
-    A rule keeps to a planned end T. T is the time in which the fastest workers can do the whole segments that are left.
-    There are as many of these workers as trials. Each does floor(time / its segment) segments. If kinds of trial
-    differ, T follows from the prices of the fluid plan (`hetsched.scheduling.planning.fluid_plan`). That plan also says
-    which kinds belong on which workers. The rule is:
+    A rule keeps to a planned end T. T is the time in which the fastest workers can do the whole
+    segments that are left. There are as many of these workers as trials. Each does floor(time / its
+    segment) segments. If kinds of trial differ, T follows from the prices of the fluid plan
+    (`hetsched.scheduling.planning.fluid_plan`). That plan also says which kinds belong on which
+    workers. The rule is:
 
     - No segment starts that would end after T.
-    - A worker takes the trial of least slack. Slack is the time until T less the seconds of the trial's iterations at
-      the planned pace. So populations keep together.
+    - A worker takes the trial of least slack. Slack is the time until T less the seconds of the
+      trial's iterations at the planned pace. So populations keep together.
     - A slow worker takes a trial that can still end by T after the slow segment.
-    - A worker goes on with the trial in its memory if the restore that this saves is worth the slack.
-    - If there are at most as many trials as workers, slow workers must leave enough trials to the fast ones.
-    - If trials stop on a score, the most advanced trials go first while those that are behind can wait.
+    - A worker goes on with the trial in its memory if the restore that this saves is worth the
+      slack.
+    - If there are at most as many trials as workers, slow workers must leave enough trials to the
+      fast ones.
+    - If trials stop on a score, the most advanced trials go first while those that are behind can
+      wait.
 
     The options of rules are in `hetsched.scheduling.planning.rule`.
 
-    If all trials are independent of each other (no PBT) and take one worker, segments may be long. Then the policy
-    carries out the fluid plan's own schedule, slot by slot (`hetsched.scheduling.planning.open_shop`).
+    If all trials are independent of each other (no PBT) and take one worker, segments may be long.
+    Then the policy carries out the fluid plan's own schedule, slot by slot
+    (`hetsched.scheduling.planning.open_shop`).
 
-    `patience` is for rules that cut segments: the share of the time until T that a segment may last at most.
+    `patience` is for rules that cut segments: the share of the time until T that a segment may last
+    at most.
     """
 
     def __init__(self, patience: float = 0.2) -> None:
@@ -72,8 +79,9 @@ class Lookahead:
         return [mirror.decision(start) for start, _ in fill(mirror.board)]
 
     def _followed(self, state: StateView) -> Mirror:
-        """The board of this moment. The old board goes on if only segments have ended. A new board is made if
-        something else has happened, if an unknown step time is known now, or if a new board brings the end nearer."""
+        """The board of this moment. The old board goes on if only segments have ended. A new board
+        is made if something else has happened, if an unknown step time is known now, or if a new
+        board brings the end nearer."""
         old, now = self._mirror, state.now
         goes_on = (
             old is not None and old.follow(state) and not (old.guesses and self._known < len(state.first_segments))
@@ -95,7 +103,8 @@ class Lookahead:
         return new
 
     def _seek(self, state: StateView, board: Board, old: Board | None) -> bool:
-        """Seek the rule for the board. Returns False if the run ends as soon when the old board goes on."""
+        """Seek the rule for the board. Returns False if the run ends as soon when the old board
+        goes on."""
         rule, end = best_rule(board, self._rule, self._patience)
         kept = play_on(old.copy(), end) if old is not None else inf
         if kept > end:
@@ -120,7 +129,8 @@ class Lookahead:
 
 
 def seconds_to_horizon(board: Board) -> float:
-    """Seconds until the run is so near its end that the rule matters. Before, any rule keeps the workers busy."""
+    """Seconds until the run is so near its end that the rule matters. Before, any rule keeps the
+    workers busy."""
     if board.scarce or not board.rates:
         return 0.0
     segments = board.work[0] / board.kinds[0].interval / len(board.types)

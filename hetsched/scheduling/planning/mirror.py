@@ -19,8 +19,8 @@ from hetsched.scheduling.planning.kinds import Kind
 from hetsched.scheduling.planning.pricing import is_uniform, price
 
 SURPRISE = 1.5
-"""A segment is a surprise if it takes more than this many times the expected seconds, or less than the expected seconds
-divided by this. Then its worker is expected to be slower, or faster."""
+"""A segment is a surprise if it takes more than this many times the expected seconds, or less than
+the expected seconds divided by this. Then its worker is expected to be slower, or faster."""
 
 MOST = 100.0
 """A worker is expected to be at most this many times slower, or faster, than it was on average."""
@@ -36,7 +36,8 @@ REMEMBERED = 1.0
 
 
 class Slowness(NamedTuple):
-    """A worker takes `factor` times as long as on average, until a moment in seconds since the start of the run."""
+    """A worker takes `factor` times as long as on average, until a moment in seconds since the
+    start of the run."""
 
     factor: float
     until: float
@@ -60,12 +61,13 @@ class Mirror:
 
     `stops_on_score` says whether the trials of some experiment stop on a score.
 
-    `guesses` says whether some step time is unknown. Until it is known, the worker counts as fast as the fastest known
-    worker. If no worker is known, its step time is 1 s.
+    `guesses` says whether some step time is unknown. Until it is known, the worker counts as fast
+    as the fastest known worker. If no worker is known, its step time is 1 s.
     """
 
     def __init__(self, state: StateView, earlier: "Mirror | None" = None) -> None:
-        """Takes over from an `earlier` mirror which workers are slow, and when workers have started."""
+        """Takes over from an `earlier` mirror which workers are slow, and when workers have
+        started."""
         slowness: dict[WorkerId, Slowness] = {} if earlier is None else earlier.slowness
         self.slowness: dict[WorkerId, Slowness] = {
             worker: slow for worker, slow in slowness.items() if slow.until > state.now
@@ -92,8 +94,9 @@ class Mirror:
         return Dispatch(self.trials[start.trial], first, start.iterations, tuple(others))
 
     def follow(self, state: StateView) -> bool:
-        """Apply the segments that have ended. Returns False if a new board must be made. That is so if something else
-        has happened, a trial has another kind, a segment was a surprise, or a surprise is no longer remembered."""
+        """Apply the segments that have ended. Returns False if a new board must be made. That is so
+        if something else has happened, a trial has another kind, a segment was a surprise, or a
+        surprise is no longer remembered."""
         if (len(state.trials), len(state.workers)) != self._seen or state.now >= self._forgets_at:
             return False
         board = self.board
@@ -115,7 +118,8 @@ class Mirror:
         )
 
     def _surprises(self, state: StateView, running: Running) -> bool:
-        """Whether a segment took much more or less time than expected. Its worker is expected to stay like that.
+        """Whether a segment took much more or less time than expected. Its worker is expected to
+        stay like that.
 
         The policy was asked when the segment ended, unless it was the last segment of a trial.
         """

@@ -1,11 +1,12 @@
-"""The preemptive open shop: who works where if every trial has given seconds to spend on each type of worker.
+"""The preemptive open shop: who works where if every trial has given seconds to spend on each type
+of worker.
 
-A schedule of length T exists under two conditions. No trial needs more than T seconds. No type of worker needs more
-seconds than its workers have until T. Sources: Gonzalez and Sahni, "Open Shop Scheduling to Minimize Finish Time",
-J. ACM 1976; Lawler and Labetoulle, J. ACM 1978.
+A schedule of length T exists under two conditions. No trial needs more than T seconds. No type of
+worker needs more seconds than its workers have until T. Sources: Gonzalez and Sahni, "Open Shop
+Scheduling to Minimize Finish Time", J. ACM 1976; Lawler and Labetoulle, J. ACM 1978.
 
-The schedule is found slot by slot. A slot has every trial and every worker without slack. It lasts until another trial
-or worker has no slack left.
+The schedule is found slot by slot. A slot has every trial and every worker without slack. It lasts
+until another trial or worker has no slack left.
 """
 
 from collections.abc import Sequence
@@ -20,15 +21,16 @@ SHORTEST = 0.01
 
 
 class Slot(NamedTuple):
-    """Who works where for the next `seconds`. `places` are pairs of a trial (its row) and a type of worker."""
+    """Who works where for the next `seconds`. `places` are pairs of a trial (its row) and a type of
+    worker."""
 
     places: list[tuple[int, int]]
     seconds: float
 
 
 def next_slot(need: Array, workers: Sequence[int], left: float) -> Slot:
-    """The next slot. `need` are seconds, of shape (trials, types). `workers` are counts by type. `left` are the seconds
-    until the end of the schedule."""
+    """The next slot. `need` are seconds, of shape (trials, types). `workers` are counts by type.
+    `left` are the seconds until the end of the schedule."""
     from scipy.optimize import linear_sum_assignment  # here, as it takes a quarter of a second
 
     columns = np.repeat(np.arange(len(workers)), workers)

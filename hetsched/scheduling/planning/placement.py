@@ -1,7 +1,7 @@
 """The rule: which ready trial an idle worker takes, and how many iterations of it.
 
-The slack of a trial is the time until the planned end less the seconds of the trial's iterations at the planned pace. A
-worker is slow for a trial if a whole segment there is slower than this pace.
+The slack of a trial is the time until the planned end less the seconds of the trial's iterations at
+the planned pace. A worker is slow for a trial if a whole segment there is slower than this pace.
 """
 
 from bisect import bisect_left
@@ -22,7 +22,8 @@ ROUNDING = 0.25
 """A segment may end after the planned end by this share of the shortest segment."""
 
 MARGIN = 2.0
-"""The least advanced trial waits for the most advanced one while its slack is at least this many whole segments."""
+"""The least advanced trial waits for the most advanced one while its slack is at least this many
+whole segments."""
 
 
 class Option(Struct, frozen=True, gc=False, order=True):
@@ -36,8 +37,9 @@ class Option(Struct, frozen=True, gc=False, order=True):
 def choose(board: Board, worker_type: int) -> Start | None:
     """What the next idle worker of the type starts. None: it should stay idle.
 
-    The worker takes the trial of least slack. It takes the trial in its memory instead if the restore that this saves
-    is worth the difference in slack. A gang that lacks workers of the type reserves the idle ones.
+    The worker takes the trial of least slack. It takes the trial in its memory instead if the
+    restore that this saves is worth the difference in slack. A gang that lacks workers of the type
+    reserves the idle ones.
     """
     idle, loss = board.idle[worker_type], board.rule.loss
     worker, options = idle[0], []
@@ -70,7 +72,8 @@ def _share(board: Board, option: Option, worker_type: int) -> tuple[float, Optio
 
 
 def soonest(board: Board) -> Start | None:
-    """The segment that would end first. It is for a moment at which the rule starts nothing and nothing runs."""
+    """The segment that would end first. It is for a moment at which the rule starts nothing and
+    nothing runs."""
     best: tuple[float, Start] | None = None
     for number, ready in enumerate(board.ready):
         kind = board.kinds[number]
@@ -100,11 +103,11 @@ def _held(board: Board, held: int, worker: int, worker_type: int, first: Option)
 
 
 def _option(board: Board, number: int, worker: int, wanted: int | None = None) -> Option | None:
-    """The trial of this kind that the worker could run: the least advanced one. A slow worker gets a trial that can
-    afford the slow segment.
+    """The trial of this kind that the worker could run: the least advanced one. A slow worker gets
+    a trial that can afford the slow segment.
 
-    By a deep rule the worker gets the most advanced trial while the least advanced one can wait. With `wanted` only
-    this trial is considered.
+    By a deep rule the worker gets the most advanced trial while the least advanced one can wait.
+    With `wanted` only this trial is considered.
     """
     kind, rule = board.kinds[number], board.rule
     if kind.step[worker] == inf:
@@ -142,8 +145,8 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
 def _length(board: Board, kind: Kind, worker: int, most: int, costs: float, slack: float | None) -> int:
     """Iterations of a segment, at most `most`, that the rule's patience may cut.
 
-    `slack` is given for a trial that cannot afford the worker. Then the segment costs only as much slack as the trial
-    can make up for.
+    `slack` is given for a trial that cannot afford the worker. Then the segment costs only as much
+    slack as the trial can make up for.
     """
     seconds = board.rule.patience * (board.end - board.now)
     if slack is not None:

@@ -12,8 +12,8 @@ EXACT = 5e-3
 def renew(board: Board) -> None:
     """Compute the planned end from what is left, by the prices of the plan.
 
-    If all trials are alike and segments are whole ones, the end is the time in which the fastest workers can do the
-    segments that are left. There are as many of these workers as trials.
+    If all trials are alike and segments are whole ones, the end is the time in which the fastest
+    workers can do the segments that are left. There are as many of these workers as trials.
     """
     now = board.now
     if board.rates:
@@ -31,7 +31,8 @@ def renew(board: Board) -> None:
 
 
 def _by_prices(board: Board) -> float:
-    """Seconds that the work left takes by the plan's prices. Of a running segment, the share still to come counts."""
+    """Seconds that the work left takes by the plan's prices. Of a running segment, the share still
+    to come counts."""
     length = sum(kind.price * work for kind, work in zip(board.kinds, board.work, strict=True))
     for running in board.running.values():
         if running.end > board.now:
@@ -41,9 +42,11 @@ def _by_prices(board: Board) -> float:
 
 
 def _in_whole_segments(board: Board, use: int, least: float) -> float:
-    """Seconds, at least `least`, in which the `use` fastest workers can do the whole segments that are left.
+    """Seconds, at least `least`, in which the `use` fastest workers can do the whole segments that
+    are left.
 
-    `turns` has a pair per worker: in how many seconds it is free, and the seconds of each of its segments.
+    `turns` has a pair per worker: in how many seconds it is free, and the seconds of each of its
+    segments.
     """
     kind, now = board.kinds[0], board.now
     segments = sum(-(-board.left[trial] // kind.interval) for _, trial in board.ready[0])

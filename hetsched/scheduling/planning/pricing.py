@@ -1,4 +1,5 @@
-"""The plan's figures for kinds of trial: their pace, their price, and the workers where they belong."""
+"""The plan's figures for kinds of trial: their pace, their price, and the workers where they
+belong."""
 
 from collections.abc import Sequence
 from math import inf
@@ -17,8 +18,9 @@ def price(
 ) -> list[Rank]:
     """Set the plan's figures of the kinds. Returns the rank of each type of worker.
 
-    `members` are the workers by type. `work` and `trials` are the iterations and the trials that are left, by kind. The
-    types whose seconds are worth most choose first; of equals, the fastest type.
+    `members` are the workers by type. `work` and `trials` are the iterations and the trials that
+    are left, by kind. The types whose seconds are worth most choose first; of equals, the fastest
+    type.
     """
     if not kinds:
         return [(0.0, 0.0)] * len(members)
@@ -56,7 +58,8 @@ def _speed(kind: Kind, workers: Sequence[int]) -> float:
 
 
 def _price_alike(kind: Kind, speeds: Array, workers: Sequence[int], trials: int) -> None:
-    """Set the figures of a single kind. Its trials belong on the fastest workers, one worker per trial."""
+    """Set the figures of a single kind. Its trials belong on the fastest workers, one worker per
+    trial."""
     kind.loss = [1.0 if speed > 0 else inf for speed in speeds]
     taken, total = 0, 0.0
     for number in np.argsort(-speeds, kind="stable").tolist():

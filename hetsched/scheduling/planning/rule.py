@@ -9,20 +9,25 @@ class Rule(NamedTuple):
     """The options of the rule (`hetsched.scheduling.planning.placement`).
 
     - `late`: a segment may end after the planned end by this many times the shortest whole segment.
-    - `trust`: the speed at which the rest of a trial must end in time after a segment on a slow worker. 0: the planned
-      pace. 1: the speed of the trial's fastest worker. Values in between are possible.
+    - `trust`: the speed at which the rest of a trial must end in time after a segment on a slow
+      worker. 0: the planned pace. 1: the speed of the trial's fastest worker. Values in between are
+      possible.
     - `patience`: a segment lasts at most this share of the time until the planned end.
-    - `ahead`: of the trials that can afford a slow worker, it takes the most advanced one, not the least advanced one.
-    - `shares`: a worker takes the kind of trial to which its type has given the smallest share of the planned time so
-      far, not the kind whose trial has least slack.
-    - `loss`: a trial runs on a worker if an iteration there loses less than this share of its worth.
-    - `deep`: the most advanced trials go first while the least advanced trials have enough slack to wait.
+    - `ahead`: of the trials that can afford a slow worker, it takes the most advanced one, not the
+      least advanced one.
+    - `shares`: a worker takes the kind of trial to which its type has given the smallest share of
+      the planned time so far, not the kind whose trial has least slack.
+    - `loss`: a trial runs on a worker if an iteration there loses less than this share of its
+      worth.
+    - `deep`: the most advanced trials go first while the least advanced trials have enough slack to
+      wait.
 
     If there are at most as many trials as workers, three more apply:
 
-    - `starve`: a slow worker starts nothing if the faster ones would run out of trials within this share of its
-      segment.
-    - `spread`: slow workers of a type start one after another, so that they give trials back one by one.
+    - `starve`: a slow worker starts nothing if the faster ones would run out of trials within this
+      share of its segment.
+    - `spread`: slow workers of a type start one after another, so that they give trials back one by
+      one.
     - `exchange`: a trial that is behind changes places with one that is ahead on a faster worker.
     """
 
@@ -45,7 +50,8 @@ Change = Mapping[str, Any]
 def changes(patience: float, *, scarce: bool, several: bool) -> Iterator[list[Change]]:
     """The changes of a rule that are tried, one option after another.
 
-    `scarce`: there are at most as many trials as workers. `several`: there are several kinds of trial.
+    `scarce`: there are at most as many trials as workers. `several`: there are several kinds of
+    trial.
     """
     if several:
         yield [{"shares": shares} for shares in (True, False)]

@@ -1,4 +1,5 @@
-"""For at most as many trials as workers: slow workers must not keep the trials that faster ones need."""
+"""For at most as many trials as workers: slow workers must not keep the trials that faster ones
+need."""
 
 from math import ceil, inf
 
@@ -6,7 +7,8 @@ from hetsched.scheduling.planning.board import Board
 from hetsched.scheduling.planning.kinds import Kind
 
 FASTER = 0.99
-"""A worker is faster than another if its iterations take less than this share of the other's seconds."""
+"""A worker is faster than another if its iterations take less than this share of the other's
+seconds."""
 
 BEHIND = 0.05
 """A trial is behind another if its slack is less by this share of the time until the planned end."""
@@ -16,8 +18,8 @@ SOON = 0.25
 
 
 def starves_the_fast(board: Board, kind: Kind, worker: int, trial: int, seconds: float) -> bool:
-    """Whether taking the trial would leave faster workers without trials. That is so if they run out of trials within
-    `seconds` and before a slow worker gives a trial back."""
+    """Whether taking the trial would leave faster workers without trials. That is so if they run
+    out of trials within `seconds` and before a slow worker gives a trial back."""
     step, now = FASTER * kind.step[worker], board.now
     plenty = 1.001 * seconds * len(board.running)  # for any number of faster workers
     back, work, fast = inf, 0.0, []
@@ -40,17 +42,19 @@ def starves_the_fast(board: Board, kind: Kind, worker: int, trial: int, seconds:
 
 
 def starts_too_soon(board: Board, worker: int, seconds: float) -> bool:
-    """Whether another worker of the type has just started. Starts are spread over the seconds of a segment."""
+    """Whether another worker of the type has just started. Starts are spread over the seconds of a
+    segment."""
     number = board.types[worker]
     apart = seconds / max(1, min(board.of_type[number], board.active - 1))
     return board.now - board.last_start.get(number, -inf) < apart
 
 
 def held_back(board: Board, kind: Kind, worker: int, slack: float, seconds: float) -> bool:
-    """Whether the trial should wait for a faster worker that is soon free and whose present trial is ahead.
+    """Whether the trial should wait for a faster worker that is soon free and whose present trial
+    is ahead.
 
-    As many trials are held back as there are such workers: the trials of least slack. `seconds` is the length of the
-    segment on the slow worker.
+    As many trials are held back as there are such workers: the trials of least slack. `seconds` is
+    the length of the segment on the slow worker.
     """
     step, margin = FASTER * kind.step[worker], BEHIND * (board.end - board.now)
     soon = 0
@@ -69,9 +73,11 @@ def held_back(board: Board, kind: Kind, worker: int, slack: float, seconds: floa
 
 
 def until_an_exchange(board: Board, kind: Kind, worker: int, slack: float, costs: float, most: int) -> int:
-    """Iterations until a segment on a slower worker ends whose trial should then change places with this trial.
+    """Iterations until a segment on a slower worker ends whose trial should then change places with
+    this trial.
 
-    `costs` are the seconds of the segment beside its iterations. `most` is the answer if there is no such worker.
+    `costs` are the seconds of the segment beside its iterations. `most` is the answer if there is
+    no such worker.
     """
     step, now, margin = kind.step[worker], board.now, BEHIND * (board.end - board.now)
     fewest, iterations = kind.fewest(worker), most

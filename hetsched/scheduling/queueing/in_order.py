@@ -12,12 +12,12 @@ from hetsched.scheduling.free_workers import FreeWorkers
 def serve(
     state: StateView, order: Iterable[Trial], iterations: Callable[[Trial], int] | None = None
 ) -> Iterable[Dispatch]:
-    """Each idle worker takes the first trial in `order` that it can run. The worker that has been idle longest is
-    first.
+    """Each idle worker takes the first trial in `order` that it can run. The worker that has been
+    idle longest is first.
 
-    The segment is an interval, or as long as `iterations` says. A gang takes the workers that have been idle longest,
-    of the first type with enough idle workers. If no type has enough, the idle workers of the worker's type wait
-    for more.
+    The segment is an interval, or as long as `iterations` says. A gang takes the workers that have
+    been idle longest, of the first type with enough idle workers. If no type has enough, the idle
+    workers of the worker's type wait for more.
     """
     length = iterations or state.interval
     if not state.restricted:
@@ -42,8 +42,8 @@ def _serve_teams(state: StateView, coming: Iterator[Trial], length: Callable[[Tr
 def _first(
     suits: Callable[[Trial, Worker], bool], worker: Worker, coming: Iterator[Trial], passed_over: list[Trial]
 ) -> Trial | None:
-    """Take out the first trial that suits the worker. Trials that were skipped before come first, then the trials of
-    the order. The order is read only as far as necessary."""
+    """Take out the first trial that suits the worker. Trials that were skipped before come first,
+    then the trials of the order. The order is read only as far as necessary."""
     for place, trial in enumerate(passed_over):
         if suits(trial, worker):
             return passed_over.pop(place)

@@ -15,15 +15,15 @@ from hetsched.scheduling import register
 from hetsched.scheduling.queueing.in_order import serve
 
 ROUNDING = 1e-9
-"""A trial is examined earlier than its promotion is due, by this share of the time: the two times are rounded
-differently."""
+"""A trial is examined earlier than its promotion is due, by this share of the time: the two times
+are rounded differently."""
 
 
 @dataclass(slots=True)
 class Service:
-    """The seconds that a trial has run, and waited after its first segment, since it last entered the highest queue
-    (0). `since` is the start of its segment. While the trial waits, `since` is the end of its last segment, or its
-    promotion if that was later."""
+    """The seconds that a trial has run, and waited after its first segment, since it last entered
+    the highest queue (0). `since` is the start of its segment. While the trial waits, `since` is
+    the end of its last segment, or its promotion if that was later."""
 
     queue: int
     entered: float
@@ -35,22 +35,26 @@ class Service:
 
 @register("las")
 class LeastAttainedService:
-    """Tiresias without prior knowledge: trials that have had little service go first, in discretised queues.
+    """Tiresias without prior knowledge: trials that have had little service go first, in
+    discretised queues.
 
-    Discretised two-dimensional least attained service (Gu et al., "Tiresias", NSDI'19, section 4.2). A trial's attained
-    service is the worker-seconds of its segments: seconds x workers of its gang. Its queue is the number of thresholds
-    that its service has reached. So trials start in the highest queue, 0, and are demoted. Higher queues go first.
-    Inside a queue it is first in, first out, by the time at which the trial entered the queue, then by `Trial.index`.
+    Discretised two-dimensional least attained service (Gu et al., "Tiresias", NSDI'19, section
+    4.2). A trial's attained service is the worker-seconds of its segments: seconds x workers of its
+    gang. Its queue is the number of thresholds that its service has reached. So trials start in the
+    highest queue, 0, and are demoted. Higher queues go first. Inside a queue it is first in, first
+    out, by the time at which the trial entered the queue, then by `Trial.index`.
 
-    A trial starts again in the highest queue, with both counts at 0, if it has waited long enough: since its first
-    segment, at least `promote_knob` times as long as it was executed.
+    A trial starts again in the highest queue, with both counts at 0, if it has waited long enough:
+    since its first segment, at least `promote_knob` times as long as it was executed.
 
-    - `thresholds_s` are worker-seconds, ascending, separated by commas. Two queues are the published setting. Their
-      threshold of 3,250 GPU-seconds (Tiresias' simulator; 16 GPU-hours in AdaptDL's) is for jobs of hours. The default,
-      300, is for trials of minutes.
-    - `promote_knob` is 8 in Tiresias' simulator (`dlas-gpu-8`). 0: no promotion, as in AdaptDL's simulator.
+    - `thresholds_s` are worker-seconds, ascending, separated by commas. Two queues are the
+      published setting. Their threshold of 3,250 GPU-seconds (Tiresias' simulator; 16 GPU-hours in
+      AdaptDL's) is for jobs of hours. The default, 300, is for trials of minutes.
+    - `promote_knob` is 8 in Tiresias' simulator (`dlas-gpu-8`). 0: no promotion, as in AdaptDL's
+      simulator.
 
-    Service counts from what the policy has seen. A policy that is new to a run (a resume) starts from 0.
+    Service counts from what the policy has seen. A policy that is new to a run (a resume) starts
+    from 0.
     """
 
     preempts_at_checkpoints = True
@@ -72,7 +76,8 @@ class LeastAttainedService:
         return decisions
 
     def _place(self, state: StateView, trial: Trial) -> Place:
-        """The trial's queue, and its place in it, when it begins to wait. Its last segment counts from now on."""
+        """The trial's queue, and its place in it, when it begins to wait. Its last segment counts
+        from now on."""
         service = self._services.get(trial.id)
         if service is None:
             return 0, trial.arrived, trial.index

@@ -17,16 +17,19 @@ from hetsched.scheduling.queueing.in_order import serve
 
 @register("pbt-sync")
 class SynchronousPBT:
-    """The least advanced trial, but no trial starts an interval before its whole population has done the last one.
+    """The least advanced trial, but no trial starts an interval before its whole population has
+    done the last one.
 
-    This is the synchronous twin of `least-progress`: Ray Tune's `PopulationBasedTraining(synch=True)`. Its
-    `choose_trial_to_run` offers only trials that have not reached the next common perturbation time. A trial may start
-    interval k + 1 when every unfinished trial of its population has done k intervals. So workers idle at the barrier
-    until the slowest trial arrives. Experiments without PBT have no barrier.
+    This is the synchronous twin of `least-progress`: Ray Tune's
+    `PopulationBasedTraining(synch=True)`. Its `choose_trial_to_run` offers only trials that have
+    not reached the next common perturbation time. A trial may start interval k + 1 when every
+    unfinished trial of its population has done k intervals. So workers idle at the barrier until
+    the slowest trial arrives. Experiments without PBT have no barrier.
 
-    In Ray the exploits of all trials happen at the barrier, in a ranking of scores of equal age. Here PBT looks at a
-    trial at the end of the trial's own segment, as under any other policy. The difference from `least-progress` is when
-    trials run. The ranked scores are then at most one interval apart.
+    In Ray the exploits of all trials happen at the barrier, in a ranking of scores of equal age.
+    Here PBT looks at a trial at the end of the trial's own segment, as under any other policy. The
+    difference from `least-progress` is when trials run. The ranked scores are then at most one
+    interval apart.
     """
 
     def __init__(self) -> None:
@@ -47,8 +50,8 @@ class SynchronousPBT:
                 heappush(self._started.setdefault(population, []), (_intervals(state, trial), trial.id))
 
     def _admitted(self, state: StateView) -> Iterator[Trial]:
-        """The ready trials that are not ahead of the least advanced unfinished trial of their population. The least
-        advanced one comes first."""
+        """The ready trials that are not ahead of the least advanced unfinished trial of their
+        population. The least advanced one comes first."""
         populations = state.grouped(_population, progress).items()
         return merge(*(self._in_step(state, *one) for one in populations), key=lambda trial: progress(state, trial))
 
@@ -57,7 +60,8 @@ class SynchronousPBT:
         return takewhile(lambda trial: _intervals(state, trial) <= barrier, waiting)
 
     def _slowest(self, state: StateView, population: Hashable) -> float:
-        """The intervals of the least advanced running trial of the population. Infinity: none is running."""
+        """The intervals of the least advanced running trial of the population. Infinity: none is
+        running."""
         assert self._started is not None
         started = self._started.get(population, [])
         while started:

@@ -1,4 +1,5 @@
-"""Serving trials by the time that they still need, on the fastest free worker: the common part of `srtf` and `lpt`."""
+"""Serving trials by the time that they still need, on the fastest free worker: the common part of
+`srtf` and `lpt`."""
 
 from collections.abc import Iterator
 
@@ -13,10 +14,11 @@ from hetsched.scheduling.free_workers import FreeWorkers
 def serve_by_processing_time(state: StateView, longest: bool) -> Iterator[Dispatch]:
     """One trial after another starts on the free worker that is fastest for it, for an interval.
 
-    The time of a trial j is R_j / s_jw: its remaining iterations divided by iterations per second on worker w. The
-    trial with the shortest time is first (or the `longest`). Ties are decided by `Trial.index`, then by the longest
-    idle worker. A worker of unknown speed counts as the fastest, so that it is tried. Of the trials that could try it,
-    the trial with the fewest (or most) remaining iterations comes first.
+    The time of a trial j is R_j / s_jw: its remaining iterations divided by iterations per second
+    on worker w. The trial with the shortest time is first (or the `longest`). Ties are decided by
+    `Trial.index`, then by the longest idle worker. A worker of unknown speed counts as the fastest,
+    so that it is tried. Of the trials that could try it, the trial with the fewest (or most)
+    remaining iterations comes first.
     """
     free = FreeWorkers(state)
     groups = state.grouped(StateView.alike, _longest if longest else _shortest)
@@ -42,7 +44,8 @@ def _longest(state: StateView, trial: Trial) -> Place:
 
 
 class _Queue:
-    """Trials that differ only in their remaining iterations, so that their order is the same on all workers."""
+    """Trials that differ only in their remaining iterations, so that their order is the same on all
+    workers."""
 
     def __init__(self, state: StateView, trials: KeptOrder) -> None:
         self._state = state
@@ -62,7 +65,8 @@ class _Queue:
         self.head = following or self.head
 
     def can_run(self, free: FreeWorkers) -> bool:
-        """Whether a trial is left, and a free worker suits it. Workers that are not free or do not suit are skipped."""
+        """Whether a trial is left, and a free worker suits it. Workers that are not free or do not
+        suit are skipped."""
         if self._exhausted:
             return False
         while self._at < len(self._ranking) and not self._is_free(free):

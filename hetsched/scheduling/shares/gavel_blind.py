@@ -6,7 +6,8 @@ from hetsched.scheduling.shares.rounds import Demand
 
 
 def blind(demand: Demand) -> Demand:
-    """The demand in which every job is as fast on all types that it can run on as on its fastest type.
+    """The demand in which every job is as fast on all types that it can run on as on its fastest
+    type.
 
     Gavel's blind twins use the V100's speed, which is nearly always the fastest.
     """

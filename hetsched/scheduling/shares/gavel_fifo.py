@@ -9,11 +9,12 @@ from hetsched.scheduling.shares.rounds import Demand, Rounds
 
 @register("gavel-fifo")
 class GavelFifo(Rounds):
-    """First come, first served, each job on the fastest type of worker that has room, in rounds: Gavel's `fifo_perf`.
+    """First come, first served, each job on the fastest type of worker that has room, in rounds:
+    Gavel's `fifo_perf`.
 
-    In the order of arrival, a job gets all of its time on one type. Of the types with enough free workers it is the one
-    on which the job is fastest (of equally fast ones the first). The first job that fits nowhere ends the queue. A job
-    for which the whole cluster is too small is skipped.
+    In the order of arrival, a job gets all of its time on one type. Of the types with enough free
+    workers it is the one on which the job is fastest (of equally fast ones the first). The first
+    job that fits nowhere ends the queue. A job for which the whole cluster is too small is skipped.
     """
 
     fills_up = False

@@ -18,9 +18,11 @@ CLOSE = 1e-6
 
 @register("gavel-ftf")
 class GavelFtf(Rounds):
-    """Time shares of unequal workers that are fair by finish time: the worst ratio to equal shares is least, in rounds.
+    """Time shares of unequal workers that are fair by finish time: the worst ratio to equal shares
+    is least, in rounds.
 
-    Gavel's form (OSDI'20, section 4.2) of Themis (NSDI'20): minimise over X the maximum over the jobs i of
+    Gavel's form (OSDI'20, section 4.2) of Themis (NSDI'20): minimise over X the maximum over the
+    jobs i of
 
         (a_i + R_i / sum_j s_ij X_ij) / (e_i + R_i / sum_j s_ij E_ij)   subject to the constraints of `gavel-las`
 
@@ -41,7 +43,8 @@ class GavelFtf(Rounds):
 
 @register("gavel-ftf-blind")
 class GavelFtfBlind(BlindRounds):
-    """`gavel-ftf` blind to speeds: every type of worker counts as fast as the job's fastest type, in rounds."""
+    """`gavel-ftf` blind to speeds: every type of worker counts as fast as the job's fastest type,
+    in rounds."""
 
     def __init__(self, round_s: float = 360.0, reallocation_s: float = 1920.0, seed: int = 0) -> None:
         super().__init__(round_s, reallocation_s, seed)
@@ -53,8 +56,9 @@ class GavelFtfBlind(BlindRounds):
 
 
 class Work(NamedTuple):
-    """A job's work: the iterations that it has `left`, and the iterations that it had at first (`whole`). `seconds`
-    is the time that the difference would have taken with equal shares. `speed` is its speed with equal shares."""
+    """A job's work: the iterations that it has `left`, and the iterations that it had at first
+    (`whole`). `seconds` is the time that the difference would have taken with equal shares. `speed`
+    is its speed with equal shares."""
 
     whole: float
     left: float
@@ -62,15 +66,17 @@ class Work(NamedTuple):
     speed: float
 
     def spent(self, left: float) -> float:
-        """The seconds that its work would have taken with equal shares until `left` iterations are left. If work was
-        lost, the share of these seconds that the lost work took does not count."""
+        """The seconds that its work would have taken with equal shares until `left` iterations are
+        left. If work was lost, the share of these seconds that the lost work took does not
+        count."""
         if left > self.left:
             return self.seconds * max(0.0, self.whole - left) / (self.whole - self.left) if self.seconds else 0.0
         return self.seconds + ((self.left - left) / self.speed if self.speed else 0.0)
 
 
 class TimeAlone:
-    """The seconds that each job would take in all with equal shares. It remembers the shares of earlier times."""
+    """The seconds that each job would take in all with equal shares. It remembers the shares of
+    earlier times."""
 
     def __init__(self) -> None:
         self._before: dict[TrialId, Work] = {}
@@ -114,7 +120,8 @@ def fair_shares(demand: Demand, alone: Array) -> Array:
 
 
 def _root(weights: Array, alone: Array, ages: Array, ratio: float) -> float:
-    """Where sum weights / (ratio x alone - ages) falls to 1. It is `ratio` if the sum is at most 1 there."""
+    """Where sum weights / (ratio x alone - ages) falls to 1. It is `ratio` if the sum is at most 1
+    there."""
     while True:
         slack = ratio * alone - ages
         excess = (weights / slack).sum() - 1

@@ -9,7 +9,8 @@ from hetsched.scheduling.shares.rounds import BlindRounds, Demand, Rounds
 
 @register("gavel-las")
 class GavelLas(Rounds):
-    """Time shares of unequal workers by which the job that gains least gains most (max-min fairness), in rounds.
+    """Time shares of unequal workers by which the job that gains least gains most (max-min
+    fairness), in rounds.
 
     Gavel (OSDI'20, section 4.1): maximise over X the minimum over the jobs i of
 
@@ -29,7 +30,8 @@ class GavelLas(Rounds):
 
 @register("gavel-las-blind")
 class GavelLasBlind(BlindRounds):
-    """Equal time shares of all types of workers: max-min fairness that is blind to speeds, in rounds.
+    """Equal time shares of all types of workers: max-min fairness that is blind to speeds, in
+    rounds.
 
     If all speeds are equal, the shares of `gavel-isolated` solve the program of `gavel-las`.
     """

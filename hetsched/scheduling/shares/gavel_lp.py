@@ -15,8 +15,8 @@ NEWTON_STEPS = 60
 
 
 class Load(NamedTuple):
-    """`load` is the part that the jobs' rates take of the cluster or of a job's time, whichever is scarcer. 1 is all.
-    `shares`, X[job, type], give the rates. `prices[job]` are d load / d rate."""
+    """`load` is the part that the jobs' rates take of the cluster or of a job's time, whichever is
+    scarcer. 1 is all. `shares`, X[job, type], give the rates. `prices[job]` are d load / d rate."""
 
     load: float
     shares: Array
@@ -28,12 +28,13 @@ def least_load(rates: Array, demand: Demand) -> Load:
 
         minimise z  subject to  sum_j s_ij X_ij >= rate_i,   sum_j X_ij <= z,   sum_i g_i X_ij <= z N_j,   X >= 0
 
-    The speeds are s, the gangs g, and the workers of type j are N_j. Jobs that cannot run anywhere get nothing.
+    The speeds are s, the gangs g, and the workers of type j are N_j. Jobs that cannot run anywhere
+    get nothing.
 
-    Jobs of the same speeds and gang are one group. The group's time is divided in proportion to their rates. Jobs that
-    would then need more than z of their own time leave their group, until there are none. The result is exact: the
-    program of the groups lacks some constraints of the whole program. So if its solution satisfies them, it solves the
-    whole program.
+    Jobs of the same speeds and gang are one group. The group's time is divided in proportion to
+    their rates. Jobs that would then need more than z of their own time leave their group, until
+    there are none. The result is exact: the program of the groups lacks some constraints of the
+    whole program. So if its solution satisfies them, it solves the whole program.
     """
     fastest = _fastest(demand)
     times = np.where(demand.speeds.any(axis=1), rates / fastest, 0.0)
@@ -56,7 +57,8 @@ def least_load(rates: Array, demand: Demand) -> Load:
 
 
 def _solve(rates: Array, speeds: Array, gangs: Array, sizes: Array, counts: Array) -> tuple[float, Array, Array]:
-    """The program for groups of `sizes` jobs. Returns the load, shares by group and type, and prices by group."""
+    """The program for groups of `sizes` jobs. Returns the load, shares by group and type, and
+    prices by group."""
     from scipy.optimize import linprog  # here, as it takes a quarter of a second
     from scipy.sparse import coo_array
 
@@ -85,9 +87,9 @@ def central_shares(rates: Array, demand: Demand, start: Array) -> Array:
         maximise  sum_i [log(sum_j s_ij X_ij - rate_i) + log(1 - sum_j X_ij) + sum_j log X_ij]
                   + sum_j log(N_j - sum_i g_i X_ij)
 
-    This is the analytic centre (Boyd and Vandenberghe, "Convex Optimization", 8.5.3). What the rates leave over is
-    spread over all jobs and types. HiGHS ends in a corner, which would be arbitrary. Gavel's interior-point solver ends
-    near the centre.
+    This is the analytic centre (Boyd and Vandenberghe, "Convex Optimization", 8.5.3). What the
+    rates leave over is spread over all jobs and types. HiGHS ends in a corner, which would be
+    arbitrary. Gavel's interior-point solver ends near the centre.
     """
     fastest = _fastest(demand)
     alike = np.column_stack([demand.speeds, demand.gangs, rates])
@@ -103,7 +105,8 @@ def central_shares(rates: Array, demand: Demand, start: Array) -> Array:
 
 
 class _Centre:
-    """The analytic centre for groups of `size` like jobs each, by Newton's method with backtracking."""
+    """The analytic centre for groups of `size` like jobs each, by Newton's method with
+    backtracking."""
 
     def __init__(self, speeds: Array, rates: Array, size: Array, gangs: Array, counts: Array) -> None:
         self._able = speeds > 0
@@ -151,8 +154,8 @@ class _Centre:
     def _newton(self, shares: Array) -> tuple[Array, float]:
         """The Newton step, and how much it gains to first order.
 
-        The Hessian has a block for every group, and one row for every type: groups interact only where a type is
-        scarce.
+        The Hessian has a block for every group, and one row for every type: groups interact only
+        where a type is scarce.
         """
         rate, time, room = self._slacks(shares)
         size, able, speeds = self._size[:, None], self._able, self._speeds

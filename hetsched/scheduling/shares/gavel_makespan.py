@@ -7,7 +7,8 @@ from hetsched.scheduling.shares.ledger import Array
 from hetsched.scheduling.shares.rounds import BlindRounds, Demand, Rounds
 
 FROM_S, TO_S, CLOSE = 100.0, 1e6, 1.05
-"""Gavel halves the interval between these times (seconds) until the ratio of its ends is at most this factor."""
+"""Gavel halves the interval between these times (seconds) until the ratio of its ends is at most
+this factor."""
 
 
 @register("gavel-makespan")
@@ -18,8 +19,8 @@ class GavelMakespan(Rounds):
 
         sum_j s_ij X_ij >= R_i / T,   sum_j X_ij <= 1,   sum_i g_i X_ij <= N_j,   X >= 0
 
-    R_i is the iterations that job i has left, s_ij its speed on type j, g_i its gang, and N_j the workers of type j. As
-    in Gavel's code, T is up to 5% above the smallest.
+    R_i is the iterations that job i has left, s_ij its speed on type j, g_i its gang, and N_j the
+    workers of type j. As in Gavel's code, T is up to 5% above the smallest.
     """
 
     def shares(self, demand: Demand) -> Array:
@@ -28,7 +29,8 @@ class GavelMakespan(Rounds):
 
 @register("gavel-makespan-blind")
 class GavelMakespanBlind(BlindRounds):
-    """`gavel-makespan` blind to speeds: every type of worker counts as fast as the job's fastest type, in rounds."""
+    """`gavel-makespan` blind to speeds: every type of worker counts as fast as the job's fastest
+    type, in rounds."""
 
     def shares(self, demand: Demand) -> Array:
         return makespan_shares(blind(demand))

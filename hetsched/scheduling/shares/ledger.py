@@ -1,4 +1,5 @@
-"""The ledger of the rounds: what every job should have received of every type of worker, and what it has received."""
+"""The ledger of the rounds: what every job should have received of every type of worker, and what
+it has received."""
 
 from collections.abc import Collection, Sequence
 from itertools import compress
@@ -23,15 +24,15 @@ class Pick(NamedTuple):
 class Ledger:
     """What every job should have received of every type of worker, and what it has received.
 
-    X are the shares. The time t[job, type] is the seconds that the job ran there since the last reallocation, plus
-    `start_s`. The time t[type] is the sum of t[job, type] over the jobs at that reallocation.
-    Then
+    X are the shares. The time t[job, type] is the seconds that the job ran there since the last
+    reallocation, plus `start_s`. The time t[type] is the sum of t[job, type] over the jobs at that
+    reallocation. Then
 
         priority[job, type] = X[job, type] / (t[job, type] / t[type])
         deficit[job, type]  = sum over past reallocations of X[job, type] x seconds that it was in force - seconds run
 
-    `jobs` are in the order of their arrival. `counts` are the numbers of workers of each type. `gangs` are the numbers
-    of workers that the jobs take.
+    `jobs` are in the order of their arrival. `counts` are the numbers of workers of each type.
+    `gangs` are the numbers of workers that the jobs take.
     """
 
     def __init__(self, start_s: float) -> None:
@@ -74,8 +75,8 @@ class Ledger:
         return list(np.flatnonzero(np.isnan(self._rows["speed"]).any(axis=1)).tolist())
 
     def learn(self, job: int, speeds: Sequence[float]) -> None:
-        """Set the iterations per second of a job's gang on each type of worker. nan: unknown. 0: it cannot run there. A
-        known speed stays."""
+        """Set the iterations per second of a job's gang on each type of worker. nan: unknown. 0: it
+        cannot run there. A known speed stays."""
         known = self._rows["speed"][job]
         self._rows["speed"][job] = np.where(np.isnan(known), speeds, known)
 
@@ -97,7 +98,8 @@ class Ledger:
         return np.where(self.gangs[:, None] <= self.counts, speeds, 0.0)
 
     def receive(self, picks: Sequence[Pick], iterations: Sequence[int], start: float) -> None:
-        """Record the `iterations` that the jobs trained in a round. The round began at `start` (seconds)."""
+        """Record the `iterations` that the jobs trained in a round. The round began at `start`
+        (seconds)."""
         places = _places(picks)
         seconds = np.nan_to_num(np.array(iterations) / self._rows["speed"][places])
         # The difference of two readings of the clock, as in Gavel. Its rounding decides between jobs that would
@@ -116,8 +118,8 @@ class Ledger:
         rows["has_share"] = True
 
     def picks(self, turns: Sequence[int], fills_up: bool) -> list[Pick]:
-        """The jobs that run next, type by type. Highest priority comes first, then deficit, then share, then
-        arrival."""
+        """The jobs that run next, type by type. Highest priority comes first, then deficit, then
+        share, then arrival."""
         rows, speeds, gangs = self._rows, self.speeds(), self.gangs.tolist()
         has_share = rows["has_share"].tolist()
         waits = np.ones(len(rows), bool)

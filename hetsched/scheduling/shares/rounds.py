@@ -18,11 +18,11 @@ from hetsched.scheduling.shares.ledger import Array, Ledger, Pick
 
 
 class Demand(NamedTuple):
-    """What is to be shared: the trials (jobs) in the order of their arrival, and the types of workers in the order in
-    which they first appeared.
+    """What is to be shared: the trials (jobs) in the order of their arrival, and the types of
+    workers in the order in which they first appeared.
 
-    - `speeds[job, type]`: iterations per second of the job's whole gang. 0: it cannot run there now. A guess, if
-      nothing is known yet.
+    - `speeds[job, type]`: iterations per second of the job's whole gang. 0: it cannot run there
+      now. A guess, if nothing is known yet.
     - `gangs[job]`: how many workers it takes at once. `counts[type]`: how many workers there are.
     - `remaining[job]`: in iterations. `ages[job]`: in seconds since its arrival.
     """
@@ -36,8 +36,8 @@ class Demand(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """A trial that keeps its workers until the round ends. `place` is its place among the trials of the round.
-    `speed` is in iterations per second, for its `kind`."""
+    """A trial that keeps its workers until the round ends. `place` is its place among the trials of
+    the round. `speed` is in iterations per second, for its `kind`."""
 
     place: int
     workers: tuple[WorkerId, ...]
@@ -46,10 +46,11 @@ class Lease(NamedTuple):
 
 
 class Rounds(ABC):
-    """A scheduling policy that says what share of its time each job is to spend on each type of worker.
+    """A scheduling policy that says what share of its time each job is to spend on each type of
+    worker.
 
-    The round-based mechanism of Gavel (OSDI'20, section 5) realises the shares. When nothing runs any more, a round
-    starts:
+    The round-based mechanism of Gavel (OSDI'20, section 5) realises the shares. When nothing runs
+    any more, a round starts:
 
     1. If jobs or workers have come or gone, and `reallocation_s` have passed since the last reallocation, the policy is
        asked for new `shares`.
@@ -57,19 +58,20 @@ class Rounds(ABC):
     3. A job stays on its workers if it stays on their type. It trains as many iterations as fit into `round_s`, at
        least one. Under PBT these are several segments, one after the other.
 
-    As in Gavel, a reallocation at time 0 starts no waiting time, and a job that arrived after the last reallocation has
-    no share yet. If it is such a job's turn all the same, workers stay idle. If that would leave all workers idle, the
-    reallocation happens at once.
+    As in Gavel, a reallocation at time 0 starts no waiting time, and a job that arrived after the
+    last reallocation has no share yet. If it is such a job's turn all the same, workers stay idle.
+    If that would leave all workers idle, the reallocation happens at once.
 
-    Speeds come from the profile if it has them, else from this run's measurements. If nothing is known, a job counts as
-    fast as on its fastest type, and is tried for an interval.
+    Speeds come from the profile if it has them, else from this run's measurements. If nothing is
+    known, a job counts as fast as on its fastest type, and is tried for an interval.
 
-    `round_s` is the length of a round, in seconds. `reallocation_s` is the least time between two reallocations, in
-    seconds.
+    `round_s` is the length of a round, in seconds. `reallocation_s` is the least time between two
+    reallocations, in seconds.
     """
 
     periods: ClassVar = {"round_s": 8, "reallocation_s": 2}
-    """How often each must at least fit into a run. Otherwise the figures show the mismatch, not the policy."""
+    """How often each must at least fit into a run. Otherwise the figures show the mismatch, not the
+    policy."""
 
     fills_up = True
     """Whether jobs without a share run on workers that would be idle otherwise."""
@@ -99,7 +101,8 @@ class Rounds(ABC):
         """The share of its time that each job should spend on each type of worker, X[job, type]."""
 
     def turns(self, types: int) -> Sequence[int]:
-        """The numbers 0 to `types` - 1 of the types, in the order in which the types get their jobs in a round."""
+        """The numbers 0 to `types` - 1 of the types, in the order in which the types get their jobs
+        in a round."""
         return range(types)
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
@@ -128,7 +131,8 @@ class Rounds(ABC):
                 del self._leases[job]
 
     def _renewed(self, state: StateView, trial: Trial, lease: Lease) -> Lease:
-        """PBT has changed the trial's kind. What the trial has received so far is recorded at its old speed."""
+        """PBT has changed the trial's kind. What the trial has received so far is recorded at its
+        old speed."""
         pick, before = self._ran[lease.place]
         self._book(state, [(pick, before)])
         self._ran[lease.place] = (pick, trial.trained)
@@ -142,7 +146,8 @@ class Rounds(ABC):
         self._leases = {}
 
     def _book(self, state: StateView, ran: Sequence[tuple[Pick, int]]) -> None:
-        """Record what each job received since a count of iterations. A job that lost earlier work received nothing."""
+        """Record what each job received since a count of iterations. A job that lost earlier work
+        received nothing."""
         trials, jobs = state.trials, self._ledger.jobs
         done = [max(trials[jobs[pick.job]].trained - before, 0) for pick, before in ran]
         self._ledger.receive([pick for pick, _ in ran], done, self._round_start)
@@ -263,7 +268,8 @@ class Rounds(ABC):
 
 
 class BlindRounds(Rounds):
-    """Rounds for a policy that does not look at speeds: as in Gavel, the types of workers take turns in random order.
+    """Rounds for a policy that does not look at speeds: as in Gavel, the types of workers take
+    turns in random order.
 
     `seed` is Gavel's: the order is the same as there.
     """
@@ -283,7 +289,8 @@ def _dispatch(job: TrialId, workers: tuple[WorkerId, ...], iterations: int) -> D
 
 
 def _speed(state: StateView, trial: Trial, on: WorkerType, workers: list[Worker]) -> float:
-    """Iterations per second on workers of one type: nan if unknown, 0 if the trial cannot run there."""
+    """Iterations per second on workers of one type: nan if unknown, 0 if the trial cannot run
+    there."""
     if not workers:
         return nan
     if not state.usable(trial, workers[0]):

@@ -18,28 +18,34 @@ from hetsched.scheduling.queueing.in_order import serve
 
 @register("asha")
 class ASHA:
-    """Asynchronous successive halving: at every rung the best third of the trials goes on, the rest is stopped.
+    """Asynchronous successive halving: at every rung the best third of the trials goes on, the rest
+    is stopped.
 
-    Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020, algorithm 2, for a given population
-    of n trials. The rungs of an experiment are at stop_iterations and at the iterations
+    Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020, algorithm 2, for
+    a given population of n trials. The rungs of an experiment are at stop_iterations and at the
+    iterations
 
         r eta^k for k = 0 .. K - 1, with K = floor(min(log_eta(stop_iterations / r), log_eta(n)))
 
-    So the population is large enough for one trial to reach the top, as algorithm 1 demands. The score that counts at a
-    rung is the trial's score when it gets there. A free worker takes the first of these that exists:
+    So the population is large enough for one trial to reach the top, as algorithm 1 demands. The
+    score that counts at a rung is the trial's score when it gets there. A free worker takes the
+    first of these that exists:
 
     1. a trial between two rungs;
     2. from the top rung down, the best trial among the best floor(size / eta) of its rung that was not promoted yet;
     3. a trial that has not started.
 
-    Of equal scores the least `Trial.index` is first. Experiments are served in the order of their arrival.
+    Of equal scores the least `Trial.index` is first. Experiments are served in the order of their
+    arrival.
 
-    When nothing can change a rung any more, the trials that wait there are stopped. A trial that reaches the stop score
-    keeps its places at the rungs that it has reached. The paper has no PBT. Under PBT a trial that has copied another
-    trial at the end of a segment has the score of the other trial.
+    When nothing can change a rung any more, the trials that wait there are stopped. A trial that
+    reaches the stop score keeps its places at the rungs that it has reached. The paper has no PBT.
+    Under PBT a trial that has copied another trial at the end of a segment has the score of the
+    other trial.
 
-    `reduction_factor` is eta. `grace_iterations` is r. By default r is the usual segment. If the usual segment is a
-    whole trial, r is stop_iterations / eta^floor(log_eta(n)). Segments are usual ones, cut at rungs.
+    `reduction_factor` is eta. `grace_iterations` is r. By default r is the usual segment. If the
+    usual segment is a whole trial, r is stop_iterations / eta^floor(log_eta(n)). Segments are usual
+    ones, cut at rungs.
     """
 
     def __init__(self, reduction_factor: int = 3, grace_iterations: int | None = None) -> None:
@@ -123,8 +129,8 @@ class Ladder:
         return not (self._not_started or self._on_the_way or any(self._waiting))
 
     def add(self, trial: Trial, fresh: bool) -> None:
-        """Add a new trial. In a run that is resumed the trial may not be `fresh`. Then its present score counts at the
-        rungs that it had reached."""
+        """Add a new trial. In a run that is resumed the trial may not be `fresh`. Then its present
+        score counts at the rungs that it had reached."""
         self._goal[trial.id] = bisect_left(self.rungs, trial.iterations)
         for rung in range(self._goal[trial.id]):
             self._record(trial, rung)

@@ -25,36 +25,41 @@ Team = Sequence[Worker]
 
 @register("hypersched")
 class HyperSched:
-    """The best score by a deadline: no new trials when time gets short, and the best trials on the best workers.
+    """The best score by a deadline: no new trials when time gets short, and the best trials on the
+    best workers.
 
-    HyperSched (Liaw et al., SoCC'19; github.com/ucbrise/hypersched) gives every trial one of many equal atoms. Atoms
-    that are left over go to the best trials. Here an atom is a worker, and workers are unequal. A trial has one worker
-    (or its gang) at a time. So a trial that trains keeps its worker from interval to interval. Workers that are left
-    over are offers of a faster worker. The paper's rules become:
+    HyperSched (Liaw et al., SoCC'19; github.com/ucbrise/hypersched) gives every trial one of many
+    equal atoms. Atoms that are left over go to the best trials. Here an atom is a worker, and
+    workers are unequal. A trial has one worker (or its gang) at a time. So a trial that trains
+    keeps its worker from interval to interval. Workers that are left over are offers of a faster
+    worker. The paper's rules become:
 
-    - Admission. No new trial starts when the time left is below min(eta x t, R x m). t is the longest time that a trial
-      of the experiment has trained, without start-ups. R is the stop iterations. m is the median step time over the
-      workers. From then on, all trials that have not started, or are paused, are stopped.
-    - Deadline. At the deadline all waiting trials are stopped. A segment that would end after the deadline is cut to
-      end before, as far as the step time is known.
-    - Halving (ASHA with pauses). A trial's score is recorded at its milestones, interval x eta^k iterations. While one
-      of its scores is below the (1 - 1/eta) percentile of the scores recorded there, the trial is paused. A paused
-      trial trains only on workers that no other trial waits for. Under PBT, whose exploits serve the same end, no trial
-      is paused.
-    - Leftovers. Trials without a worker get the slowest idle workers, one each. If more are idle, the trials choose
-      among them, the best score first and the untrained trials last. Each trial takes the fastest worker that is left,
-      if the move pays ("uniform"). With "top", only the best trial and the trials that start at this moment may choose.
-      A running trial's choice is kept for it until its segment ends.
-    - Resizing. A move pays if f(new) x (t - start-up) > gain x f(current) x t. f is the speed. t is the time left, or
-      the time that the trial would still take on its worker, if that is less. The start-up is the restore on the new
-      worker, plus the worker's own start-up if nothing has trained there. No move is to a slower worker. So trials do
-      not move back and forth.
+    - Admission. No new trial starts when the time left is below min(eta x t, R x m). t is the
+      longest time that a trial of the experiment has trained, without start-ups. R is the stop
+      iterations. m is the median step time over the workers. From then on, all trials that have not
+      started, or are paused, are stopped.
+    - Deadline. At the deadline all waiting trials are stopped. A segment that would end after the
+      deadline is cut to end before, as far as the step time is known.
+    - Halving (ASHA with pauses). A trial's score is recorded at its milestones, interval x eta^k
+      iterations. While one of its scores is below the (1 - 1/eta) percentile of the scores recorded
+      there, the trial is paused. A paused trial trains only on workers that no other trial waits
+      for. Under PBT, whose exploits serve the same end, no trial is paused.
+    - Leftovers. Trials without a worker get the slowest idle workers, one each. If more are idle,
+      the trials choose among them, the best score first and the untrained trials last. Each trial
+      takes the fastest worker that is left, if the move pays ("uniform"). With "top", only the best
+      trial and the trials that start at this moment may choose. A running trial's choice is kept
+      for it until its segment ends.
+    - Resizing. A move pays if f(new) x (t - start-up) > gain x f(current) x t. f is the speed. t is
+      the time left, or the time that the trial would still take on its worker, if that is less. The
+      start-up is the restore on the new worker, plus the worker's own start-up if nothing has
+      trained there. No move is to a slower worker. So trials do not move back and forth.
 
     A gang starts when enough workers of a type are idle at once.
 
-    `deadline_s` is in seconds since the start of the run (None: no deadline, so all trials train to their stop rules).
-    `eta` is the reduction factor. `leftovers` is "uniform" or "top" of the rule of leftovers. `gain` is the factor of
-    the rule of resizing. Raises ValueError for values out of range.
+    `deadline_s` is in seconds since the start of the run (None: no deadline, so all trials train to
+    their stop rules). `eta` is the reduction factor. `leftovers` is "uniform" or "top" of the rule
+    of leftovers. `gain` is the factor of the rule of resizing. Raises ValueError for values out of
+    range.
     """
 
     def __init__(
@@ -100,8 +105,8 @@ class HyperSched:
         return [*stops, *starts]
 
     def _record(self, state: StateView) -> None:
-        """Record which segments ended since the last call: their seconds, and the milestones that the trials
-        reached."""
+        """Record which segments ended since the last call: their seconds, and the milestones that
+        the trials reached."""
         changed, self._changes = state.changed_since(self._changes), state.changes
         for trial in changed:
             trial_id = trial.id
@@ -145,8 +150,9 @@ class HyperSched:
         return min(self.eta * self._longest_s[trial.experiment], whole_s)
 
     def _in_turn(self, state: StateView, free: Container[WorkerId]) -> Iterator[Trial]:
-        """The waiting trials in the order in which they get workers. First come started trials whose own worker is
-        free, then other started trials, new trials, and paused trials. Each part is ordered by score."""
+        """The waiting trials in the order in which they get workers. First come started trials
+        whose own worker is free, then other started trials, new trials, and paused trials. Each
+        part is ordered by score."""
         by_home, by_score = state.grouped(_home, _score_first), state.grouped(_is_started, _score_first)
         at_home = [trial for worker in state.idle_workers for trial in by_home.get(worker.id, ())]
         for trial in sorted(at_home, key=lambda trial: _score_first(state, trial)):
@@ -160,7 +166,8 @@ class HyperSched:
         yield from sorted(paused, key=lambda trial: _score_first(state, trial))
 
     def _one_each(self, state: StateView, waiting: Iterator[Trial], free: "FreeBySpeed") -> dict[TrialId, Team]:
-        """A team for each trial, while workers are free. A trial keeps its own worker, or else takes the slowest."""
+        """A team for each trial, while workers are free. A trial keeps its own worker, or else
+        takes the slowest."""
         teams: dict[TrialId, Team] = {}
         while free.workers and (trial := next(waiting, None)) is not None:
             own = free.workers.get(trial.at) if trial.at is not None else None
@@ -194,7 +201,8 @@ class HyperSched:
     def _pays(
         self, state: StateView, trial: Trial, here: Worker, there: Worker, starts: bool, time_left: float
     ) -> bool:
-        """Whether the trial should train on `there` instead of `here`. `starts`: it is not on `here` yet."""
+        """Whether the trial should train on `there` instead of `here`. `starts`: it is not on
+        `here` yet."""
         current, new = _speed(state, trial, here), _speed(state, trial, there)
         if starts or inf in (current, new):
             return starts and new > current
@@ -204,7 +212,8 @@ class HyperSched:
         return new * (t - self._start_up_s(state, trial, there)) > self.gain * current * t
 
     def _start_up_s(self, state: StateView, trial: Trial, worker: Worker) -> float:
-        """Seconds before the trial trains on the worker: start-up if nothing has trained there yet, and restore."""
+        """Seconds before the trial trains on the worker: start-up if nothing has trained there yet,
+        and restore."""
         costs = state.costs(trial, worker)
         cold = worker.id not in state.first_segments
         restores = trial.iterations > 0 and trial.at != worker.id
@@ -220,7 +229,8 @@ class HyperSched:
 
 
 class FreeBySpeed:
-    """The idle workers that are left, sorted by the speed of a trial there, once per kind of trial and gang."""
+    """The idle workers that are left, sorted by the speed of a trial there, once per kind of trial
+    and gang."""
 
     def __init__(self, state: StateView) -> None:
         self.workers = {worker.id: worker for worker in state.idle_workers}
@@ -234,7 +244,8 @@ class FreeBySpeed:
         return self._in_order(trial, -1)
 
     def _in_order(self, trial: Trial, sign: int) -> Sequence[Worker]:
-        """The workers by speed times the sign. Of equally fast workers the one that was free first comes first."""
+        """The workers by speed times the sign. Of equally fast workers the one that was free first
+        comes first."""
         key = (trial.kind, self._state.experiment(trial).gang, sign)
         if key not in self._sorted:
             free = self.workers.values()
@@ -290,7 +301,8 @@ def _score_first(state: StateView, trial: Trial) -> tuple[float, int]:
 
 
 def _percentile(ranks: Sequence[float], share: float) -> float:
-    """The percentile of ranks in ascending order, linear between the two nearest. Minus infinity: the lower one is."""
+    """The percentile of ranks in ascending order, linear between the two nearest. Minus infinity:
+    the lower one is."""
     lower = ranks[floor(share * (len(ranks) - 1))]
     return lower if lower == -inf else float(np.percentile(ranks, 100 * share))
 
@@ -302,7 +314,8 @@ def _speed(state: StateView, trial: Trial, worker: Worker) -> float:
 
 
 def _team(state: StateView, trial: Trial, workers: Sequence[Worker]) -> Team:
-    """The first worker that the trial can use, with enough others of its type for a gang. Empty: there is none."""
+    """The first worker that the trial can use, with enough others of its type for a gang. Empty:
+    there is none."""
     gang = state.experiment(trial).gang
     for worker in workers:
         if state.usable(trial, worker):

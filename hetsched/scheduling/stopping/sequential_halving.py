@@ -21,35 +21,39 @@ ROUNDING = 1e-9
 
 @register("sequential-halving")
 class SequentialHalving:
-    """The best score for a budget of money or time: equal parts of it, each for the better half of the trials.
+    """The best score for a budget of money or time: equal parts of it, each for the better half of
+    the trials.
 
-    Sequential Halving (Karnin, Koren and Somekh, "Almost Optimal Exploration in Multi-Armed Bandits", ICML 2013), which
-    Jamieson and Talwalkar (AISTATS 2016) apply to hyperparameters. The budget is known before. For a population of n it
-    is divided evenly among
+    Sequential Halving (Karnin, Koren and Somekh, "Almost Optimal Exploration in Multi-Armed
+    Bandits", ICML 2013), which Jamieson and Talwalkar (AISTATS 2016) apply to hyperparameters. The
+    budget is known before. For a population of n it is divided evenly among
 
         K = ceil(log_eta(n))
 
-    rounds. Round k, 0 to K - 1, begins when the share k / K of the budget is spent, and some trial has a score. From
-    then on the ceil(n / eta^k) trials with the best last scores train. Trials without a score count as the worst. Of
-    equal scores the least `Trial.index` is first.
+    rounds. Round k, 0 to K - 1, begins when the share k / K of the budget is spent, and some trial
+    has a score. From then on the ceil(n / eta^k) trials with the best last scores train. Trials
+    without a score count as the worst. Of equal scores the least `Trial.index` is first.
 
-    Each experiment has its own rounds. They divide what is left of the budget when the policy first sees the
-    experiment. If an experiment arrives while all workers are busy, the policy sees it when a segment ends.
+    Each experiment has its own rounds. They divide what is left of the budget when the policy first
+    sees the experiment. If an experiment arrives while all workers are busy, the policy sees it
+    when a segment ends.
 
     Three rules are not in the paper:
 
-    - What is spent is the share of the money or the share of the time, whichever is greater. Nodes are paid while they
-      are in the cluster, not for what they train. So money is a clock that runs slower with fewer nodes, and an idle
-      worker saves nothing. Therefore trials outside the round are not stopped. They take workers that no
-      other trial waits for, the best score first. They may be among the best of the next round.
-    - Workers are unequal. The trials of a round train evenly, as in the paper: the least advanced trial is first, of
-      equals the trial with the better score. Each takes the fastest idle worker.
-    - A segment that would end after the budget is spent is cut to end before, by the profile. Then all waiting trials
-      are stopped.
+    - What is spent is the share of the money or the share of the time, whichever is greater. Nodes
+      are paid while they are in the cluster, not for what they train. So money is a clock that runs
+      slower with fewer nodes, and an idle worker saves nothing. Therefore trials outside the round
+      are not stopped. They take workers that no other trial waits for, the best score first. They
+      may be among the best of the next round.
+    - Workers are unequal. The trials of a round train evenly, as in the paper: the least advanced
+      trial is first, of equals the trial with the better score. Each takes the fastest idle worker.
+    - A segment that would end after the budget is spent is cut to end before, by the profile. Then
+      all waiting trials are stopped.
 
-    Without a budget and a deadline there is one round, and nothing is stopped. `budget` is in the unit of the nodes'
-    prices. `deadline_s` is in seconds since the start of the run. Both default to the key of the same name in
-    `[metrics]`. `eta` is the reduction factor. Raises ValueError for values out of range.
+    Without a budget and a deadline there is one round, and nothing is stopped. `budget` is in the
+    unit of the nodes' prices. `deadline_s` is in seconds since the start of the run. Both default
+    to the key of the same name in `[metrics]`. `eta` is the reduction factor. Raises ValueError for
+    values out of range.
     """
 
     def __init__(self, budget: float | None = None, deadline_s: float | None = None, eta: float = 2.0) -> None:
@@ -100,7 +104,8 @@ class SequentialHalving:
             order.put(trial, self._turn(state, trial))
 
     def _round(self, state: StateView, experiment: Experiment, now: "Round", spent: float) -> "Round":
-        """The experiment's round when the share `spent` of the budget is spent. `now` is the round before."""
+        """The experiment's round when the share `spent` of the budget is spent. `now` is the round
+        before."""
         rounds = self._number_of_rounds(experiment)
         number = min(rounds - 1, floor(rounds * (spent - now.since) / (1 - now.since) + ROUNDING))
         trials = [state.trials[trial] for trial in experiment.trial_ids()] if number > now.number else []
@@ -114,8 +119,8 @@ class SequentialHalving:
         return max(1, ceil(log(experiment.population, self._eta) - ROUNDING))
 
     def _end(self, experiment: Experiment, now: "Round") -> float:
-        """The share of the budget that is spent when the round ends. Infinity for the last round: it ends with
-        the budget."""
+        """The share of the budget that is spent when the round ends. Infinity for the last round:
+        it ends with the budget."""
         rounds = self._number_of_rounds(experiment)
         is_last = now.number + 1 == rounds
         return inf if is_last else now.since + (1 - now.since) * (now.number + 1) / rounds - ROUNDING
@@ -147,8 +152,8 @@ class SequentialHalving:
 
 
 class Round(NamedTuple):
-    """An experiment's present round: its number, and the trials that train in it. Also the share of the budget that was
-    spent when the experiment was first seen."""
+    """An experiment's present round: its number, and the trials that train in it. Also the share of
+    the budget that was spent when the experiment was first seen."""
 
     since: float
     number: int
@@ -156,14 +161,15 @@ class Round(NamedTuple):
 
 
 def _slowest_first(state: StateView, trial: Trial, free: FreeWorkers) -> list[Worker]:
-    """The workers that suit the trial, the slowest first. Unknown ones come last, so that they are tried."""
+    """The workers that suit the trial, the slowest first. Unknown ones come last, so that they are
+    tried."""
     suitable = [worker for worker in free if free.suits(trial, worker)]
     return sorted(suitable, key=lambda worker: -(state.seconds_per_iteration(trial, worker) or 0.0))
 
 
 def _fastest(workers: list[Worker], trial: Trial, free: FreeWorkers) -> Sequence[Worker]:
-    """The fastest free worker, with further ones if the trial is a gang. Empty: there are too few. Workers
-    that are not free are taken off the end of the list."""
+    """The fastest free worker, with further ones if the trial is a gang. Empty: there are too few.
+    Workers that are not free are taken off the end of the list."""
     while workers:
         if workers[-1] in free:
             team = free.team(trial, workers[-1])

@@ -31,7 +31,8 @@ class TrainingKind(Table):
 
 
 class Cell(Table):
-    """A training on a cluster under a strategy: so many trials, each of so many segments of `interval` iterations."""
+    """A training on a cluster under a strategy: so many trials, each of so many segments of
+    `interval` iterations."""
 
     training: str
     cluster: str
@@ -44,7 +45,8 @@ class Cell(Table):
 
 
 class Cells(Table):
-    """Every cell by its name, and what cells name: trainings and clusters. Paths are relative to the file's folder."""
+    """Every cell by its name, and what cells name: trainings and clusters. Paths are relative to
+    the file's folder."""
 
     trainings: dict[Name, TrainingKind]
     clusters: dict[Name, list[dict[str, Any]]]
@@ -94,7 +96,8 @@ class Cells(Table):
 
 
 def read_cells(folder: Path) -> Cells:
-    """The cells of a folder of recordings. Raises InputError for a wrong table, with one line per problem."""
+    """The cells of a folder of recordings. Raises InputError for a wrong table, with one line per
+    problem."""
     path = folder / CELLS_NAME
     tables = read_toml(path, "the table of cells")
     try:

@@ -27,14 +27,16 @@ FACTORS = ("training", "policy", "workers", "trials_per_worker", "segment", "pac
 
 
 class Errors(Struct, frozen=True):
-    """A row of the table: the factors of a run, and the signed errors of its prediction (predicted less measured).
+    """A row of the table: the factors of a run, and the signed errors of its prediction (predicted
+    less measured).
 
-    - `makespan`, `completion`, `segment`: in percent of the measured value. `completion` is the mean over the trials.
-      `segment` is for the mean time of a segment.
+    - `makespan`, `completion`, `segment`: in percent of the measured value. `completion` is the
+      mean over the trials. `segment` is for the mean time of a segment.
     - `utilisation`: the mean over the workers, in percentage points.
     - names with `_absolute`: means of absolute values.
     - `score`: for the best score. None: the learning of the training is not predicted.
-    - `decisions_alike`: the percentage of segments that went to the same worker for as many iterations.
+    - `decisions_alike`: the percentage of segments that went to the same worker for as many
+      iterations.
     - `machine`: whether the machine of the run was the machine of the probe.
     """
 
@@ -77,8 +79,9 @@ class _Draw(NamedTuple):
 
 
 def predict(recording: Recording) -> Prediction:
-    """Simulate the recorded run as `hetsched validate` does, with the step times and costs of its probe, and compare
-    the mean of the simulations with the run. Raises InputError for a run that is not finished."""
+    """Simulate the recorded run as `hetsched validate` does, with the step times and costs of its
+    probe, and compare the mean of the simulations with the run. Raises InputError for a run that is
+    not finished."""
     check_finished(recording)
     setup, events = recording.setup, recording.events
     measured = RunSeconds.of(events)

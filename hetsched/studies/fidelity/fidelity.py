@@ -53,8 +53,8 @@ class FidelityResult:
 
 
 def fidelity(folder: Path, only: Sequence[str] = ()) -> FidelityResult:
-    """Predict the recordings in the folder: all, or `only` these. Raises InputError for a folder without recordings,
-    and for a wrong recording."""
+    """Predict the recordings in the folder: all, or `only` these. Raises InputError for a folder
+    without recordings, and for a wrong recording."""
     wanted = list(only) or recorded(folder)
     if missing := [name for name in wanted if not is_recorded(folder, name)]:
         raise InputError(f"{folder}: {missing[0]} is not recorded: hetsched fidelity record --only {missing[0]}")

@@ -33,11 +33,12 @@ class _Probed(NamedTuple):
 
 
 def record(folder: Path, only: Sequence[str] = (), *, watch: Watch = unwatched) -> Iterator[str]:
-    """Run cells for real, one after another: all, or `only` these. Cells with a finished recording are left out. Yields
-    the name of each when it is recorded. A later call goes on with a cell that an earlier one had begun.
+    """Run cells for real, one after another: all, or `only` these. Cells with a finished recording
+    are left out. Yields the name of each when it is recorded. A later call goes on with a cell that
+    an earlier one had begun.
 
-    Cells that need the same probe share it within a call. Raises InputError for a wrong table, and HetschedError if a
-    run fails.
+    Cells that need the same probe share it within a call. Raises InputError for a wrong table, and
+    HetschedError if a run fails.
     """
     cells = read_cells(folder)
     wanted = [name for name in cells.chosen(list(only)) if not is_recorded(folder, name)]

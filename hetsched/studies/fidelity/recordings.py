@@ -1,4 +1,5 @@
-"""A recorded real run: its log, the scenario with what a probe measured shortly before, and the machine."""
+"""A recorded real run: its log, the scenario with what a probe measured shortly before, and the
+machine."""
 
 import gzip
 from collections.abc import Iterable, Iterator
@@ -37,8 +38,9 @@ PROVENANCE = "measured by the probe before the recorded run"
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """The machine of a recorded run. `load` is the mean number, over a minute, of processes that wanted a core: before
-    the probe and before the run. Recordings of older validations have neither `python` nor `load`."""
+    """The machine of a recorded run. `load` is the mean number, over a minute, of processes that
+    wanted a core: before the probe and before the run. Recordings of older validations have neither
+    `python` nor `load`."""
 
     processor: str
     cores: int
@@ -47,8 +49,8 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class About(msgspec.Struct, frozen=True):
-    """When and where a run was recorded, by which version of hetsched, and the cell at that time. `machine` and `cell`
-    are None for a run of a validation, which has neither."""
+    """When and where a run was recorded, by which version of hetsched, and the cell at that time.
+    `machine` and `cell` are None for a run of a validation, which has neither."""
 
     recorded: str
     hetsched: str
@@ -57,8 +59,8 @@ class About(msgspec.Struct, frozen=True):
 
 
 class Recording(NamedTuple):
-    """A recording. `setup` has the step times and costs of the probe, and the workers of the run. `training` is the
-    name of the training in the table of cells, or the name of the model."""
+    """A recording. `setup` has the step times and costs of the probe, and the workers of the run.
+    `training` is the name of the training in the table of cells, or the name of the model."""
 
     name: str
     training: str
@@ -80,8 +82,9 @@ def recorded(folder: Path) -> list[str]:
 
 
 def keep(home: Path, predicting: Setup, log: Path, about: About, probe_log: Path | None = None) -> None:
-    """Make a recording of the log of a run and of the log of its probe, with the setup that predicts it. It is finished
-    when its last file exists. An unfinished one is removed before. No file names a path of this machine."""
+    """Make a recording of the log of a run and of the log of its probe, with the setup that
+    predicts it. It is finished when its last file exists. An unfinished one is removed before. No
+    file names a path of this machine."""
     rmtree(home, ignore_errors=True)
     here = {"data_dir": None, "model_file": None, "address": None}
     scenario = predicting.scenario
@@ -125,7 +128,8 @@ def _events(log: Path) -> Iterator[AnyEvent]:
 
 
 def with_workers(setup: Setup, strategy: Strategy, events: Iterable[Event]) -> Setup:
-    """The setup with the workers of the run. An allocation policy might make others by the probe's step times."""
+    """The setup with the workers of the run. An allocation policy might make others by the probe's
+    step times."""
     workers: dict[str, Worker] = {e.worker.id: e.worker for e in events if isinstance(e, WorkerJoined)}
     return replace(setup, frozen_workers={strategy.allocation: tuple(workers.values())})
 
@@ -133,8 +137,8 @@ def with_workers(setup: Setup, strategy: Strategy, events: Iterable[Event]) -> S
 def _calibrated(
     setup: Setup, strategy: Strategy, probed: list[AnyEvent] | None, events: list[AnyEvent], machine: Machine | None
 ) -> Setup:
-    """By the calibration of today, from the log of the probe. A recording that has none, and does not say the cores of
-    its host, was made by an older hetsched."""
+    """By the calibration of today, from the log of the probe. A recording that has none, and does
+    not say the cores of its host, was made by an older hetsched."""
     workers, host_cores = setup.frozen_workers[strategy.allocation], setup.scenario.overheads.host_cores
     if probed is not None:
         return calibrated(setup, completed(calibrate(probed, PROVENANCE, host_cores), setup, workers))

@@ -1,4 +1,5 @@
-"""The errors of all recordings: their distribution, by factor, as a CSV file, and compared with the last version."""
+"""The errors of all recordings: their distribution, by factor, as a CSV file, and compared with the
+last version."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,8 +35,8 @@ DECIMALS = 2
 
 
 class Distribution(msgspec.Struct, frozen=True):
-    """Errors of many runs. `mean` is the signed mean. All other figures are of absolute errors: mean, median, 90th
-    percentile (linear between ranks) and greatest."""
+    """Errors of many runs. `mean` is the signed mean. All other figures are of absolute errors:
+    mean, median, 90th percentile (linear between ranks) and greatest."""
 
     runs: int
     mean: float
@@ -60,8 +61,9 @@ class Distribution(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """How the table has changed, over the recordings that both versions have: the mean absolute error of the makespan
-    before and now, and by name the recordings whose prediction differs, with both errors."""
+    """How the table has changed, over the recordings that both versions have: the mean absolute
+    error of the makespan before and now, and by name the recordings whose prediction differs, with
+    both errors."""
 
     recordings: int
     before: float
@@ -90,7 +92,8 @@ def by_factor(errors: Sequence[Errors]) -> dict[str, dict[str, dict[str, Distrib
 
 
 def mean_parts(errors: Sequence[Errors]) -> dict[str, dict[str, float]]:
-    """By part of a makespan's error: its mean over the recordings, and the mean of its absolute value."""
+    """By part of a makespan's error: its mean over the recordings, and the mean of its absolute
+    value."""
     return {
         part: {
             "mean": fmean(getattr(one.parts, part) for one in errors),
@@ -137,7 +140,8 @@ def write_table(folder: Path, errors: Sequence[Errors]) -> Path:
 
 
 def read_table(folder: Path) -> dict[str, dict[str, str]]:
-    """The rows of the file by recording. Empty: there is no file. Raises InputError if the file is another one."""
+    """The rows of the file by recording. Empty: there is no file. Raises InputError if the file is
+    another one."""
     path = folder / TABLE_NAME
     if not path.is_file():
         return {}

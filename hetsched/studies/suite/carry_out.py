@@ -28,7 +28,8 @@ class FanOut(NamedTuple):
 
 
 def strategy_of(setup: Setup, policy: str) -> Strategy:
-    """The policy on the workers of the scenario's first strategy, or the whole strategy that it names."""
+    """The policy on the workers of the scenario's first strategy, or the whole strategy that it
+    names."""
     if "+" in policy:
         return parse_strategy(policy, "policies")
     return Strategy(parse_strategy(setup.scenario.strategies[0], "strategies").allocation, policy)

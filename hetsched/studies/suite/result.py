@@ -87,7 +87,8 @@ class SuiteResult:
 
     @property
     def ranked(self) -> list[str]:
-        """The policies that trained all of every scenario, the best first, by the interquartile mean."""
+        """The policies that trained all of every scenario, the best first, by the interquartile
+        mean."""
         return in_order({name: found.interquartile_mean.mean for name, found in self.over_scenarios.items()})
 
     @property
