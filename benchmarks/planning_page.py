@@ -41,7 +41,8 @@ def rows() -> Iterator[str]:
 
 
 def _ratios() -> Mapping[str, dict[str, float]]:
-    """Makespan / bound of the workers, by scenario and policy: the geometric mean over the seeds."""
+    """Makespan / bound of the workers, by scenario and policy: the geometric mean over the
+    seeds."""
     found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     with RESULTS.open() as file:
         for row in csv.DictReader(file):

@@ -27,7 +27,8 @@ class Group(NamedTuple):
 
 
 def groups() -> list[Group]:
-    """The names that the docstring of `hetsched` lists. Raises ValueError if `__all__` has others."""
+    """The names that the docstring of `hetsched` lists. Raises ValueError if `__all__` has
+    others."""
     found: list[Group] = []
     lines = (hetsched.__doc__ or "").splitlines()
     for line, below in zip(lines, [*lines[1:], ""], strict=True):

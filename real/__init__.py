@@ -1,1 +1,2 @@
-"""The Ray backend, and what it trains: models, data, training, and the profiler that measures them."""
+"""The Ray backend, and what it trains: models, data, training, and the profiler that measures
+them."""

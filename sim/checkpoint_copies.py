@@ -1,4 +1,5 @@
-"""Checkpoints: where the copies of a trial's state are, and which of them a node's failure loses."""
+"""Checkpoints: where the copies of a trial's state are, and which of them a node's failure
+loses."""
 
 from collections.abc import Iterator
 from math import inf
@@ -70,7 +71,8 @@ class CheckpointCopies:
         self._copies[target.id] = list(copies)
 
     def node(self, trial: TrialId) -> NodeId | None:
-        """The node whose memory has the trial's newest state. None: the state is in storage only."""
+        """The node whose memory has the trial's newest state. None: the state is in storage
+        only."""
         return self._copies[trial][0].node
 
     def lose(self, node: NodeId, now: float) -> list[TrialId]:

@@ -115,7 +115,8 @@ class Durations:
         return Parts(start_up_s, restore_s, train_s, evaluation_s, checkpoint_s, self._latency_s)
 
     def sharing(self, trial: Trial, worker: Worker) -> float:
-        """The factor by which the trial is slower while all other cores of the worker's node train."""
+        """The factor by which the trial is slower while all other cores of the worker's node
+        train."""
         costs = self._times.costs(trial.kind, worker.type)
         return costs.sharing if worker.pace is None else 1.0
 

@@ -31,8 +31,8 @@ CLOSE = {
     "min_total_duration": (0.05, 0.05),
     "finish_time_fairness": (0.05, 0.05),
 }
-"""How far makespan and mean completion time may be from Gavel's beyond 0.01 s, relatively: the optima of linear
-programs leave freedom, and so do exact ties."""
+"""How far makespan and mean completion time may be from Gavel's beyond 0.01 s, relatively: the
+optima of linear programs leave freedom, and so do exact ties."""
 
 
 def rows(file: str) -> list[dict[str, str]]:

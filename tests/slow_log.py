@@ -11,7 +11,8 @@ from tests.conftest import make_setup
 
 
 class SlowLog:
-    """A simulated run under that strategy. Its folder has the scenario, and nothing of the log yet."""
+    """A simulated run under that strategy. Its folder has the scenario, and nothing of the log
+    yet."""
 
     def __init__(self, folder: Path, strategy: str = "fusion+fifo", seed: int = 0, **experiment: Any) -> None:
         setup = make_setup(strategies=[strategy], **experiment)

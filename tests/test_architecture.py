@@ -1,4 +1,5 @@
-"""The rooms of the house: what each may import, how large a file and a function may be, what an import loads."""
+"""The rooms of the house: what each may import, how large a file and a function may be, what an
+import loads."""
 
 import ast
 import json
@@ -139,7 +140,8 @@ def test_a_file_imports_no_library_of_another_package(module: str) -> None:
 
 
 def test_no_modules_import_each_other() -> None:
-    """Not in a circle either, nor hidden behind TYPE_CHECKING. What a function imports when it is called may."""
+    """Not in a circle either, nor hidden behind TYPE_CHECKING. What a function imports when it is
+    called may."""
     graph = {module: {found.module for found in ours(module) if not found.late} - {module} for module in FILES}
     try:
         TopologicalSorter(graph).prepare()

@@ -1,4 +1,5 @@
-"""What README and docs show works: every block of code is executed or parsed, every link leads somewhere.
+"""What README and docs show works: every block of code is executed or parsed, every link leads
+somewhere.
 
 A block that cannot be checked has the line `<!-- not checked: REASON -->` before it.
 """
@@ -47,7 +48,8 @@ ELSEWHERE = {"cat", "cd", "docker", "export", "git", "kubectl", "pip", "pre-comm
 
 
 class Block(NamedTuple):
-    """A fenced block of code: `line` is that of its fence, `reason` says why it is not checked, if it is not."""
+    """A fenced block of code: `line` is that of its fence, `reason` says why it is not checked, if
+    it is not."""
 
     page: Path
     line: int
@@ -93,7 +95,8 @@ def test_every_block_says_what_it_is() -> None:
 
 
 def parsed(language: str, text: str) -> None:
-    """Raises ValueError or SyntaxError for what is not of the language; bash also says which line is wrong."""
+    """Raises ValueError or SyntaxError for what is not of the language; bash also says which line
+    is wrong."""
     match language:
         case "toml":
             tomllib.loads(text)
@@ -171,7 +174,8 @@ class TestPython:
 
     @pytest.mark.parametrize("block", [b for b in of_language("python") if b.values[0].page not in SESSIONS])
     def test_runs(self, block: Block) -> None:
-        """From the folder of examples, so that a block can import what stands there. Its tests are called."""
+        """From the folder of examples, so that a block can import what stands there. Its tests are
+        called."""
         tests = re.findall(r"^def (test_\w+)\(\)", block.text, re.MULTILINE)
         program = block.text + "".join(f"\n{name}()" for name in tests)
         run = subprocess.run(
@@ -208,7 +212,8 @@ class TestBash:
 
 
 def commands_of(text: str) -> Iterator[list[str]]:
-    """The words of every command, without comments, prompts and variables that are set before it."""
+    """The words of every command, without comments, prompts and variables that are set before
+    it."""
     for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         while words:

@@ -1,4 +1,5 @@
-"""`hetsched ...` in a sentence of the docs names a command, and options that it has, often without its arguments."""
+"""`hetsched ...` in a sentence of the docs names a command, and options that it has, often without
+its arguments."""
 
 import io
 import re

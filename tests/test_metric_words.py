@@ -1,4 +1,5 @@
-"""No code says accuracy where it means the metric: every place that says so is listed, with its reason."""
+"""No code says accuracy where it means the metric: every place that says so is listed, with its
+reason."""
 
 import re
 from pathlib import Path

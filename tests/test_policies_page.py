@@ -15,7 +15,8 @@ PAGE = Path(__file__).parents[1] / "docs/policies/README.md"
 
 
 def ratios() -> dict[str, dict[str, float]]:
-    """Makespan / bound with overheads, by policy and scenario: the geometric mean over the seeds."""
+    """Makespan / bound with overheads, by policy and scenario: the geometric mean over the
+    seeds."""
     found: dict[str, dict[str, list[float]]] = {}
     with RESULTS.open() as file:
         for row in csv.DictReader(file):
@@ -40,7 +41,8 @@ def test_every_shipped_policy_that_is_ranked_has_a_row() -> None:
 
 @pytest.mark.parametrize("policy", sorted(rows()))
 def test_the_figures_with_overheads_are_those_of_the_package(policy: str) -> None:
-    """If they differ: see "Add a policy" in CONTRIBUTING.md, which says how the table is written."""
+    """If they differ: see "Add a policy" in CONTRIBUTING.md, which says how the table is
+    written."""
     of_policy = ratios()[policy]
     assert len(of_policy) == len(suite_names())
     mean = float(np.exp(fmean(map(log, of_policy.values()))))

@@ -1,4 +1,5 @@
-"""Gradient boosting of handwritten digits: a training of six methods, in XGBoost. It imports no torch."""
+"""Gradient boosting of handwritten digits: a training of six methods, in XGBoost. It imports no
+torch."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +20,8 @@ the others."""
 class Boosting:
     """One iteration is one boosting round: a tree for each of the ten digits.
 
-    Options are parameters of XGBoost that all trials share. Hyperparameters are parameters of XGBoost, too.
+    Options are parameters of XGBoost that all trials share. Hyperparameters are parameters of
+    XGBoost, too.
     """
 
     def __init__(self, options: Mapping[str, Any], resources: Resources) -> None:

@@ -1,4 +1,5 @@
-"""A small character-level transformer on text that comes with Python: a training of six methods, in torch."""
+"""A small character-level transformer on text that comes with Python: a training of six methods, in
+torch."""
 
 from collections.abc import Mapping
 from math import exp
@@ -18,7 +19,8 @@ WINDOWS = 64
 
 
 class Network(nn.Module):
-    """Predicts each next letter from those before it: (batch, letters) -> (batch, letters, size of the alphabet)."""
+    """Predicts each next letter from those before it: (batch, letters) -> (batch, letters, size of
+    the alphabet)."""
 
     def __init__(self, alphabet: int, context: int, width: int, heads: int, layers: int) -> None:
         super().__init__()
@@ -34,7 +36,8 @@ class Network(nn.Module):
 
 
 class LanguageModel:
-    """One iteration is one step of the optimiser. Options: `context`, `batch`, `width`, `heads` and `layers`."""
+    """One iteration is one step of the optimiser. Options: `context`, `batch`, `width`, `heads` and
+    `layers`."""
 
     def __init__(self, options: Mapping[str, Any], resources: Resources) -> None:
         sizes = {"context": 32, "batch": 16, "width": 32, "heads": 4, "layers": 2} | dict(options)

@@ -231,5 +231,6 @@ def _runs_nowhere(job: Job, devices: Devices, times: StepTimes) -> str:
 
 
 def resource_parts(ways: Iterable[Way]) -> Iterator[tuple[str, float]]:
-    """The parts of resources that the ways take, as pairs (name, part), in the order of the ways."""
+    """The parts of resources that the ways take, as pairs (name, part), in the order of the
+    ways."""
     return (part for way in ways for part in way.parts)

@@ -48,7 +48,8 @@ def dual_prices(work: Work) -> Mapping[str, float]:
 
 
 def work_shares(groups: Groups) -> Work:
-    """Iterations of each kind of job, as a share of all iterations. Prices depend on nothing else."""
+    """Iterations of each kind of job, as a share of all iterations. Prices depend on nothing
+    else."""
     work: Counter[tuple[Way, ...]] = Counter()
     for group in groups:
         work[group.ways] += group.total

@@ -85,7 +85,8 @@ def _back_from(weights: _Weights | None) -> Iterator[_Weights]:
 
 
 class Family:
-    """Follows a run, event by event: the weights that its trials had, and the best for each metric."""
+    """Follows a run, event by event: the weights that its trials had, and the best for each
+    metric."""
 
     def __init__(self) -> None:
         self._experiments: dict[ExperimentId, Experiment] = {}

@@ -47,7 +47,8 @@ SHOW = "show"
 
 
 class _NameOrPart(argparse._SubParsersAction):  # type: ignore[type-arg]
-    """The parts of the command. A first word that is none of them is a policy's name: it is shown."""
+    """The parts of the command. A first word that is none of them is a policy's name: it is
+    shown."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)

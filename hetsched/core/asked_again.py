@@ -21,7 +21,8 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.errors import PolicyError
 
 TELLS_SINCE = 2
-"""The format since which `PolicyAsked` is recorded, so that a log says when the policy was asked."""
+"""The format since which `PolicyAsked` is recorded, so that a log says when the policy was
+asked."""
 
 UNTOLD = "the log is of format 1, which does not say when the policy was asked"
 """Why the policy of a run with an old log cannot be asked again."""

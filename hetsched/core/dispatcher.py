@@ -57,7 +57,8 @@ from hetsched.domain.workload import Experiment, TrialId, Workload
 from hetsched.errors import HetschedError, PolicyError, counted, where
 
 Perturb = Callable[[Trial], tuple[TrialId, Hyperparameters] | None]
-"""PBT at the end of a trial's segment: the trial to exploit and the new hyperparameters, or None."""
+"""PBT at the end of a trial's segment: the trial to exploit and the new hyperparameters, or
+None."""
 
 Listener = Callable[[State, Event], None]
 """Receives every event, after the event was applied to the state."""
@@ -71,7 +72,8 @@ class Recalls(Protocol):
 
 
 SOONEST_WAKE_S = 0.001
-"""Seconds: the shortest wait until a wake-up. Without it wake-ups could keep time from advancing."""
+"""Seconds: the shortest wait until a wake-up. Without it wake-ups could keep time from
+advancing."""
 
 FRUITLESS_WAKES = 1000
 """This many wake-ups in a row without a decision, while nothing runs, count as a stall."""

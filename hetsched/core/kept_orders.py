@@ -1,4 +1,5 @@
-"""Orders that are kept from decision to decision, so that a policy need not sort at every decision."""
+"""Orders that are kept from decision to decision, so that a policy need not sort at every
+decision."""
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence

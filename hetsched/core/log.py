@@ -107,7 +107,8 @@ class LogWriter:
             self._write_out(end)
 
     def hold(self, ready: Callable[[], bool]) -> None:
-        """Hold back all later events until `ready` returns True. `ready` is called at every commit."""
+        """Hold back all later events until `ready` returns True. `ready` is called at every
+        commit."""
         self._held.append((self._written + len(self._waiting), ready))
 
     def holds(self) -> bool:

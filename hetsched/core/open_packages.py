@@ -91,7 +91,8 @@ class OpenPackages(Generic[Result]):
         return Turn([], None)
 
     def give_back(self, worker: WorkerId) -> list[Segment]:
-        """The segments that wait for their turn on the worker. They are taken out of the package."""
+        """The segments that wait for their turn on the worker. They are taken out of the
+        package."""
         package = self._packages.get(worker)
         if package is None:
             return []

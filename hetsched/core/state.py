@@ -276,7 +276,8 @@ class State:
             self.lead[experiment] = progress
 
     def _closes(self, package: int) -> bool:
-        """Count a segment of the package that no longer runs. Returns whether it was the last one."""
+        """Count a segment of the package that no longer runs. Returns whether it was the last
+        one."""
         self._unreported[package] -= 1
         if self._unreported[package]:
             return False

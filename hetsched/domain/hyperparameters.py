@@ -58,7 +58,8 @@ class Float(Struct, frozen=True, tag="float", tag_field="kind"):
         return self.low == self.high
 
     def _on_grid(self, value: float, step: float) -> float:
-        """The nearest multiple of the step that is in the range: by rounding, 3 x 0.1 is above 0.3."""
+        """The nearest multiple of the step that is in the range: by rounding, 3 x 0.1 is above
+        0.3."""
         return min(max(float(round(value / step) * step), self.low), self.high)
 
 
@@ -112,7 +113,8 @@ class Choice(Struct, frozen=True, tag="choice", tag_field="kind"):
         return value
 
     def beside(self, value: Any, shift: int) -> Any:
-        """The value that is `shift` places further in the order, or the outermost one on that side."""
+        """The value that is `shift` places further in the order, or the outermost one on that
+        side."""
         return self.values[min(max(self.values.index(value) + shift, 0), len(self.values) - 1)]
 
     @property

@@ -1,4 +1,5 @@
-"""Policies by name: built in, from an installed package's entry points, or from a user's own file."""
+"""Policies by name: built in, from an installed package's entry points, or from a user's own
+file."""
 
 import importlib.util
 import inspect

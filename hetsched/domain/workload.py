@@ -145,13 +145,15 @@ class Experiment(Struct, frozen=True, dict=True):
 
     @cached_property
     def mutated(self) -> dict[str, Domain]:
-        """The hyperparameters that PBT changes: the hyperparameters in `mutate`, or all that vary."""
+        """The hyperparameters that PBT changes: the hyperparameters in `mutate`, or all that
+        vary."""
         named = None if self.pbt is None else self.pbt.mutate
         return self.searched if named is None else {key: self.searched[key] for key in self.searched if key in named}
 
     @cached_property
     def counts_lineage(self) -> bool:
-        """Whether a trial that copies another trial copies the source's count of iterations, too."""
+        """Whether a trial that copies another trial copies the source's count of iterations,
+        too."""
         return self.pbt is not None and self.pbt.iterations == "lineage"
 
     @cached_property

@@ -219,7 +219,8 @@ def recording_columns(plan: RecordingPlan) -> dict[str, str]:
 
 
 def trials_columns(state: State) -> dict[str, str]:
-    """What each column of the table of trials says. Metrics and hyperparameters are columns, too."""
+    """What each column of the table of trials says. Metrics and hyperparameters are columns,
+    too."""
     metric = metric_name(shared(experiment.metric for experiment in state.experiments.values()))
     trials = state.trials.values()
     return {

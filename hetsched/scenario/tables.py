@@ -100,7 +100,8 @@ class OverheadsTable(Table):
     """The cores of the one host that all nodes are on: workers that start at one time share them.
     Without it, they do not slow each other down."""
     device_cv: Cv | None = Field(default=None, examples=[0.1])
-    """Coefficient of variation of the speed of devices of one type, which holds for the whole run."""
+    """Coefficient of variation of the speed of devices of one type, which holds for the whole
+    run."""
     worker_variation: WorkerVariation | None = Field(default=None, examples=["pai"])
     """Coefficient of variation of a worker's speed per segment; "pai" draws it from percentiles of
     Alibaba's PAI."""
@@ -134,7 +135,8 @@ class OverheadsTable(Table):
 
 
 class LearningTable(Table):
-    """The learning-curve model of a simulation, and its options: the arguments of its `__init__`."""
+    """The learning-curve model of a simulation, and its options: the arguments of its
+    `__init__`."""
 
     model: Name = "sgd"
     """The learning-curve model of a simulation."""

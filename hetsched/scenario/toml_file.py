@@ -49,7 +49,8 @@ PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
 def _hint(error: str, text: str) -> str:
-    """The line of the error, and what to do about it. Errors that no beginner meets have no advice."""
+    """The line of the error, and what to do about it. Errors that no beginner meets have no
+    advice."""
     lines = text.split("\n")
     at = PLACE.search(error)
     line, column = (lines[int(at[1]) - 1], int(at[2])) if at else ("", 1)

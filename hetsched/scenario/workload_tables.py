@@ -40,7 +40,8 @@ class MetricTable(Table):
     name: Annotated[str, Field(pattern=METRIC_NAME, max_length=60)] = DEFAULT.name
     """Name under which evaluations report the metric."""
     mode: Mode = DEFAULT.mode
-    """Whether the larger or the smaller score is better. It is needed with a `name` of one's own."""
+    """Whether the larger or the smaller score is better. It is needed with a `name` of one's
+    own."""
 
     @model_validator(mode="after")
     def _says_which_is_better(self) -> Self:

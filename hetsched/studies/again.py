@@ -154,7 +154,8 @@ def _in_order(seeds: list[int] | Literal["auto"], runs: Runs) -> Runs:
 
 
 def strategy_in(folder: Path) -> StrategyResult:
-    """The result of all runs that have begun. A warning says which ones did not come to their end."""
+    """The result of all runs that have begun. A warning says which ones did not come to their
+    end."""
     logs = results_logs(folder)
     scenarios = {scenario_of(log.parent) for log in logs}
     setup = load_setup_of_logs(min(scenarios))
@@ -274,7 +275,8 @@ def _summary(folder: Path, study: Study) -> dict[str, Any]:
 
 @contextmanager
 def _readable(folder: Path) -> Iterator[None]:
-    """A summary whose content this version does not know raises InputError, which names the file."""
+    """A summary whose content this version does not know raises InputError, which names the
+    file."""
     try:
         yield
     except (KeyError, TypeError, msgspec.ValidationError) as error:

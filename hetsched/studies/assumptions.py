@@ -124,7 +124,8 @@ def idle_workers(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]
 
 
 def _without_times(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[tuple[list[Pair], list[Pair]]]:
-    """For each type of worker, the pairs that may run there, and those of them without a step time."""
+    """For each type of worker, the pairs that may run there, and those of them without a step
+    time."""
     for worker in workers:
         pairs = may_run(setup, [worker])
         yield pairs, [pair for pair in pairs if setup.times.seconds_per_iteration(*pair) is None]
@@ -212,7 +213,8 @@ def _hyperparameters(setup: Setup) -> Iterator[str]:
 
 
 def _scores(setup: Setup) -> Iterator[str]:
-    """What the learning model assumes, and which scores are unknown because nothing is evaluated."""
+    """What the learning model assumes, and which scores are unknown because nothing is
+    evaluated."""
     if unseen := [e.id for e in setup.workload.experiments if not e.evaluation_images]:
         yield f"scores: not evaluated, and unknown, for {_some(unseen)}"
     model = setup.learning_model()

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from joblib import Parallel
 
 GROUP = "hetsched.backends"
-"""The entry-point group in which packages offer backends: classes that are made without arguments."""
+"""The entry-point group in which packages offer backends: classes that are made without
+arguments."""
 
 
 class Outcome(NamedTuple):

@@ -19,7 +19,8 @@ class Budget:
         return time.monotonic() - self._began
 
     def left_s(self, share: float = 1.0) -> float | None:
-        """The seconds that are left of this share of the budget, at least 0. None: it has no end."""
+        """The seconds that are left of this share of the budget, at least 0. None: it has no
+        end."""
         return None if self._seconds is None else max(0.0, share * self._seconds - self.spent_s)
 
     def is_over(self, share: float = 1.0) -> bool:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 AWAY_AT_ONCE = 16
-"""How many runs per core of a Ray cluster are sent at once. Their logs pass through this process."""
+"""How many runs per core of a Ray cluster are sent at once. Their logs pass through this
+process."""
 
 
 _OF_THE_TRACKER = "ignore::UserWarning:joblib.externals.loky.backend.resource_tracker"
@@ -42,7 +43,8 @@ class Task(NamedTuple):
 
 
 Simulate = Callable[[Sequence[Task], Path], Iterable[tuple[Task, RunResult]]]
-"""Simulates the tasks, with their logs below the folder. Yields each when it is done, in any order."""
+"""Simulates the tasks, with their logs below the folder. Yields each when it is done, in any
+order."""
 
 Attempt = Callable[[Sequence[Task], Path], Iterable[tuple[Task, RunResult | HetschedError]]]
 """Simulates tasks as `Simulate` does. For a task that fails it yields the error."""
@@ -77,7 +79,8 @@ def fan_out(
 
 
 def _with_logs(simulate: Simulate) -> Simulate:
-    """Simulates with the absolute path of the folder: other processes have another current folder."""
+    """Simulates with the absolute path of the folder: other processes have another current
+    folder."""
 
     def simulate_and_look(tasks: Sequence[Task], folder: Path) -> Iterator[tuple[Task, RunResult]]:
         for task, run in simulate(tasks, folder):

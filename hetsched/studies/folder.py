@@ -90,7 +90,8 @@ class ResultsFolder:
             self.undo()
 
     def has_finished(self) -> bool:
-        """Whether a run in the folder has finished a segment, so that there is something to show."""
+        """Whether a run in the folder has finished a segment, so that there is something to
+        show."""
         return any(SEGMENT_ENDED in log.read_bytes() for log in self.path.rglob(LOG_NAME))
 
     def _has_begun(self) -> bool:
@@ -108,7 +109,8 @@ class ResultsFolder:
             raise
 
     def undo(self) -> None:
-        """Remove the results of a study that could not begin. The folder is then as it was before."""
+        """Remove the results of a study that could not begin. The folder is then as it was
+        before."""
         if not self._was_there:
             rmtree(self.path)
             return

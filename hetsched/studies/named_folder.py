@@ -113,7 +113,8 @@ def has_begun(log: Path) -> bool:
 
 
 def is_finished(log: Path) -> bool:
-    """Whether the last whole line of the log, which has begun, says that the run came to its end."""
+    """Whether the last whole line of the log, which has begun, says that the run came to its
+    end."""
     with log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_LINE_BYTES))
         lines = file.read().split(b"\n")[:-1]

@@ -1,4 +1,5 @@
-"""Whether the periods of policies, such as the length of a round, fit a run as short as this one."""
+"""Whether the periods of policies, such as the length of a round, fit a run as short as this
+one."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from inspect import Parameter, signature
@@ -27,7 +28,8 @@ has the measurements."""
 
 
 class Fit(Struct, frozen=True):
-    """The periods of a scheduling policy that were set to fit a run, and a sentence that says so."""
+    """The periods of a scheduling policy that were set to fit a run, and a sentence that says
+    so."""
 
     options: dict[str, int | float]
     words: str
@@ -177,7 +179,8 @@ def _whole(strategy: Strategy, name: str) -> bool:
 
 
 def _seconds_of(setup: Setup, strategy: Strategy, name: str) -> float | None:
-    """The length of a period: the scenario's or the policy's own. None: the policy finds it itself."""
+    """The length of a period: the scenario's or the policy's own. None: the policy finds it
+    itself."""
     default = _option(strategy, name).default
     seconds = setup.scenario.scheduling.get(strategy.scheduling, {}).get(name, default)
     return seconds if isinstance(seconds, (int, float)) else None

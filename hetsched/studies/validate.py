@@ -1,4 +1,5 @@
-"""Predicted against measured: profile what will run, simulate it, run it for real, compare the two."""
+"""Predicted against measured: profile what will run, simulate it, run it for real, compare the
+two."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -199,7 +200,8 @@ def _carry_out_all(
     predictions: int,
     watch: Watch,
 ) -> _Runs:
-    """Predict and measure every strategy. With `probe`, the predictions come from a short real run."""
+    """Predict and measure every strategy. With `probe`, the predictions come from a short real
+    run."""
     probed: dict[str, Setup] = {}
     predicted, measured, agreements = {}, {}, {}
     assumed: dict[str, None] = {}

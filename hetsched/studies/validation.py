@@ -144,7 +144,8 @@ class Repetition(NamedTuple):
 
 
 def decisions(events: Iterable[Event]) -> Decisions:
-    """The worker and the iterations with which the k-th segment of every trial started (k from 1)."""
+    """The worker and the iterations with which the k-th segment of every trial started (k from
+    1)."""
     count: Counter[TrialId] = Counter()
     found: Decisions = {}
     for event in events:

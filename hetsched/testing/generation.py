@@ -99,7 +99,8 @@ def _absences(draw: st.DrawFn, workers: int, scale: int) -> Absence:
 def _bearable(
     absences: Sequence[Absence], workers: Sequence[Worker], experiments: Sequence[Experiment]
 ) -> tuple[Absence, ...]:
-    """The absences, without those for good that would leave an experiment without a usable worker."""
+    """The absences, without those for good that would leave an experiment without a usable
+    worker."""
     gone: set[int] = set()
     borne = []
     for absence in absences:

@@ -223,7 +223,8 @@ def training_verdicts(subject: Subject, iterations: int = ITERATIONS) -> Iterato
 
 
 def _failure(check: Check, subject: Subject, iterations: int) -> tuple[TrainingError | None, bool]:
-    """The first failure, in the smallest course. Also whether the failure is a method that raised."""
+    """The first failure, in the smallest course. Also whether the failure is a method that
+    raised."""
     last = None
     for sizes in _sizes(iterations):
         for play in check.plays:

@@ -35,7 +35,8 @@ class RaisedError(Exception):
 
 
 class Saved(NamedTuple):
-    """A saved folder: its place, its name in the program, the place of its copy, and its content."""
+    """A saved folder: its place, its name in the program, the place of its copy, and its
+    content."""
 
     folder: Path
     name: str
@@ -80,7 +81,8 @@ class Course:
 
 
 class Played:
-    """A training that takes part in a course under a `name`. Its methods are those of a training."""
+    """A training that takes part in a course under a `name`. Its methods are those of a
+    training."""
 
     def __init__(self, course: Course, name: str, training: Training) -> None:
         self._course, self._name, self._training = course, name, training

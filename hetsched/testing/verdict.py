@@ -24,7 +24,8 @@ SHRINK_S = 10.0
 
 
 class ConformanceError(CheckError):
-    """A policy fails a check. `example` is the smallest situation found in which it does, in words."""
+    """A policy fails a check. `example` is the smallest situation found in which it does, in
+    words."""
 
     KIND, CASE = "policy", "example"
 

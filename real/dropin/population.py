@@ -85,7 +85,8 @@ def _simplest(table: Table) -> Table | Any:
 
 
 def mutated(mutations: Mapping[str, Any], space: Mapping[str, Any]) -> list[str]:
-    """The dotted paths of the hyperparameters that PBT changes: mutated ones with several values."""
+    """The dotted paths of the hyperparameters that PBT changes: mutated ones with several
+    values."""
     return [key for key in space if key in _given(mutations) and isinstance(space[key], dict)]
 
 

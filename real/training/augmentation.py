@@ -1,4 +1,5 @@
-"""Augmentation: random crops and flips of a batch, in tensor operations on the batch's own device."""
+"""Augmentation: random crops and flips of a batch, in tensor operations on the batch's own
+device."""
 
 import torch
 from torch import Tensor

@@ -52,7 +52,8 @@ class DataError(InputError):
 
 @dataclass(frozen=True)
 class Images:
-    """A data set in memory: images (N, 3, 32, 32) uint8, labels (N,) int64 from 0 to `classes` - 1."""
+    """A data set in memory: images (N, 3, 32, 32) uint8, labels (N,) int64 from 0 to `classes` -
+    1."""
 
     name: str
     train_images: Tensor

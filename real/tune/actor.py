@@ -188,7 +188,8 @@ class SegmentTrainable(tune.Trainable):
 
 
 def write_apart(plan: Plan, snapshot: Snapshot, path: Path) -> None:
-    """Write a snapshot to storage in this process, as the worker's actor would. That needs no GPU."""
+    """Write a snapshot to storage in this process, as the worker's actor would. That needs no
+    GPU."""
     writer(plan.settings, plan.worker)(snapshot, path)
 
 

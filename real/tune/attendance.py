@@ -1,4 +1,5 @@
-"""Which workers are in the run. They leave it with their nodes, and join it again with their nodes."""
+"""Which workers are in the run. They leave it with their nodes, and join it again with their
+nodes."""
 
 from collections.abc import Callable, Mapping
 

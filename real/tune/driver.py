@@ -175,7 +175,8 @@ class Driver:
         self._dispatcher.commit()
 
     def _decide(self) -> None:
-        """Ask the policy, if it should be asked now. Its answer is recorded before any other event."""
+        """Ask the policy, if it should be asked now. Its answer is recorded before any other
+        event."""
         now, wake_at = self._clock.now(), self._dispatcher.wake_at
         if self._stops_in_order():
             return

@@ -71,7 +71,8 @@ class Failures:
             self._set_aside(node, f"{STRIKES} segments in a row failed there, the last of {trial}: {failure.reason}")
 
     def _damaged_checkpoint(self, trial: TrialId, failure: Failure) -> tuple[Path, str] | None:
-        """The file from which the trial goes on, and what is wrong with it. None: nothing is wrong."""
+        """The file from which the trial goes on, and what is wrong with it. None: nothing is
+        wrong."""
         file = self._states.checkpoints.latest(trial)
         if failure.what is not What.CHECKPOINT or file is None or (wrong := damage(file)) is None:
             return None

@@ -55,7 +55,8 @@ class Actors(Places, Protocol):
         reference to it."""
 
     def write(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
-        """Order the worker's actor to write a state to a file. Returns an argument for `outcomes`."""
+        """Order the worker's actor to write a state to a file. Returns an argument for
+        `outcomes`."""
 
     def write_without_actor(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
         """As `write`, in a separate process on the worker's node, whether the worker has an actor

@@ -75,7 +75,8 @@ class DispatchingScheduler(FIFOScheduler):
         return decisions.get(after, TrialScheduler.NOOP)
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """The trial failed: its training or its actor did. Tune queues it again right after this."""
+        """The trial failed: its training or its actor did. Tune queues it again right after
+        this."""
         failure = self._driver.guarded(lambda: _failure(*self._actors.last_error(trial)), None)
         if failure is not None:
             self._driver.failed(_ours(trial), failure)

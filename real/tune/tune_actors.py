@@ -132,7 +132,8 @@ class TuneActors:
 
 
 def _outcome(answer: Any) -> Exception | None:
-    """The error of a call that was waited for, or an error that says that there is no answer yet."""
+    """The error of a call that was waited for, or an error that says that there is no answer
+    yet."""
     try:
         ray.get(answer, timeout=0)
     except RayTaskError as error:

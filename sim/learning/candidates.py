@@ -106,7 +106,8 @@ def _law(metric: Metric, recordings: Sequence[Recording]) -> Fit:
 
 
 def _tabular(metric: Metric, order: FitOrder, recordings: Sequence[Recording]) -> Fit:
-    """The recordings themselves. A scenario has one file of them, which must have all recordings."""
+    """The recordings themselves. A scenario has one file of them, which must have all
+    recordings."""
     options: dict[str, Any] = {"file": str(order.files[0])} if order.files else {}
     if metric.name != DEFAULT.name:
         options |= {"metric": metric.name, "mode": metric.mode}

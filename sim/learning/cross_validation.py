@@ -1,4 +1,5 @@
-"""Which recordings are held out together, and a model's predictions of each while it is held out."""
+"""Which recordings are held out together, and a model's predictions of each while it is held
+out."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple

@@ -1,4 +1,5 @@
-"""Fits learning models to recordings, and chooses among them by cross-validation (`hetsched fit`)."""
+"""Fits learning models to recordings, and chooses among them by cross-validation (`hetsched
+fit`)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

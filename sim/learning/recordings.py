@@ -33,7 +33,8 @@ from hetsched.errors import InputError
 from hetsched.scenario.csv_rows import read_rows
 
 SHIPPED = Path(str(files("sim.learning.recordings_data")))
-"""The folder of the recordings that come with hetsched (docs/learning.md says how they were made)."""
+"""The folder of the recordings that come with hetsched (docs/learning.md says how they were
+made)."""
 
 
 class Evaluation(BaseModel):

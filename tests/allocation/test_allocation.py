@@ -27,7 +27,8 @@ AMDAHL = [
     profile_row(cores=4, seconds=2.0),  # 0.5
     profile_row("v100", seconds=0.1),
 ]
-"""More cores gain ever less. Between 2 and 4, 3 cores take 2 + 0.5 x (1/3 - 1/4) / (1/2 - 1/4) = 2 1/6 s."""
+"""More cores gain ever less. Between 2 and 4, 3 cores take 2 + 0.5 x (1/3 - 1/4) / (1/2 - 1/4) = 2
+1/6 s."""
 
 
 def workers_of(setup: Setup, name: str, **options: int) -> list[Worker]:
@@ -179,7 +180,8 @@ def test_kinds_count_by_their_trials() -> None:
     ],
 )
 def test_the_cuts_are_the_best_that_there_are(speed: dict[int, float]) -> None:
-    """Against every combination of cuts: the fastest, and of equals the one with the fewest workers."""
+    """Against every combination of cuts: the fastest, and of equals the one with the fewest
+    workers."""
     free = partial(profile_row, evaluation_s_per_image=0.0, checkpoint_s=0.0)
     rows = [free(cores=cores, seconds=1 / each) for cores, each in speed.items()]
     rows.append(free("k80", seconds=1 / 0.5))
@@ -306,7 +308,8 @@ def test_a_node_may_have_gpus_of_several_types() -> None:
 
 
 def test_each_type_of_a_mixed_node_is_cut_by_its_own_rows() -> None:
-    """On the V100 two side by side train 2 / 0.15 s, more than 1 / 0.1 s; nothing is known of shared K80s."""
+    """On the V100 two side by side train 2 / 0.15 s, more than 1 / 0.1 s; nothing is known of
+    shared K80s."""
     times = StepTimes(
         [
             profile_row("v100", seconds=0.1),

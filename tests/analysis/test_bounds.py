@@ -604,8 +604,8 @@ def test_like_runs_are_solved_once(simulate_log: Simulate, monkeypatch: pytest.M
 
 
 def test_only_gpus_with_enough_memory_count() -> None:
-    """Two jobs of 20 iterations at 0.1 s that need 12 GiB: side by side on two cards of 16 GiB, one after the other
-    where one of the two has 8 GiB, as no cores are known."""
+    """Two jobs of 20 iterations at 0.1 s that need 12 GiB: side by side on two cards of 16 GiB, one
+    after the other where one of the two has 8 GiB, as no cores are known."""
     rows = [profile_row("v100", seconds=0.1, memory_gib=12.0)]
     bounds = []
     for sizes in ((16.0, 16.0), (16.0, 8.0)):

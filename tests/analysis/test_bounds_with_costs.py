@@ -1,4 +1,5 @@
-"""The bounds with what segments cost, against optima worked out by hand, by enumeration, and every policy's runs."""
+"""The bounds with what segments cost, against optima worked out by hand, by enumeration, and every
+policy's runs."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -49,8 +50,9 @@ class Population:
 
 @dataclass(frozen=True)
 class Instance:
-    """Populations on workers, of which each has a type of its own: seconds of an iteration, of what a segment takes
-    beside its iterations, and of a start-up. The driver takes `dispatch_s` for each segment."""
+    """Populations on workers, of which each has a type of its own: seconds of an iteration, of what
+    a segment takes beside its iterations, and of a start-up. The driver takes `dispatch_s` for each
+    segment."""
 
     workers: tuple[tuple[int, int, int], ...]
     populations: tuple[Population, ...]
@@ -213,8 +215,8 @@ def shapes(trials: int, iterations: int, workers: int) -> st.SearchStrategy[Inst
 
 
 def best(instance: Instance) -> tuple[float, float]:
-    """The least makespan and mean JCT of all schedules: every order of every cut into segments on every worker, where
-    nothing waits for longer than it must."""
+    """The least makespan and mean JCT of all schedules: every order of every cut into segments on
+    every worker, where nothing waits for longer than it must."""
     jobs = [of for of in instance.populations for _ in range(of.trials)]
     cold = tuple(up_s for _, _, up_s in instance.workers)
 

@@ -27,7 +27,8 @@ def paid(nodes: list[dict[str, Any]] = NODES, **metrics: float) -> Setup:
 
 
 def test_nodes_are_paid_from_their_joining_to_their_leaving_or_the_end() -> None:
-    """The slow node is there for 70 s, the fast one from 20 to 40 s and from 50 s to the end at 70 s."""
+    """The slow node is there for 70 s, the fast one from 20 to 40 s and from 50 s to the end at 70
+    s."""
     log = Log(paid(), SLOW)
     log.start(0, "e-0", W)
     log.events.append(WorkerJoined(20, FAST))

@@ -1,4 +1,5 @@
-"""One table of figures: what `Metrics` and `Comparison` have and what the docs say follow from it."""
+"""One table of figures: what `Metrics` and `Comparison` have and what the docs say follow from
+it."""
 
 import re
 from pathlib import Path

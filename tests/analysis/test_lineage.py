@@ -1,4 +1,5 @@
-"""The line of the best weights: small logs worked out by hand, and the same line by following tokens in the weights."""
+"""The line of the best weights: small logs worked out by hand, and the same line by following
+tokens in the weights."""
 
 from itertools import pairwise
 from typing import Any

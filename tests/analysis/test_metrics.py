@@ -1,4 +1,5 @@
-"""Metrics: logs and figures worked out by hand, and the same figures whichever way a run is measured."""
+"""Metrics: logs and figures worked out by hand, and the same figures whichever way a run is
+measured."""
 
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ NOTHING = Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class Log:
-    """A log in the making: trials are called e-0, e-1, ... in the order of the scenario's experiments."""
+    """A log in the making: trials are called e-0, e-1, ... in the order of the scenario's
+    experiments."""
 
     def __init__(self, setup: Setup, *workers: Worker) -> None:
         self.scenario = setup
@@ -104,9 +106,10 @@ def test_two_trials_take_turns_on_a_worker() -> None:
 
 
 def test_a_response_time_is_weighed_by_work_and_not_by_the_device_that_did_it() -> None:
-    """An iteration takes 4 s on the slow worker, 2 s on the fast one. The long trial has 30 iterations, 60 s of the
-    fast worker, and responds in 60 s. The short one, which comes at 20 s, has 10 iterations, 20 s of the fast worker
-    although the slow one trains them in 40 s, and responds in 45 s."""
+    """An iteration takes 4 s on the slow worker, 2 s on the fast one. The long trial has 30
+    iterations, 60 s of the fast worker, and responds in 60 s. The short one, which comes at 20 s,
+    has 10 iterations, 20 s of the fast worker although the slow one trains them in 40 s, and
+    responds in 45 s."""
     tables = [
         {"name": "long", "population": 1, "stop_iterations": 30},
         {"name": "short", "population": 1, "stop_iterations": 10, "arrival_s": 20.0},
@@ -124,8 +127,8 @@ def test_a_response_time_is_weighed_by_work_and_not_by_the_device_that_did_it() 
 
 
 def test_a_gang_weighs_as_much_as_the_workers_that_it_takes() -> None:
-    """20 iterations on one core take 80 s and end at 80 s, 20 on two cores 2 x 40 s and end at 120 s: they weigh the
-    same. A trial that is not completed weighs nothing."""
+    """20 iterations on one core take 80 s and end at 80 s, 20 on two cores 2 x 40 s and end at 120
+    s: they weigh the same. A trial that is not completed weighs nothing."""
     tables = [
         {"name": "one", "population": 1, "stop_iterations": 20},
         {"name": "pair", "population": 1, "stop_iterations": 20, "gang": 2},

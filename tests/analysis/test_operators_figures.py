@@ -24,8 +24,9 @@ GPU_NODES = [
 
 
 def test_waiting_is_all_time_outside_of_segments_and_is_told_by_size() -> None:
-    """The large trial, of 20 iterations, trains from 0 to 40 and from 70 to 110 s: it waits 30 s. The small one, of 10,
-    comes at 10 and trains from 40 to 70 s: it waits 30 s. The third one, of 10, waits from 10 to 110 s."""
+    """The large trial, of 20 iterations, trains from 0 to 40 and from 70 to 110 s: it waits 30 s.
+    The small one, of 10, comes at 10 and trains from 40 to 70 s: it waits 30 s. The third one, of
+    10, waits from 10 to 110 s."""
     tables = [
         {"name": "large", "population": 1},
         {"name": "small", "population": 2, "stop_iterations": 10, "arrival_s": 10.0},
@@ -65,7 +66,8 @@ def test_trials_of_one_size_wait_by_no_size() -> None:
 
 
 def test_gpus_that_no_policy_uses_are_not_allocated_and_nodes_that_left_do_not_count() -> None:
-    """Until 100 s the two GPUs of one node; the third GPU's node leaves at 50 s. Held are 100 s and 30 s."""
+    """Until 100 s the two GPUs of one node; the third GPU's node leaves at 50 s. Held are 100 s and
+    30 s."""
     log = Log(make_setup(GPU_NODES, population=3), FIRST, SECOND, THIRD)
     log.start(0, "e-0", FIRST.id)
     log.run("e-1", THIRD.id, 0, 30)
@@ -84,9 +86,10 @@ def test_a_node_without_workers_counts_and_a_cluster_without_gpus_has_no_rate() 
 
 
 def test_an_idle_gpu_is_a_fragment_for_the_trials_that_wait_and_cannot_take_it() -> None:
-    """From 0 to 40 s one K80 of two and the V100 idle; a pair and a trial that takes one wait. The pair can take
-    neither: half of 40 + 40 s are fragments. From 40 to 50 s both K80s idle, and only the V100 is a fragment for the
-    pair, which waits alone: 10 of 30 s. From then on no trial waits."""
+    """From 0 to 40 s one K80 of two and the V100 idle; a pair and a trial that takes one wait. The
+    pair can take neither: half of 40 + 40 s are fragments. From 40 to 50 s both K80s idle, and only
+    the V100 is a fragment for the pair, which waits alone: 10 of 30 s. From then on no trial
+    waits."""
     tables = [
         {"name": "one", "population": 1},
         {"name": "other", "population": 1},

@@ -77,7 +77,8 @@ def test_rounding_is_no_difference() -> None:
 
 
 def test_a_mean_of_no_more_than_rounding_shows_nothing() -> None:
-    """Six seeds differ by a little more than rounding, four by nothing: ranks and mean agree, on next to nothing."""
+    """Six seeds differ by a little more than rounding, four by nothing: ranks and mean agree, on
+    next to nothing."""
     logs = np.array([1.1e-9] * 6 + [0.0] * 4)
     found = differences([100.0] * 10, {"x": list(100.0 * np.exp(-logs)), "y": list(100.0 * np.exp(logs))})
     for name in found:

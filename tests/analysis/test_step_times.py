@@ -29,8 +29,8 @@ ITERATIONS = 10
 def log(
     workers: Iterable[Worker], *segments: tuple[Worker, float, float], start_up_s: float = 5.0, evaluate_s: float = 0.1
 ) -> list[Event]:
-    """The log of one trial that goes through segments: worker, seconds of training, seconds late. By the profile they
-    start up in 5 s and evaluate in 0.1 s."""
+    """The log of one trial that goes through segments: worker, seconds of training, seconds late.
+    By the profile they start up in 5 s and evaluate in 0.1 s."""
     [experiment] = make_setup(population=1, stop_iterations=1000).workload.experiments
     [trial] = experiment.trial_ids()
     events: list[Event] = [WorkerJoined(0.0, worker) for worker in workers]

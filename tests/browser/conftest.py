@@ -1,5 +1,6 @@
-"""Pages in a real browser: `page_of(path)` opens one. Tests fail on whatever the browser reports as an error. Where no
-browser is found they are skipped, and fail before a release (`make test-all`)."""
+"""Pages in a real browser: `page_of(path)` opens one. Tests fail on whatever the browser reports as
+an error. Where no browser is found they are skipped, and fail before a release (`make
+test-all`)."""
 
 import os
 import shutil
@@ -26,8 +27,9 @@ DRAWN_WITHIN_S = 60.0
 
 
 def await_true(page: Page, expression: str) -> None:
-    """Wait until the expression holds in the page, which may be on its way to another one. `page.wait_for_function`
-    would do what the page's security policy forbids: evaluate a string, in the page."""
+    """Wait until the expression holds in the page, which may be on its way to another one.
+    `page.wait_for_function` would do what the page's security policy forbids: evaluate a string, in
+    the page."""
     until = time.monotonic() + DRAWN_WITHIN_S
     while True:
         with suppress(Error):
@@ -52,7 +54,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page_of(browser: Browser) -> Iterator[PageOf]:
-    """`page_of(path or address, width=1200, dark=False, touch=False)`: the page, once it is drawn."""
+    """`page_of(path or address, width=1200, dark=False, touch=False)`: the page, once it is
+    drawn."""
     errors: list[str] = []
     contexts = []
 

@@ -1,4 +1,5 @@
-"""The tables of a page's figures, each read at once: a question per cell takes milliseconds per cell."""
+"""The tables of a page's figures, each read at once: a question per cell takes milliseconds per
+cell."""
 
 from playwright.sync_api import Page
 

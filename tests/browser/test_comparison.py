@@ -1,4 +1,5 @@
-"""The page of a comparison and of a validation in a browser: its numbers are the study's, by mouse and by keys."""
+"""The page of a comparison and of a validation in a browser: its numbers are the study's, by mouse
+and by keys."""
 
 from pathlib import Path
 from typing import Any

@@ -279,7 +279,8 @@ def test_on_paper_figures_are_light_and_twice_as_fine(run: Path, page_of: PageOf
 
 
 class Effort:
-    """The processor time that a page takes, which is the same on a busy machine and on an idle one."""
+    """The processor time that a page takes, which is the same on a busy machine and on an idle
+    one."""
 
     def __init__(self, opened: Page) -> None:
         self._cdp = opened.context.new_cdp_session(opened)

@@ -1,4 +1,5 @@
-"""`hetsched serve` in a browser: a run appears in the list and on its page, goes on there and comes to its end."""
+"""`hetsched serve` in a browser: a run appears in the list and on its page, goes on there and comes
+to its end."""
 
 import re
 from collections.abc import Iterator

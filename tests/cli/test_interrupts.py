@@ -1,4 +1,5 @@
-"""Ctrl-C in real processes, sent to the whole group as a terminal does: status 130, and no traceback."""
+"""Ctrl-C in real processes, sent to the whole group as a terminal does: status 130, and no
+traceback."""
 
 import os
 import re

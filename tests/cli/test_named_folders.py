@@ -1,4 +1,5 @@
-"""What commands that look at results say of a folder that has none: its path, what was expected, what to do."""
+"""What commands that look at results say of a folder that has none: its path, what was expected,
+what to do."""
 
 import os
 import shutil
@@ -36,7 +37,8 @@ for line in sys.stdin:
 
 
 def as_a_user(commands: list[list[str]], folder: Path) -> list[tuple[int, str]]:
-    """The status of each command and what it printed on stderr, carried out by who has no right to all files."""
+    """The status of each command and what it printed on stderr, carried out by who has no right to
+    all files."""
     bound = BOUND if os.geteuid() == 0 else []
     if bound and subprocess.run([*bound, "true"], capture_output=True).returncode:
         pytest.skip("nobody here can be kept from reading what root may read")

@@ -1,4 +1,5 @@
-"""`hetsched profile check`: what a notebook's step times have, and what a scenario takes from them."""
+"""`hetsched profile check`: what a notebook's step times have, and what a scenario takes from
+them."""
 
 import json
 from pathlib import Path
@@ -77,7 +78,8 @@ def test_a_measured_time_is_measured_whatever_memory_the_gpu_has(folder: Path) -
 
 
 def test_a_time_between_others_of_which_one_is_continued_is_extrapolated(folder: Path) -> None:
-    """On 4 cores batches 32 and 128 are measured. 64 is measured on fewer cores, and is continued to 4."""
+    """On 4 cores batches 32 and 128 are measured. 64 is measured on fewer cores, and is continued
+    to 4."""
     head = "model,batch_size,device,cores,seconds\n"
     rows = "mynet,32,cpu,4,1\nmynet,128,cpu,4,4\nmynet,64,cpu,1,12\nmynet,64,cpu,2,6\n"
     node = '{ name = "c", cores = 4 }'

@@ -1,4 +1,5 @@
-"""Learning curves of a user's own training: recorded and fitted on the command line, without torch."""
+"""Learning curves of a user's own training: recorded and fitted on the command line, without
+torch."""
 
 import json
 import re

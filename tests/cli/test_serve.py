@@ -1,4 +1,5 @@
-"""`hetsched serve` as a process: the line that it prints, what goes over the wire, and how it ends."""
+"""`hetsched serve` as a process: the line that it prints, what goes over the wire, and how it
+ends."""
 
 import json
 import re

@@ -1,4 +1,5 @@
-"""`hetsched show`: what a study printed, again from its folder; and the command at the end of what it prints."""
+"""`hetsched show`: what a study printed, again from its folder; and the command at the end of what
+it prints."""
 
 from pathlib import Path
 

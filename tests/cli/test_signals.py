@@ -1,4 +1,5 @@
-"""Long commands that get Ctrl-C or SIGTERM: they end at once, with their own status, and without a traceback."""
+"""Long commands that get Ctrl-C or SIGTERM: they end at once, with their own status, and without a
+traceback."""
 
 import os
 import signal

@@ -1,4 +1,5 @@
-"""The batch size as a hyperparameter: it decides a trial's kind, and so how long its iterations take."""
+"""The batch size as a hyperparameter: it decides a trial's kind, and so how long its iterations
+take."""
 
 from typing import Any
 
@@ -124,7 +125,8 @@ def test_a_size_that_the_profile_lacks_is_told_before_anything_runs() -> None:
 
 
 class Course:
-    """A run on one core, of which a test decides everything. A segment of ten iterations takes what it should."""
+    """A run on one core, of which a test decides everything. A segment of ten iterations takes what
+    it should."""
 
     def __init__(self, setup: Setup, seed: int = 0, sizes: tuple[int, ...] = ()) -> None:
         self.setup = setup
@@ -210,7 +212,8 @@ def test_what_is_lost_with_a_checkpoint_is_what_was_trained_last() -> None:
 
 
 def test_bounds_and_figures_count_iterations_by_kind() -> None:
-    """40 iterations of one trial, 10 as each kind and 10 more; 10 of the other: 4 s, 6 s and 10 s each on a core."""
+    """40 iterations of one trial, 10 as each kind and 10 more; 10 of the other: 4 s, 6 s and 10 s
+    each on a core."""
     course = two_trials()
     course.train(0)
     course.train(1, copies=0, size=128)
@@ -226,8 +229,9 @@ def test_bounds_and_figures_count_iterations_by_kind() -> None:
 
 
 def test_one_trial_of_many_kinds_is_one_job_in_the_bound_on_completion_times() -> None:
-    """Two trials of 20 iterations on one core. One trains half as 32, half as 128: 140 s; the other as 64: 120 s. Of
-    one machine, the shorter one is best done first: (120 + 260) / 2. Three jobs could end at 40, 140 and 260 s."""
+    """Two trials of 20 iterations on one core. One trains half as 32, half as 128: 140 s; the other
+    as 64: 120 s. Of one machine, the shorter one is best done first: (120 + 260) / 2. Three jobs
+    could end at 40, 140 and 260 s."""
     course = two_trials()
     course.train(0, copies=1, size=128)
     course.train(0)
@@ -303,8 +307,9 @@ def test_a_constant_size_in_the_search_space_is_as_one_beside_it(simulate_log: S
 
 
 def test_rounds_book_what_was_trained_at_the_speed_of_the_size_that_it_had() -> None:
-    """A trial trains 10 iterations of 4 s, and is of size 128 then: what fits into the 100 s of the round at 4 s an
-    iteration would take 250 s at 10 s. It gets what fits into the rest of the round."""
+    """A trial trains 10 iterations of 4 s, and is of size 128 then: what fits into the 100 s of the
+    round at 4 s an iteration would take 250 s at 10 s. It gets what fits into the rest of the
+    round."""
     policy = GavelLas(round_s=100.0)
     setup = searching(CHOICES, population=1, stop_iterations=1000)
     course = Course(setup, sizes=(32,))

@@ -1,4 +1,5 @@
-"""What has changed since somebody last looked, against a list of all changes; the workers of each type."""
+"""What has changed since somebody last looked, against a list of all changes; the workers of each
+type."""
 
 from hypothesis import given
 from hypothesis import strategies as st

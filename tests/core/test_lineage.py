@@ -1,4 +1,5 @@
-"""Trials that take over the count of iterations of the trial that they copy (`pbt.iterations = "lineage"`)."""
+"""Trials that take over the count of iterations of the trial that they copy (`pbt.iterations =
+"lineage"`)."""
 
 from typing import Any
 
@@ -32,7 +33,8 @@ NOTHING = Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class Course:
-    """A run of trials e-0, e-1 ... on one worker, of which a test decides everything. A segment takes 10 s."""
+    """A run of trials e-0, e-1 ... on one worker, of which a test decides everything. A segment
+    takes 10 s."""
 
     def __init__(self, population: int = 3, stop_iterations: int = 100, iterations: str = "lineage") -> None:
         pbt = {"perturbation_interval": 10, "iterations": iterations}
@@ -183,7 +185,8 @@ steps = st.lists(
 def test_whatever_is_copied_and_lost_the_sums_agree(
     course_of: list[tuple[int, int | None, int, int]], iterations: str
 ) -> None:
-    """What a trial trained is what its segments came to, less what was lost; the lead is the most advanced count."""
+    """What a trial trained is what its segments came to, less what was lost; the lead is the most
+    advanced count."""
     course = Course(stop_iterations=40, iterations=iterations)
     done: dict[Any, int] = dict.fromkeys(course.state.trials, 0)
     for index, source, length, losses in course_of:

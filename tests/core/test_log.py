@@ -1,4 +1,5 @@
-"""Logs of other versions of hetsched: what is known is read, what is newer is refused with what to do."""
+"""Logs of other versions of hetsched: what is known is read, what is newer is refused with what to
+do."""
 
 import json
 from pathlib import Path
@@ -134,7 +135,8 @@ ARRIVED = {"event": "experiment-arrived", "time": 0.0, "experiment": EXPERIMENT}
 
 @pytest.mark.parametrize("number", [{}, {"log_version": 1}, {"log_version": 2}])
 def test_ranges_without_a_kind_are_of_numbers(number: dict[str, int], tmp_path: Path) -> None:
-    """As logs of the formats 1 and 2 have them, and also where a newer hetsched went on with the run."""
+    """As logs of the formats 1 and 2 have them, and also where a newer hetsched went on with the
+    run."""
     resumed = RESUMED | {"log_version": LOG_VERSION}
     [_, arrived, _] = read_log(log_of(tmp_path, STARTED | number, ARRIVED, resumed))
     assert isinstance(arrived, ExperimentArrived)
@@ -178,7 +180,8 @@ UNREADABLE = [RunEnded(float("nan"), "over"), RunEnded(1.0, 3)]  # type: ignore[
 def test_an_event_that_cannot_be_written_is_refused_when_it_comes_and_takes_no_other_with_it(
     durable: bool, tmp_path: Path
 ) -> None:
-    """A log that is not durable lost all that waited, up to a thousand events, and said so much later."""
+    """A log that is not durable lost all that waited, up to a thousand events, and said so much
+    later."""
     path = tmp_path / LOG_NAME
     with LogWriter(path, durable=durable) as log:
         log.write(PolicyWoken(0.5))

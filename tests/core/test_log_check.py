@@ -99,7 +99,8 @@ def by_ray_tune(events: list[Event]) -> None:
 
 
 def test_a_training_of_ray_tunes_ends_its_segments_by_itself(log: list[Event]) -> None:
-    """With more iterations where it can be saved, with fewer where it is over; but not with fewer and then goes on."""
+    """With more iterations where it can be saved, with fewer where it is over; but not with fewer
+    and then goes on."""
     by_ray_tune(log)
     changed(SegmentEnded, iterations=11)(log)
     end = log[first(log, SegmentEnded)]
@@ -147,7 +148,8 @@ def test_damage_is_found_and_named(log: list[Event], damage: Damage, found: str)
 
 
 def test_a_log_of_four_times_the_workers_takes_four_times_as_long() -> None:
-    """It took sixteen times as long: every start looked at all that ran. A run that goes on checks its whole log."""
+    """It took sixteen times as long: every start looked at all that ran. A run that goes on checks
+    its whole log."""
 
     def seconds(workers: int) -> float:
         [experiment] = make_setup(population=workers, stop_iterations=20).workload.experiments

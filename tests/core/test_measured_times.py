@@ -52,7 +52,8 @@ def test_all_workers_of_a_gang_have_finished_its_segment(after_a_gang_of_four: S
 
 
 def ended_on_two_workers(rows: list[ProfileRow]) -> tuple[State, StateView]:
-    """Two trials on two workers; the second segment of one of them was restored on the other worker."""
+    """Two trials on two workers; the second segment of one of them was restored on the other
+    worker."""
     setup = make_setup([{"name": name, "cores": 1} for name in "ab"], rows, population=2)
     state, [experiment] = State(), setup.workload.experiments
     for name in "ab":

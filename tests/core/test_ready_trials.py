@@ -1,4 +1,5 @@
-"""The ready trials are in both orders whatever is added, taken and replaced, and whenever somebody asks."""
+"""The ready trials are in both orders whatever is added, taken and replaced, and whenever somebody
+asks."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,5 @@
-"""What the state makes of scores: the best one in the direction of the metric, further metrics, and none at all."""
+"""What the state makes of scores: the best one in the direction of the metric, further metrics, and
+none at all."""
 
 from math import inf
 from typing import Any

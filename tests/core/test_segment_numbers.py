@@ -136,7 +136,8 @@ def test_samples_are_read_as_they_were_written_and_change_only_the_time(tmp_path
 
 
 def sampled(log: list[Any]) -> list[AnyEvent]:
-    """The log with a sample wherever a driver may record one: never inside of an answer of the policy."""
+    """The log with a sample wherever a driver may record one: never inside of an answer of the
+    policy."""
     events: list[AnyEvent] = []
     for event, after in pairwise(log):
         events.append(event)
@@ -159,7 +160,8 @@ def test_replay_and_resume_pass_over_samples(name: str, simulate_log: Simulate) 
 
 
 def test_the_last_report_of_a_driver_that_died_is_known_behind_a_sample(simulate_log: Simulate) -> None:
-    """PBT's answer to it may be missing in the log: then it is taken up, and is no other decision than the log says."""
+    """PBT's answer to it may be missing in the log: then it is taken up, and is no other decision
+    than the log says."""
     log = simulate_log(make_setup(NODES, population=4, pbt={"perturbation_interval": 10}))
     cut = 1 + next(number for number, event in enumerate(log) if isinstance(event, SegmentEnded))
     for end in ([], [SAMPLE]):

@@ -1,4 +1,5 @@
-"""The kinds of hyperparameters: which values they have, and how likely each is. Ray's own domains are the oracle."""
+"""The kinds of hyperparameters: which values they have, and how likely each is. Ray's own domains
+are the oracle."""
 
 from collections import Counter
 from typing import Any

@@ -72,7 +72,8 @@ def test_what_was_forgotten_may_come_from_another_file(tmp_path: Path) -> None:
 
 
 def test_a_file_cannot_register_two_policies_under_one_name(tmp_path: Path) -> None:
-    """A class that was copied, and whose name in @register was not: the second took the place of the first."""
+    """A class that was copied, and whose name in @register was not: the second took the place of
+    the first."""
     path = policy_file(tmp_path / "a", "registered-twice", "the first")
     path.write_text(path.read_text() + CODE.format(name="registered-twice", doc="").replace("Policy", "Other"))
     with pytest.raises(InputError, match="the file has a scheduling policy 'registered-twice' already, Policy: rename"):

@@ -1,4 +1,5 @@
-"""A fake of Tune's controller and trials, which starts, saves and pauses at once: schedulers cannot tell."""
+"""A fake of Tune's controller and trials, which starts, saves and pauses at once: schedulers cannot
+tell."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,5 +1,5 @@
-"""Hyperparameters that scripts have and that no range of a scenario could hold: none of them keeps a script from
-training."""
+"""Hyperparameters that scripts have and that no range of a scenario could hold: none of them keeps
+a script from training."""
 
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,8 @@ from tests.dropin.fake_tune import FakeController, FakeTrial, ray_node, ray_with
     ],
 )
 def test_it_trains_to_its_end(config: dict[str, Any], mutations: dict[str, Any], tmp_path: Path) -> None:
-    """A list has a value per trial. The default batch size of the scenario was held against the script's own, and
-    values that are drawn from afar against the limits of ranges."""
+    """A list has a value per trial. The default batch size of the scenario was held against the
+    script's own, and values that are drawn from afar against the limits of ranges."""
     configs = [{key: each[n] if isinstance(each, list) else each for key, each in config.items()} for n in range(3)]
     trials = [FakeTrial(f"t{n}", dict(own), {"training_iteration": 4}, tmp_path) for n, own in enumerate(configs)]
     scheduler = HeterogeneousPBT(

@@ -52,7 +52,8 @@ def controller_of(folder: Path) -> FakeController:
 
 
 def test_what_the_policy_stopped_is_stopped_though_the_log_lacks_it(tmp_path: Path) -> None:
-    """A driver that died in the middle of an answer left trials that nobody trained: the policy was stalled."""
+    """A driver that died in the middle of an answer left trials that nobody trained: the policy was
+    stalled."""
     scheduling.register("keeps-one")(KeepsOne)
     log = tmp_path / LOG_NAME
     with ray_with(ray_node("a", 1)):

@@ -26,7 +26,8 @@ pytestmark = pytest.mark.on_ray
 INTERVAL, STOP = 3, 9
 RATES = {"lr": tune.loguniform(0.01, 0.5)}
 FIRST_RATES = [0.4, 0.3, 0.03, 0.01]
-"""After two intervals the last of these is behind all others after one: it copies another, whoever reports first."""
+"""After two intervals the last of these is behind all others after one: it copies another, whoever
+reports first."""
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +144,8 @@ def test_a_profiler_writes_what_another_strategy_is_simulated_with(tmp_path: Pat
 
 
 class Power(tune.Callback):
-    """Fails once, when so many results have come and a trial has copied another, as if the driver had been lost."""
+    """Fails once, when so many results have come and a trial has copied another, as if the driver
+    had been lost."""
 
     def __init__(self, flag: Path) -> None:
         self._flag = flag
@@ -158,7 +160,8 @@ class Power(tune.Callback):
 
 
 def wait_for_tunes_state(experiment: Path) -> None:
-    """Until Tune's thread has copied its last state there: in the middle of that the file is empty."""
+    """Until Tune's thread has copied its last state there: in the middle of that the file is
+    empty."""
     until = time.monotonic() + 300
     while True:
         newest = max(experiment.glob("experiment_state-*.json"))

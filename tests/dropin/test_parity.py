@@ -1,7 +1,8 @@
-"""`HeterogeneousPBT` against Ray's own class: on equal workers, with one for each trial, both decide the same.
+"""`HeterogeneousPBT` against Ray's own class: on equal workers, with one for each trial, both
+decide the same.
 
-Ray's class passes over sources that are not saved. So it is driven twice: with all sources saved, on any course; and as
-it is, on courses on which that rule does not show.
+Ray's class passes over sources that are not saved. So it is driven twice: with all sources saved,
+on any course; and as it is, on courses on which that rule does not show.
 """
 
 import random
@@ -40,7 +41,8 @@ INTERVAL, STOP = 3, 12
 
 
 class Saved(PopulationBasedTraining):
-    """Ray's class, where every trial is saved at each boundary; one that has copied another is what it copied."""
+    """Ray's class, where every trial is saved at each boundary; one that has copied another is what
+    it copied."""
 
     def _save_trial_state(self, state: Any, time: int, result: dict[str, Any], trial: Any) -> Any:
         trial.save(result)
@@ -72,7 +74,8 @@ class Course:
         self.controller.step()
 
     def report(self, number: int, score: float) -> dict[str, Any]:
-        """The trial reports; its configuration after that. All random numbers are the course's own."""
+        """The trial reports; its configuration after that. All random numbers are the course's
+        own."""
         trial, kept = self.controller.get_trials()[number], (random.getstate(), np.random.get_state())
         random.setstate(self._rng[0])
         np.random.set_state(self._rng[1])
@@ -97,8 +100,9 @@ def ours(folder: Path) -> Made:
 def alike(size: int, seed: int, mode: str, rounds: bool, theirs: Made) -> int:
     """How many exploits there were, which both decided alike.
 
-    In `rounds` all are better than in the round before, and from the second boundary on the best report first: whoever
-    is in the upper quantile was so at its own last boundary, when Ray saved it.
+    In `rounds` all are better than in the round before, and from the second boundary on the best
+    report first: whoever is in the upper quantile was so at its own last boundary, when Ray saved
+    it.
     """
     luck = random.Random(seed + 1)
     with TemporaryDirectory() as name, ray_with(ray_node("a", size)):

@@ -1,4 +1,5 @@
-"""What `HeterogeneousPBT` cannot do is said in one line, which names the argument and the remedy."""
+"""What `HeterogeneousPBT` cannot do is said in one line, which names the argument and the
+remedy."""
 
 import pickle
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""The shapes of three public Tune scripts, with the scheduler exchanged: a torch MLP, XGBoost, a Hugging Face loop.
+"""The shapes of three public Tune scripts, with the scheduler exchanged: a torch MLP, XGBoost, a
+Hugging Face loop.
 
 They are written small and load nothing. Each runs on the cluster of `test_on_ray.py`.
 """
@@ -53,7 +54,8 @@ def mlp(config: dict[str, Any]) -> None:
 
 
 def boosting(config: dict[str, Any]) -> None:
-    """As in Ray's guide for XGBoost: a few rounds per report, going on with the booster that was saved."""
+    """As in Ray's guide for XGBoost: a few rounds per report, going on with the booster that was
+    saved."""
     import numpy as np
     import xgboost
 
@@ -77,7 +79,8 @@ def boosting(config: dict[str, Any]) -> None:
 
 
 class Trainer:
-    """What scripts use of Hugging Face's Trainer: a state on the disk, and callbacks when an epoch is over."""
+    """What scripts use of Hugging Face's Trainer: a state on the disk, and callbacks when an epoch
+    is over."""
 
     def __init__(self, rate: float, on_epoch_end: Any) -> None:
         self.rate, self.on_epoch_end, self.weight = rate, on_epoch_end, 1.0
@@ -96,7 +99,8 @@ class Trainer:
 
 
 def hugging_face(config: dict[str, Any]) -> None:
-    """As in `transformers`' hyperparameter search with Ray: a callback reports, and saves what it reports."""
+    """As in `transformers`' hyperparameter search with Ray: a callback reports, and saves what it
+    reports."""
 
     def report(trainer: Trainer, epoch: int) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,5 @@
-"""What a Tune script that uses the drop-in says of itself: what it left behind, and why PBT does nothing."""
+"""What a Tune script that uses the drop-in says of itself: what it left behind, and why PBT does
+nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ def carried_out(folder: Path) -> None:
 
 
 def test_it_names_the_commands_that_read_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The run ended without a word of the log, of the report and of the scenario that it had written."""
+    """The run ended without a word of the log, of the report and of the scenario that it had
+    written."""
     carried_out(tmp_path)
     said = capsys.readouterr().err
     assert f"hetsched: report: hetsched report {tmp_path}\n" in said
@@ -95,7 +97,8 @@ def test_a_function_without_checkpoints_is_warned_of_once(tmp_path: Path, caplog
 
 
 def test_its_folder_is_shown_as_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It was taken for a validation, as it has a folder `measured`, and there was nothing to compare."""
+    """It was taken for a validation, as it has a folder `measured`, and there was nothing to
+    compare."""
     carried_out(tmp_path)
     assert main(["show", str(tmp_path)]) == 0
     assert "run on Ray Tune" in capsys.readouterr().out

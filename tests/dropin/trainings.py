@@ -1,4 +1,5 @@
-"""Trainings of users, which know nothing of hetsched: a class and a function that go down a parabola."""
+"""Trainings of users, which know nothing of hetsched: a class and a function that go down a
+parabola."""
 
 import json
 import tempfile

@@ -1,4 +1,5 @@
-"""The trainings of examples/: each keeps to what a training must, is simulated, learns, and runs on Ray."""
+"""The trainings of examples/: each keeps to what a training must, is simulated, learns, and runs on
+Ray."""
 
 import json
 import re
@@ -36,7 +37,8 @@ class Example(NamedTuple):
     comes_to: float
 
     def copied(self, folder: Path, **numbers: int | float) -> Path:
-        """The scenario and all beside it in a folder, with its class, and with other numbers for some keys."""
+        """The scenario and all beside it in a folder, with its class, and with other numbers for
+        some keys."""
         shutil.copytree(self.scenario.parent, folder, dirs_exist_ok=True)
         text = re.sub(r'class = "(.*):.*"', rf'class = "\1:{self.class_name}"', self.scenario.read_text())
         for key, number in numbers.items():
@@ -146,8 +148,8 @@ def no_cluster_after() -> Iterator[None]:
     ],
 )
 def test_it_runs_on_ray(example: Example, tmp_path: Path) -> None:
-    """Six trials of three intervals, as fast as this machine can: all are trained to their end. Who copies whom is a
-    matter of who reports first."""
+    """Six trials of three intervals, as fast as this machine can: all are trained to their end. Who
+    copies whom is a matter of who reports first."""
     example.training()
     scenario = example.copied(
         tmp_path, population=6, stop_iterations=12, **{"pbt.perturbation_interval": 4, "time_scale": 0.1}

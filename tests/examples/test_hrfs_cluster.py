@@ -1,4 +1,5 @@
-"""The cluster of HRFS is what is known of it, and docs/from-hrfs.md says of it what its commands give."""
+"""The cluster of HRFS is what is known of it, and docs/from-hrfs.md says of it what its commands
+give."""
 
 import re
 import shlex
@@ -16,7 +17,8 @@ EXAMPLE = ROOT / "examples" / "hrfs-cluster"
 PAGE = (ROOT / "docs" / "from-hrfs.md").read_text()
 COMMANDS = PAGE.replace("\\\n", " ").splitlines()
 GPU_ROWS = [line for line in PAGE.splitlines() if re.match(r"\| \d+ \| \d", line)]
-"""A row per step of the GPU: of each network without the pipeline, beside it, and in turn with it."""
+"""A row per step of the GPU: of each network without the pipeline, beside it, and in turn with
+it."""
 
 
 def cells(line: str) -> list[str]:

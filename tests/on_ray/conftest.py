@@ -1,4 +1,5 @@
-"""What the tests on Ray share: a cluster of two nodes, a small scenario on it, policies, and what is seen of a run.
+"""What the tests on Ray share: a cluster of two nodes, a small scenario on it, policies, and what
+is seen of a run.
 
 The cluster is started by the first test that needs it and stays up for the others: see
 `real.cluster.ray_cluster.connect`.
@@ -47,7 +48,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 LONG_S = 300.0
-"""So long a test waits for what must follow. It says nothing of how soon that is: machines have other things to do."""
+"""So long a test waits for what must follow. It says nothing of how soon that is: machines have
+other things to do."""
 
 STOP, INTERVAL = 9, 3
 PACE_S = {"v100": 0.02, "cpu": 0.05}
@@ -92,11 +94,13 @@ def small_scenario(
     foreign: bool = False,
     **changes: Any,
 ) -> Setup:
-    """One experiment, which trains the stand-in on the shared cluster; `changes` are of the experiment. With `foreign`
-    it trains the same as a training of a user's own. Batch sizes take equally long, unless they are searched: then an
-    iteration takes as much longer as its batch is larger.
+    """One experiment, which trains the stand-in on the shared cluster; `changes` are of the
+    experiment. With `foreign` it trains the same as a training of a user's own. Batch sizes take
+    equally long, unless they are searched: then an iteration takes as much longer as its batch is
+    larger.
 
-    Checkpoints are in storage unless `place` says otherwise: segments here take hardly longer than a hand-over.
+    Checkpoints are in storage unless `place` says otherwise: segments here take hardly longer than
+    a hand-over.
     """
     experiment = EXPERIMENT | changes
     searched = experiment.get("search_space", {}).get("batch_size")
@@ -217,8 +221,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
 class Seen:
     """What is seen of a run from outside while it is carried out.
 
-    Of each worker that has finished a segment, `pids` has its process. `saved` are the trials and their iterations at
-    the ends of segments, `results` what the actors reported.
+    Of each worker that has finished a segment, `pids` has its process. `saved` are the trials and
+    their iterations at the ends of segments, `results` what the actors reported.
     """
 
     folder: Path
@@ -248,7 +252,8 @@ Watch = Callable[[Seen], object]
 def carry_out(
     setup: Setup, folder: Path, watch: Watch = id, strategy: Strategy = IN_TURN, listeners: Sequence[Listener] = ()
 ) -> Seen:
-    """A run to its end. `watch` is called in every step of Tune, and when a segment's result has been dealt with."""
+    """A run to its end. `watch` is called in every step of Tune, and when a segment's result has
+    been dealt with."""
     seen, began = Seen(folder), monotonic()
     hooks = scheduler.DispatchingScheduler
     choose, hear_result = hooks.choose_trial_to_run, hooks.on_trial_result
@@ -335,7 +340,8 @@ def trained(events: Iterable[Any]) -> dict[str, int]:
 
 
 def raylet(node: str) -> int | None:
-    """The process that is the Ray node which stands for a node of the scenario, None if it is dead."""
+    """The process that is the Ray node which stands for a node of the scenario, None if it is
+    dead."""
     assert ray_cluster._session is not None and ray_cluster._session.cluster is not None
     sockets = {found["RayletSocketName"] for found in ray.nodes() if found["Labels"].get(NODE_LABEL) == node}
     for one in ray_cluster._session.cluster.worker_nodes:
@@ -373,8 +379,8 @@ def may_write(process: int) -> int:
 
 
 def cannot_write(node: str) -> None:
-    """What runs on the node can write no file as large as a checkpoint, as if its disk were full; nor can what is
-    started there from now on."""
+    """What runs on the node can write no file as large as a checkpoint, as if its disk were full;
+    nor can what is started there from now on."""
     process = raylet(node)
     assert process is not None
     for limited in (process, *descendants(process)):

@@ -1,4 +1,5 @@
-"""The stand-in's training as a user would write it: a class of six methods, which imports nothing of hetsched."""
+"""The stand-in's training as a user would write it: a class of six methods, which imports nothing
+of hetsched."""
 
 import json
 from pathlib import Path
@@ -11,7 +12,8 @@ WEIGHTS = 2**19
 
 
 class Downhill:
-    """Weights from a normal distribution go to 0, as fast as the learning rate lets them; above 2, away from it."""
+    """Weights from a normal distribution go to 0, as fast as the learning rate lets them; above 2,
+    away from it."""
 
     def __init__(self, options: Any, resources: Any) -> None:
         if resources.threads < 1:

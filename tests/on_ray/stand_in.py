@@ -1,7 +1,8 @@
-"""A trainer that imports no torch, for tests about everything but the training: it goes down a parabola.
+"""A trainer that imports no torch, for tests about everything but the training: it goes down a
+parabola.
 
-Its state is so large that a checkpoint is more than other files of a run, and its scores follow from a trial's seed and
-learning rates alone.
+Its state is so large that a checkpoint is more than other files of a run, and its scores follow
+from a trial's seed and learning rates alone.
 """
 
 import time
@@ -24,7 +25,8 @@ SLOW_S = 0.1
 
 @trainers.register("stand-in")
 class StandIn:
-    """Weights from a normal distribution go to 0, as fast as the learning rate lets them; above 2, away from it."""
+    """Weights from a normal distribution go to 0, as fast as the learning rate lets them; above 2,
+    away from it."""
 
     def __init__(self, settings: Settings, worker: Worker, threads: int) -> None:
         if settings.train_images is not None and settings.train_images < settings.batch_size:

@@ -1,4 +1,5 @@
-"""The command line on Ray: small runs of a stand-in, and one of ResNet-18, on CIFAR-10 where this machine has it."""
+"""The command line on Ray: small runs of a stand-in, and one of ResNet-18, on CIFAR-10 where this
+machine has it."""
 
 import json
 import os
@@ -124,7 +125,8 @@ def test_validate_says_who_was_late(
 
 
 def test_resnet_is_trained_with_pbt(folder: Path) -> None:
-    """From the command line to TensorBoard, and stdout has one JSON document, whatever Ray and torch print."""
+    """From the command line to TensorBoard, and stdout has one JSON document, whatever Ray and
+    torch print."""
     data = os.environ.get("HETSCHED_CIFAR10")
     dataset = "cifar10" if data else "synthetic"
     node = {"name": "a", "cores": 1, "pace": 1.0}  # one process that imports torch and decodes images is enough
@@ -139,7 +141,8 @@ def test_resnet_is_trained_with_pbt(folder: Path) -> None:
 
 
 def assert_tensorboard_has(events: Iterable[Event], logs: Path) -> None:
-    """A file a trial, with the score that every segment of it came to, over the trial's iterations."""
+    """A file a trial, with the score that every segment of it came to, over the trial's
+    iterations."""
     scores: defaultdict[str, list[tuple[int, float | None]]] = defaultdict(list)
     for event in events:
         if isinstance(event, SegmentEnded):

@@ -1,4 +1,5 @@
-"""Real runs over several hosts: network namespaces on this machine, each with an address of its own."""
+"""Real runs over several hosts: network namespaces on this machine, each with an address of its
+own."""
 
 import json
 import os
@@ -86,8 +87,8 @@ class Host:
 
 @contextmanager
 def network(hosts: int) -> Iterator[list[Host]]:
-    """So many hosts that reach each other. The bridge is on the first one, with a port named after each of the others,
-    so that this machine's own network is left alone."""
+    """So many hosts that reach each other. The bridge is on the first one, with a port named after
+    each of the others, so that this machine's own network is left alone."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("hosts with addresses of their own are network namespaces, which need root and ip (iproute2)")
     names = [f"hs{os.getpid()}-{number}" for number in range(hosts)]
@@ -117,7 +118,8 @@ def network(hosts: int) -> Iterator[list[Host]]:
 
 
 def start_ray(hosts: list[Host], temporary: str) -> dict[str, str]:
-    """A head without cores on the first host, a node of one core on each of the others; the environment of a driver.
+    """A head without cores on the first host, a node of one core on each of the others; the
+    environment of a driver.
 
     The last node has a label, the others have their addresses only.
     """
@@ -180,7 +182,8 @@ def start_run(head: Host, folder: Path, environment: dict[str, str]) -> subproce
 
 
 def check_discovery(head: Host, folder: Path, environment: dict[str, str]) -> None:
-    """A short run on the nodes that are there: without the head, which has no cores, and the one that was cut off."""
+    """A short run on the nodes that are there: without the head, which has no cores, and the one
+    that was cut off."""
     folder.mkdir()
     short = EXPERIMENT.replace(f"= {STOP}", f"= {INTERVAL}").replace("population = 3", "population = 2")
     write_scenario(folder, 'cluster = "discover"\n', short)

@@ -39,7 +39,8 @@ def test_copies_count_on_and_train_as_fast_as_their_batch_size(tmp_path: Path) -
 
 
 def trials_of(events: Iterable[Event]) -> list[Trial]:
-    """Every trial at the end of each of its segments, each of which took as long as its batch size asks."""
+    """Every trial at the end of each of its segments, each of which took as long as its batch size
+    asks."""
     state, trials = State(), []
     for event in events:
         state.apply(event)

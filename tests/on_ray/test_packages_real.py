@@ -1,4 +1,5 @@
-"""Packages on Ray Tune: a worker trains their trials one after another and reports them together."""
+"""Packages on Ray Tune: a worker trains their trials one after another and reports them
+together."""
 
 from collections import defaultdict
 from pathlib import Path

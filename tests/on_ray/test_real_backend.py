@@ -52,7 +52,8 @@ POPULATION = 6
 
 
 class Sticky(InTurn):
-    """On node b a trial stays until it is completed, an iteration at a time, so that PBT lets it be in between.
+    """On node b a trial stays until it is completed, an iteration at a time, so that PBT lets it be
+    in between.
 
     Every other worker gets the least advanced trial for a whole interval.
     """
@@ -96,7 +97,8 @@ def more_policies() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """One run, looked at from all sides by the tests of `TestRun`; `state` is what the backend ended with.
+    """One run, looked at from all sides by the tests of `TestRun`; `state` is what the backend
+    ended with.
 
     `libraries` has what each actor's process had loaded when it first reported.
     """

@@ -1,7 +1,7 @@
 """Replays of real runs: a policy decides again what it decided on Ray.
 
-That this can be told from a real log depends on how a policy decides, so one of each kind is enough; all others are
-`exhaustive`.
+That this can be told from a real log depends on how a policy decides, so one of each kind is
+enough; all others are `exhaustive`.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,8 @@ ROUND_S = 0.2
 
 
 class InRounds:
-    """Starts trials at the beginning of a round only, for which it is woken; the first begins after some time."""
+    """Starts trials at the beginning of a round only, for which it is woken; the first begins after
+    some time."""
 
     def __init__(self) -> None:
         self._next_s = ROUND_S

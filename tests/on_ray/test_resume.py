@@ -1,4 +1,5 @@
-"""Real runs whose driver is killed, interrupted, out of disk space or let down by its policy, and that go on."""
+"""Real runs whose driver is killed, interrupted, out of disk space or let down by its policy, and
+that go on."""
 
 import json
 import os
@@ -66,8 +67,8 @@ class Mine:
 
 @pytest.fixture
 def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where commands run: `scenario.toml`, and in `mine.py` policies of one's own. The scenario trains with a user's
-    training if the test's parameter `foreign` says so."""
+    """Where commands run: `scenario.toml`, and in `mine.py` policies of one's own. The scenario
+    trains with a user's training if the test's parameter `foreign` says so."""
     foreign = "foreign" in request.fixturenames and request.getfixturevalue("foreign")
     small_scenario(place="both", population=POPULATION, foreign=foreign).save(tmp_path)
     (tmp_path / "mine.py").write_text(POLICIES.format(fault="pass"))
@@ -164,7 +165,8 @@ def gone(process: int) -> bool:
 
 @contextmanager
 def frozen_actor() -> Iterator[None]:
-    """While this lasts, the segment that the worker on node a of the shared cluster trains does not end."""
+    """While this lasts, the segment that the worker on node a of the shared cluster trains does not
+    end."""
     node = raylet("a")
     assert node is not None
     commands = {process: Path(f"/proc/{process}/cmdline").read_bytes() for process in descendants(node)}
@@ -276,8 +278,9 @@ def test_a_run_whose_driver_is_killed_and_interrupted_once_and_twice_ends_as_if_
 
 
 def test_sigterm_stops_a_run_in_order(folder: Path) -> None:
-    """On a cluster of the driver's own, whose nodes and actors end with it: Ray's handlers of SIGTERM ended the driver
-    with a C++ stack, status 134 and "failed: SystemExit", and the segments that ran were lost."""
+    """On a cluster of the driver's own, whose nodes and actors end with it: Ray's handlers of
+    SIGTERM ended the driver with a C++ stack, status 134 and "failed: SystemExit", and the segments
+    that ran were lost."""
     new = ["run", "scenario.toml", "--strategy", "one-core+least-progress", "--policy-file", "mine.py", "--out", "out"]
     log, advice = folder / "out" / LOG_NAME, "go on with: hetsched run --resume out"
     driver = Command(*new)

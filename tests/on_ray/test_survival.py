@@ -81,7 +81,8 @@ def a_is_gone(seen: Seen) -> bool:
 
 
 def goes_on_without_a(seen: Seen) -> bool:
-    """Node b has ended a segment since a is gone, and what was lost there has been started again."""
+    """Node b has ended a segment since a is gone, and what was lost there has been started
+    again."""
     lost, left = of(seen.events, SegmentLost)[-1:], of(seen.events, WorkerLeft)[-1:]
     ended, started = of(seen.events, SegmentEnded, worker=B)[-1:], of(seen.events, SegmentStarted)
     return (
@@ -124,7 +125,8 @@ def test_processes_die_and_a_node_dies_and_returns_and_goes_dark(foreign: bool, 
 
 @pytest.mark.usefixtures("cluster")
 def test_a_node_that_hangs_for_a_moment_is_used_again(tmp_path: Path) -> None:
-    """Nobody says what became of the killed process, so its node is in doubt until it carries out a task."""
+    """Nobody says what became of the killed process, so its node is in doubt until it carries out a
+    task."""
     process = raylet("a")
     assert process is not None
 
@@ -149,7 +151,8 @@ def test_a_node_that_hangs_for_a_moment_is_used_again(tmp_path: Path) -> None:
 def test_a_trial_queued_for_a_dead_node_is_taken_back_and_without_any_node_the_run_waits_and_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Node a dies before the first segment there has begun: nothing waits for its placement group. Then node b dies."""
+    """Node a dies before the first segment there has begun: nothing waits for its placement group.
+    Then node b dies."""
     monkeypatch.setattr(nodes, "RETURN_S", 2.0)
     first = Once(lambda seen: len(seen.state.running) == 2, lambda seen: kill_node("a"))
 
@@ -228,7 +231,8 @@ def turn_a_bit_over(file: Path) -> None:
 
 @BOTH
 def test_a_killed_process_costs_its_segment_only_when_files_are_written_behind(foreign: bool, tmp_path: Path) -> None:
-    """It is killed when the files of all that has ended are complete. Trials go from one worker to the other."""
+    """It is killed when the files of all that has ended are complete. Trials go from one worker to
+    the other."""
 
     def at_work(seen: Seen) -> bool:
         written = [seen.folder / "checkpoints" / f"{trial}-{done}.pt" for trial, done in seen.saved]
@@ -270,7 +274,8 @@ def test_what_is_in_memory_only_is_lost_with_its_node(foreign: bool, tmp_path: P
 def test_what_is_in_memory_only_is_written_at_the_end_even_if_no_actor_is_left(
     foreign: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The object store of a node outlives the actors there. What an actor had not handed over is gone with it."""
+    """The object store of a node outlives the actors there. What an actor had not handed over is
+    gone with it."""
     handed_over: list[Any] = []
     before: set[tuple[str, int]] = set()
     snapshot = TuneActors.snapshot
@@ -330,7 +335,8 @@ def test_weights_that_are_no_numbers_score_lowest_and_are_replaced(tmp_path: Pat
 def test_a_node_on_which_everything_fails_is_set_aside_and_without_a_node_that_works_the_run_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Node a is set aside, is started anew and used again. Then nothing can be written on either node."""
+    """Node a is set aside, is started anew and used again. Then nothing can be written on either
+    node."""
     endless = small_scenario(stop_iterations=ENDLESS)
     ray_cluster.connect(endless.cluster)
     cannot_write("a")

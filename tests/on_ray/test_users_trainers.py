@@ -1,4 +1,5 @@
-"""What is said of a trainer of a user's that fails: which error, in which line of the user's file."""
+"""What is said of a trainer of a user's that fails: which error, in which line of the user's
+file."""
 
 from pathlib import Path
 

@@ -77,7 +77,8 @@ def test_two_generations_are_kept(run: Run) -> None:
 
 
 def test_a_file_stays_while_any_trial_may_need_it(run: Run) -> None:
-    """Of Tune's defects: there, the target's checkpoint is the source's, and goes when the source moves on."""
+    """Of Tune's defects: there, the target's checkpoint is the source's, and goes when the source
+    moves on."""
     run.follow(ended("x"), ended("source", 0.9), exploited("x", "source"))
     run.follow(*[ended("source")] * 5)
     assert run.latest("x") == "source-3.pt"

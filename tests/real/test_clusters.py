@@ -73,7 +73,8 @@ def test_label_goes_before_address_and_address_before_size() -> None:
 
 
 def test_the_ray_node_of_one_node_does_not_stand_for_another_at_its_address() -> None:
-    """Two Ray nodes on one host: the larger one, which says whose it is, was taken for the other node, too."""
+    """Two Ray nodes on one host: the larger one, which says whose it is, was taken for the other
+    node, too."""
     cluster = ClusterSpec((node("a", 2), node("b", 2, address="10.0.0.2")))
     labelled, other = ray_node(2, 8, label="a"), ray_node(3, 4) | {"NodeManagerAddress": "10.0.0.2"}
     assert match(cluster, alive([labelled, other])) == {"a": "id2", "b": "id3"}
@@ -81,7 +82,8 @@ def test_the_ray_node_of_one_node_does_not_stand_for_another_at_its_address() ->
 
 
 def test_nodes_are_matched_by_gpu_type_and_size() -> None:
-    """Each takes what fits it, so that none is left without: the first in the list would fit the small ones, too."""
+    """Each takes what fits it, so that none is left without: the first in the list would fit the
+    small ones, too."""
     cluster = ClusterSpec((node("t", 4, 1, "t4"), node("s", 2), node("v", 4, 2, "v100"), node("l", 16)))
     there = [ray_node(5, 8, 1, "V100"), ray_node(2, 16), HEAD, ray_node(3, 8, 2, "V100"), ray_node(4, 4, 1, "T4")]
     assert match(cluster, alive(there)) == {"t": "id4", "v": "id3", "l": "id2", "s": "id5"}

@@ -369,8 +369,8 @@ def check_counts(events: list[AnyEvent]) -> None:
 def check_waste(run: RunUnderTest, events: list[AnyEvent]) -> None:
     """Whatever was trained and does not count is explained by a loss, segment by segment.
 
-    A driver that dies takes with it what its log held back until files were complete, so runs that keep files behind
-    are looked at if no driver died.
+    A driver that dies takes with it what its log held back until files were complete, so runs that
+    keep files behind are looked at if no driver died.
     """
     ended = sum(isinstance(event, SegmentEnded) for event in events)
     losses = sum(isinstance(event, SegmentLost) for event in events)

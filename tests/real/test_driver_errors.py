@@ -1,4 +1,5 @@
-"""What goes wrong while a run ends for an error: the first error is what the run ends with, and it does end."""
+"""What goes wrong while a run ends for an error: the first error is what the run ends with, and it
+does end."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,8 @@ from tests.real.test_driver import SimulatedPBT
 
 
 class Faulty(FakeTune):
-    """Whose calls raise what they are told to, and that counts how long the driver may have waited."""
+    """Whose calls raise what they are told to, and that counts how long the driver may have
+    waited."""
 
     def __init__(self, *arguments: Any, faults: dict[str, Exception]) -> None:
         super().__init__(*arguments)
@@ -76,7 +78,8 @@ class Faulty(FakeTune):
 def driver(
     folder: Path, place: Place = "both", workers: int = 5, policy: str = "fifo", /, **faults: Exception
 ) -> Iterator[tuple[Driver, Faulty]]:
-    """A driver that has begun and that signals stop, and its fake. Each of so many workers is alone on its node."""
+    """A driver that has begun and that signals stop, and its fake. Each of so many workers is alone
+    on its node."""
     setup = make_setup(
         [{"name": f"n{number}", "cores": 1} for number in range(workers)],
         population=5,
@@ -102,7 +105,8 @@ def driver(
 
 
 def break_near_the_end(under_test: Driver, fake: Faulty, error: Exception) -> None:
-    """Let it run until two trials are completed and their workers have nothing to do, then have an act go wrong."""
+    """Let it run until two trials are completed and their workers have nothing to do, then have an
+    act go wrong."""
 
     def watch(_: FakeTune) -> None:
         if fake.completed >= 2 and under_test.error is None:
@@ -145,7 +149,8 @@ def test_a_run_that_cannot_be_ended_raises_its_first_error_now_and_later(tmp_pat
 
 @pytest.mark.parametrize("place", ["both", "object-store"])
 def test_what_is_in_memory_is_written_though_tune_itself_fails(place: Place, tmp_path: Path) -> None:
-    """Only what went wrong in the driver had its states written: what Tune raised cost all that was in memory."""
+    """Only what went wrong in the driver had its states written: what Tune raised cost all that was
+    in memory."""
 
     def break_down(_: FakeTune) -> None:
         if fake.completed >= 2:
@@ -162,8 +167,8 @@ def test_what_is_in_memory_is_written_though_tune_itself_fails(place: Place, tmp
 
 
 def test_the_driver_waits_for_all_actors_together(tmp_path: Path) -> None:
-    """And not for one after the other, half a minute each: for what is being written, for what actors write then, and
-    for what other processes write in the end."""
+    """And not for one after the other, half a minute each: for what is being written, for what
+    actors write then, and for what other processes write in the end."""
     with driver(tmp_path) as (under_test, fake):
         break_near_the_end(under_test, fake, KeyError("plan"))
     assert fake.ended

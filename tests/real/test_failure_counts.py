@@ -41,7 +41,8 @@ def test_a_success_clears_its_node_and_what_counts_against_its_trial() -> None:
 
 
 def test_a_trial_that_gets_no_further_goes_on_failing() -> None:
-    """Its checkpoint is lost again and again: that it trains the same segment once more is no progress."""
+    """Its checkpoint is lost again and again: that it trains the same segment once more is no
+    progress."""
     counts: Any = FailureCounts()
     for _ in range(MAX_FAILURES + 1):
         counts.succeeded("x", "a", 3)
@@ -61,7 +62,8 @@ def test_a_trial_that_took_over_a_lower_count_may_fail_as_often_as_one_that_bega
 
 
 def test_a_trial_that_fails_everywhere_takes_down_one_node_at_most() -> None:
-    """On nodes that have nothing else to do; where others succeed in between, it takes down none."""
+    """On nodes that have nothing else to do; where others succeed in between, it takes down
+    none."""
     counts: Any = FailureCounts()
     nodes = ["a", "b", "c"]
     gone = []

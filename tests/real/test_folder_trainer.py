@@ -1,4 +1,5 @@
-"""A training of a user's own as a worker trains with it: folders are packed, checked and unpacked."""
+"""A training of a user's own as a worker trains with it: folders are packed, checked and
+unpacked."""
 
 import json
 import os
@@ -86,7 +87,8 @@ def test_it_goes_on_from_files_and_snapshots_under_new_hyperparameters(tmp_path:
 
 
 def test_a_trainer_is_what_a_worker_makes_of_settings(tmp_path: Path) -> None:
-    """The file is gone by then: its text is in the settings. Whoever only writes makes no training."""
+    """The file is gone by then: its text is in the settings. Whoever only writes makes no
+    training."""
     (tmp_path / "adds.py").write_text(SOURCE)
     settings = Settings("Adds", "own", 1, training=source_of("adds.py:Adds", tmp_path), options={"step": 10})
     (tmp_path / "adds.py").unlink()

@@ -1,4 +1,5 @@
-"""What a trial can no longer go on from, and what is still to be had: damaged files, and workers without an actor."""
+"""What a trial can no longer go on from, and what is still to be had: damaged files, and workers
+without an actor."""
 
 import signal
 from collections import Counter
@@ -17,9 +18,11 @@ from tests.real.test_driver_errors import driver
 
 
 def test_a_damaged_file_is_lost_for_every_trial_that_waits_to_go_on_from_it(tmp_path: Path) -> None:
-    """All files are damaged at once. A trial falls back and takes over the weights of another one, whose file is one.
+    """All files are damaged at once. A trial falls back and takes over the weights of another one,
+    whose file is one.
 
-    If the source kept its score, PBT would send the trial to that file again, until it has failed too often.
+    If the source kept its score, PBT would send the trial to that file again, until it has failed
+    too often.
     """
     damaged: set[str] = set()
 

@@ -147,7 +147,8 @@ def test_a_users_file_adds_models(tmp_path: Path) -> None:
 
 
 def test_a_file_that_registers_nothing_is_refused_and_named(tmp_path: Path) -> None:
-    """It said "no model 'mlp' can be trained", without the file, or trained a model of hetsched's own instead."""
+    """It said "no model 'mlp' can be trained", without the file, or trained a model of hetsched's
+    own instead."""
     file = tmp_path / "mine.py"
     file.write_text("from torch import nn\nfrom real.training.models import register\n\ndef mlp(classes): ...\n")
     for _ in range(2):

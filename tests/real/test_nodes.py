@@ -41,7 +41,8 @@ def nodes() -> Nodes:
 
 
 def test_nodes_on_one_ray_node_leave_together_for_the_reason_of_one() -> None:
-    """It said "node b died" of a node whose Ray node was set aside for what happened on another one."""
+    """It said "node b died" of a node whose Ray node was set aside for what happened on another
+    one."""
     there = nodes()
     there.set_aside(A, "3 segments in a row failed there")
     assert there.there == {C: OWN}
@@ -142,7 +143,8 @@ def test_a_plan_is_pickled_once_however_many_trials_it_goes_with(monkeypatch: py
 
 
 def test_nodes_that_have_more_cores_than_the_machine_are_told_of() -> None:
-    """Their workers shared cores without a word, and steps took a multiple of what the profile says."""
+    """Their workers shared cores without a word, and steps took a multiple of what the profile
+    says."""
     large = Node(A, 4)
     assert shared_cores(ClusterSpec((large,)), 4) is None
     assert shared_cores(ClusterSpec((Node(A, 4, pace=1.0), Node(B, 4, pace=2.0))), 2) is None

@@ -345,8 +345,8 @@ def test_every_exploit_configuration_and_quantile_is_rays(
     finishing: float,
     missing: float,
 ) -> None:
-    """Trials report in any order, before their interval is over and long after, with scores that tie and scores that
-    are missing; some finish."""
+    """Trials report in any order, before their interval is over and long after, with scores that
+    tie and scores that are missing; some finish."""
     twins = Twins(kind, size, interval, fraction, resample, seed, bounds, mode)
     take_any_course(twins, seed, interval, digits, finishing, missing)
 

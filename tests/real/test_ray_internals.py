@@ -1,4 +1,5 @@
-"""The private names of Ray that real runs use: the Ray that is installed has each, and they stand in one file."""
+"""The private names of Ray that real runs use: the Ray that is installed has each, and they stand
+in one file."""
 
 import ast
 import inspect
@@ -48,7 +49,8 @@ def test_a_name_that_is_not_there_is_missed_with_its_purpose(owner: str, set_by_
 
 
 def private_uses(path: Path) -> list[str]:
-    """Private modules that a file imports, and private attributes of anything but its own objects."""
+    """Private modules that a file imports, and private attributes of anything but its own
+    objects."""
     uses = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ray"):
@@ -68,7 +70,8 @@ def test_private_names_stand_in_one_file() -> None:
 
 
 def test_every_private_name_that_is_used_is_listed() -> None:
-    """`PRIVATE_NAMES` is complete: what ray_internals.py uses of other objects, and what it overrides."""
+    """`PRIVATE_NAMES` is complete: what ray_internals.py uses of other objects, and what it
+    overrides."""
     tree = ast.parse((REAL / "ray_internals.py").read_text())
     listed = {private.name for private in PRIVATE_NAMES}
     own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}

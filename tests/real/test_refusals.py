@@ -50,7 +50,8 @@ def test_a_folder_without_data(folder: Path, capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("model", ["mlp", "resnet18"])
 def test_a_model_file_that_registers_nothing(model: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Though a model of that name comes with hetsched: it would be trained instead of the user's."""
+    """Though a model of that name comes with hetsched: it would be trained instead of the
+    user's."""
     scenario(model, "synthetic", model_file=str(folder / "mine.py"))
     for words in (["run", "given/scenario.toml", "--strategy"], ["validate", "given/scenario.toml", "--strategies"]):
         assert main([*words, "fusion+fifo", "--out", "out"]) == 2

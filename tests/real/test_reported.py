@@ -1,4 +1,5 @@
-"""What evaluations report: the score by the name of the metric, what is not finite, and what is no metric."""
+"""What evaluations report: the score by the name of the metric, what is not finite, and what is no
+metric."""
 
 from math import inf, nan
 from typing import Any

@@ -88,7 +88,8 @@ class NVMLError(Exception):
 
 
 def fake_nvml(uses: Mapping[int, tuple[str, int, int, int] | None], *, driver: bool = True) -> Any:
-    """NVML with GPUs of these names, percents, and bytes in use and in all; None: it does not say."""
+    """NVML with GPUs of these names, percents, and bytes in use and in all; None: it does not
+    say."""
 
     def of(number: int) -> tuple[str, int, int, int]:
         if (use := uses[number]) is None:

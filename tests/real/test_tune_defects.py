@@ -1,8 +1,8 @@
 """What Ray Tune does wrong with Population-Based Training, and that real runs do not.
 
-Where the defect is that of a class of Ray, that class is tried as well: if Ray mends it, what works around it can go.
-The other two: tests/real/test_checkpoints.py has the deleted checkpoint, tests/real/test_training.py the stale
-learning rate.
+Where the defect is that of a class of Ray, that class is tried as well: if Ray mends it, what works
+around it can go. The other two: tests/real/test_checkpoints.py has the deleted checkpoint,
+tests/real/test_training.py the stale learning rate.
 """
 
 import random
@@ -24,7 +24,8 @@ PBT_SETTINGS = {"perturbation_interval": 1, "quantile_fraction": 0.5}
 
 
 def population(kind: type[RayAsItIs | RealRuns]) -> tuple[Any, list[FakeTrial], list[Trial]]:
-    """A scheduler, its trials and ours. Each trial has a plan of its own in Tune's configuration."""
+    """A scheduler, its trials and ours. Each trial has a plan of its own in Tune's
+    configuration."""
     experiment = make_setup(population=4, pbt=PBT_SETTINGS, search_space=SPACE).workload.experiments[0]
     start = experiment.initial_hyperparameters(seed=0)
     trials = [FakeTrial(name, values) for name, values in start.items()]
@@ -45,7 +46,8 @@ def report(scheduler: Any, trial: FakeTrial, ours: Trial, iterations: int, score
 
 @pytest.mark.parametrize(("kind", "skips"), [(RayAsItIs, True), (RealRuns, False)])
 def test_a_source_that_was_not_at_the_top_when_it_reported_is_skipped(kind: Any, skips: bool) -> None:
-    """The first to report is compared with nobody, so Ray saves no checkpoint of it, and later passes over it."""
+    """The first to report is compared with nobody, so Ray saves no checkpoint of it, and later
+    passes over it."""
     scheduler, trials, ours = population(kind)
     assert report(scheduler, trials[0], ours[0], 1, 0.9) is None
     found = report(scheduler, trials[1], ours[1], 1, 0.1)

@@ -13,9 +13,9 @@ BOUND_S = 100.0
 
 
 def suite_folder(folder: Path, ratios: Ratios, *, targets: Mapping[str, Sequence[float | None]] | None = None) -> Path:
-    """Of suite scenarios called s0, s1, ... and the baseline `fifo`. `targets` are the seconds to the target by policy
-    and scenario, alike under all seeds; scenarios beyond the list have none. Decisions take a millisecond, 2, 3, ... of
-    one policy after the other."""
+    """Of suite scenarios called s0, s1, ... and the baseline `fifo`. `targets` are the seconds to
+    the target by policy and scenario, alike under all seeds; scenarios beyond the list have none.
+    Decisions take a millisecond, 2, 3, ... of one policy after the other."""
     folder.mkdir(parents=True)
     scenarios, seeds = len(ratios["fifo"]), len(ratios["fifo"][0])
     SuitePlan(

@@ -1,4 +1,5 @@
-"""What a real run shows of itself: events made by hand, a clock of our own, and what is then on the screen."""
+"""What a real run shows of itself: events made by hand, a clock of our own, and what is then on the
+screen."""
 
 from io import StringIO
 from typing import Any
@@ -34,8 +35,8 @@ A, B = (cpu_worker(Node(NodeId(name), cores), 0, cores) for name, cores in (("a"
 
 
 class Watched:
-    """A run of trials e-0, e-1, ... on workers `a/cpu0` and `b/cpu0`, and a view of it on a terminal of that height
-    (None: on no terminal)."""
+    """A run of trials e-0, e-1, ... on workers `a/cpu0` and `b/cpu0`, and a view of it on a
+    terminal of that height (None: on no terminal)."""
 
     def __init__(self, setup: Setup, height: int | None = 50) -> None:
         self.now = 0.0

@@ -1,4 +1,5 @@
-"""A log may say anything: what leaves for a terminal, a figure or a page is text that no terminal obeys."""
+"""A log may say anything: what leaves for a terminal, a figure or a page is text that no terminal
+obeys."""
 
 import json
 import re
@@ -32,7 +33,8 @@ COLOURS = re.compile("\x1b\\[[0-9;?]*[mhlKAJG]|\r")
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose log has control characters in the names of a trial, a worker, a node, and in every reason."""
+    """A run whose log has control characters in the names of a trial, a worker, a node, and in
+    every reason."""
     folder = simulated(faulty(), tmp_path_factory.mktemp("hostile"))
     log = folder / "events.jsonl"
     lines = [json.dumps(_hostile(json.loads(line))) for line in log.read_text().splitlines()]

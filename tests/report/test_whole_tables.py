@@ -88,7 +88,8 @@ def test_a_name_wider_than_the_terminal_is_folded_not_cut() -> None:
 
 @given(some.lists(some.sampled_from(["capacity", "renaming", "always ends", "same seed"]), min_size=1, max_size=9))
 def test_no_word_of_a_heading_is_cut(headings: list[str]) -> None:
-    """At 80 columns the table of `hetsched policies check` had a heading "renamin" and, below it, "g"."""
+    """At 80 columns the table of `hetsched policies check` had a heading "renamin" and, below it,
+    "g"."""
     table = Table("scheduling policy", *headings)
     table.add_row("fifo", *(["pass"] * len(headings)))
     lines = printed(table, 80)

@@ -1,4 +1,5 @@
-"""Scenarios drawn at random: always the same ones, and such that every policy can be tried on them."""
+"""Scenarios drawn at random: always the same ones, and such that every policy can be tried on
+them."""
 
 from pathlib import Path
 

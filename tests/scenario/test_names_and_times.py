@@ -1,5 +1,5 @@
-"""Names of jobs that cannot be used, and times that cannot be read, follow a rule: no file is refused for one of its
-rows."""
+"""Names of jobs that cannot be used, and times that cannot be read, follow a rule: no file is
+refused for one of its rows."""
 
 import json
 from collections.abc import Sequence

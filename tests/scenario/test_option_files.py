@@ -43,7 +43,8 @@ BY_TABLE = Strategy("fusion", "by-table")
 
 @pytest.fixture
 def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A scenario in a folder that is not the current one, with a learning model's file and a policy's."""
+    """A scenario in a folder that is not the current one, with a learning model's file and a
+    policy's."""
     for kind in (allocation, scheduling):
         monkeypatch.setattr(kind.policies, "_factories", dict(kind.policies._factories))
     folder = tmp_path / "there"

@@ -248,7 +248,8 @@ class WatchedRow:
 
 
 def reads_of_a_run(batch_sizes: int, folder: Path) -> int:
-    """How often a simulation reads rows: one trial of each batch size, and rows of all for two types of worker."""
+    """How often a simulation reads rows: one trial of each batch size, and rows of all for two
+    types of worker."""
     batches = [8 * number for number in range(1, batch_sizes + 1)]
     rows = [profile_row(cores=cores, batch_size=batch, sharing=1.5) for batch in batches for cores in (1, 2)]
     nodes = [{"name": "a", "cores": 1}, {"name": "b", "cores": 2}]
@@ -270,7 +271,8 @@ def test_a_profile_of_twice_the_rows_takes_twice_the_time_and_four_times_four(tm
 def test_a_package_whose_profiles_cannot_be_had_is_in_nobodys_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was a traceback for every scenario. It is named to who asks for a profile that is nowhere."""
+    """It was a traceback for every scenario. It is named to who asks for a profile that is
+    nowhere."""
     group = "hetsched.profiles"
     points = [EntryPoint("gone", "nosuchmodule.data", group), EntryPoint("ours", "sim.data", group)]
     monkeypatch.setattr(profile_files, "entry_points", lambda **_: EntryPoints(points))

@@ -1,4 +1,5 @@
-"""The scenario file: every mistake is one line with file, key, what was expected, and the nearest right spelling."""
+"""The scenario file: every mistake is one line with file, key, what was expected, and the nearest
+right spelling."""
 
 import pickle
 import tomllib
@@ -274,7 +275,8 @@ def test_a_saved_scenario_says_which_hetsched_wrote_it(scenario_file: Path, tmp_
 
 
 def test_frozen_workers_are_those_of_the_cluster(scenario_file: Path) -> None:
-    """A setup of a plan or of a validation, with another cluster, was simulated on workers that this one has not."""
+    """A setup of a plan or of a validation, with another cluster, was simulated on workers that
+    this one has not."""
     strategy = parse_strategy("fusion+fifo")
     frozen = load_setup(scenario_file).freeze_workers([strategy])
     other = frozen.replace(cluster={"nodes": [{"name": "z", "cores": 2}]})

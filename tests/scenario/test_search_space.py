@@ -1,4 +1,5 @@
-"""The table `search_space` of a scenario: what it may say, what becomes of it, and what is wrong in it in one line."""
+"""The table `search_space` of a scenario: what it may say, what becomes of it, and what is wrong in
+it in one line."""
 
 import tomllib
 from pathlib import Path

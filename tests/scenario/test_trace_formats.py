@@ -1,5 +1,5 @@
-"""Which format a trace has, and what its reader makes of it. All traces here are made up, in the exact columns of each
-format."""
+"""Which format a trace has, and what its reader makes of it. All traces here are made up, in the
+exact columns of each format."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""When work arrives: traces of jobs, experiments and clusters, and random arrivals. All traces here are made up."""
+"""When work arrives: traces of jobs, experiments and clusters, and random arrivals. All traces here
+are made up."""
 
 import json
 import shutil
@@ -169,7 +170,8 @@ def figures(jobs: list[Experiment]) -> list[tuple[str, float, int, int]]:
 
 
 def test_a_helios_job_trains_for_its_duration_on_the_reference_device(tmp_path: Path) -> None:
-    """Jobs 12 (no GPU) and 14 (never ran) are left out; times are since the first job that is left."""
+    """Jobs 12 (no GPU) and 14 (never ran) are left out; times are since the first job that is
+    left."""
     jobs = dealt(tmp_path, HELIOS)
     assert figures(jobs) == [("job15", 0.0, 1, 300), ("job11", 1.0, 1, 6000), ("job13", 91.0, 2, 60_000)]
     assert {(job.model, job.dataset, job.batch_sizes) for job in jobs} == {("resnet18", "cifar10", (32,))}
@@ -205,7 +207,8 @@ PHILLY: list[dict[str, Any]] = [
 
 
 def test_a_philly_job_runs_from_its_first_attempt_to_the_end_of_its_last(tmp_path: Path) -> None:
-    """300 and 60 s on two GPUs. The job that was never started and the one that had not ended are left out."""
+    """300 and 60 s on two GPUs. The job that was never started and the one that had not ended are
+    left out."""
     jobs = dealt(tmp_path, json.dumps(PHILLY))
     assert figures(jobs) == [("jobapplication_1_1", 0.0, 2, 5000), ("jobk", 90.0, 2, 1000)]
     assert [job.id for job in dealt(tmp_path, json.dumps(PHILLY), jobs="completed")] == ["jobapplication_1_1"]

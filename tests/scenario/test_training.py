@@ -1,4 +1,5 @@
-"""The table `[training]` of a scenario: what experiments need not say with it, and the copy in results folders."""
+"""The table `[training]` of a scenario: what experiments need not say with it, and the copy in
+results folders."""
 
 import subprocess
 from pathlib import Path
@@ -104,7 +105,8 @@ def test_a_scenario_is_made_anew_of_its_own_tables() -> None:
 
 
 def test_a_batch_size_may_be_searched(folder: Path) -> None:
-    """The default of 1 was held against the search space, with the advice to leave out what nobody had written."""
+    """The default of 1 was held against the search space, with the advice to leave out what nobody
+    had written."""
     space = {"batch_size": {"choices": [32, 64]}, "lr": {"low": 0.01, "high": 0.1}}
     made = hetsched.Scenario.of(tables(search_space=space), folder)
     [experiment] = made.workload.listed_experiments()

@@ -1,4 +1,5 @@
-"""What becomes of jobs of a trace that do not fit the cluster or the profile, and what is said of it."""
+"""What becomes of jobs of a trace that do not fit the cluster or the profile, and what is said of
+it."""
 
 import json
 from pathlib import Path
@@ -166,8 +167,8 @@ CASE_5 = HELIOS + (
 
 @pytest.mark.parametrize("policy", ["las", "srtf", "gavel-las"])
 def test_preemptive_policies_preempt_on_a_clusters_trace(tmp_path: Path, policy: str) -> None:
-    """Short jobs wait for a checkpoint, at most 360 s, and not for the end of the job of 10 hours: with checkpoints
-    every 1,000 iterations the mean JCT is 12,093 s, without them 35,460 s."""
+    """Short jobs wait for a checkpoint, at most 360 s, and not for the end of the job of 10 hours:
+    with checkpoints every 1,000 iterations the mean JCT is 12,093 s, without them 35,460 s."""
     result = simulate(setup_of(tmp_path, CASE_5, gpus=1), f"gpu-only+{policy}")
     [run] = result.runs
     assert run.metrics.mean_jct_s is not None and run.metrics.mean_jct_s < 12_093 + 2 * 360

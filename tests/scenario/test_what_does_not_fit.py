@@ -1,4 +1,5 @@
-"""Where the profile has no step time a trial does not run: in simulations, bounds and comparisons alike."""
+"""Where the profile has no step time a trial does not run: in simulations, bounds and comparisons
+alike."""
 
 import re
 from pathlib import Path

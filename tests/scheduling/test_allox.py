@@ -12,7 +12,8 @@ from hetsched.scheduling.shares.rounds import Demand
 
 
 def demand(jobs: dict[str, tuple[list[float], float]], counts: list[float], ages: list[float] | None = None) -> Demand:
-    """Jobs by name: their speeds on each type, and the iterations that they have left. The oldest comes first."""
+    """Jobs by name: their speeds on each type, and the iterations that they have left. The oldest
+    comes first."""
     return Demand(
         tuple(TrialId(name) for name in jobs),
         np.array([speeds for speeds, _ in jobs.values()], float),
@@ -44,7 +45,8 @@ def test_a_slow_worker_may_stay_without_a_job() -> None:
 
 
 def least_sum(seconds: Array, workers: list[int]) -> float:
-    """The least sum of completion times over all orders in which jobs could be dealt out, by trying."""
+    """The least sum of completion times over all orders in which jobs could be dealt out, by
+    trying."""
     best = np.inf
     for order in permutations(range(len(seconds))):
         for choice in np.ndindex(*[len(workers)] * len(seconds)):
@@ -58,7 +60,8 @@ def least_sum(seconds: Array, workers: list[int]) -> float:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_first_turns_begin_a_schedule_of_least_completion_time(seed: int) -> None:
-    """Whoever has the first turn runs first in some best schedule: fixing it there costs nothing."""
+    """Whoever has the first turn runs first in some best schedule: fixing it there costs
+    nothing."""
     seconds = np.random.default_rng(seed).uniform(1, 9, (4, 2))
     first = first_turns(seconds, np.zeros(4), np.array([1, 1]))
     best = least_sum(seconds, [0, 1])
@@ -130,8 +133,8 @@ def test_the_first_turns_of_groups_begin_a_schedule_of_least_completion_time_too
 
 
 def test_groups_of_thousands_are_matched() -> None:
-    """Equal jobs on workers of which one type is twice as fast: with 3,000 turns on 1,000 workers of each type, two
-    thirds are on the fast ones. All workers begin at once."""
+    """Equal jobs on workers of which one type is twice as fast: with 3,000 turns on 1,000 workers
+    of each type, two thirds are on the fast ones. All workers begin at once."""
     seconds = np.tile([1.0, 2.0], (3_000, 1))
     first = first_turns(seconds, np.zeros(3_000), np.array([1_000, 1_000]))
     assert sorted(type_ for _, type_ in first) == [0] * 1_000 + [1] * 1_000
@@ -139,7 +142,8 @@ def test_groups_of_thousands_are_matched() -> None:
 
 
 def least_rest(seconds: Array, workers: list[int], ready: dict[int, float], others: list[int]) -> float:
-    """The least sum of completion times where the first turns are given and the other jobs follow on their workers."""
+    """The least sum of completion times where the first turns are given and the other jobs follow
+    on their workers."""
     best = np.inf
     for order in permutations(others):
         for choice in np.ndindex(*[len(workers)] * len(others)):

@@ -31,7 +31,8 @@ def experiment(population: int = 9, stop: int = 90, interval: int | None = 10, *
 
 
 class OneWorker:
-    """A run on a single worker with made-up scores: trials and segments by their numbers, in order."""
+    """A run on a single worker with made-up scores: trials and segments by their numbers, in
+    order."""
 
     def __init__(self, experiment: Experiment, scores: Scores, options: Mapping[str, int]) -> None:
         self.state = State()

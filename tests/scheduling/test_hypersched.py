@@ -226,8 +226,8 @@ def test_new_trials_leave_the_slowest_workers_idle() -> None:
 
 
 def after_two_have_left(**options: Any) -> Run:
-    """e-0 trains on the slowest worker, for the second time and with the best score, e-1 on the next. Those on the K80
-    and the V100 have reached their accuracy."""
+    """e-0 trains on the slowest worker, for the second time and with the best score, e-1 on the
+    next. Those on the K80 and the V100 have reached their accuracy."""
     run = Run(four_workers(4), **options)
     run.end(6.0, "e-3", 0.95)
     run.end(10.0, "e-2", 0.95)

@@ -1,4 +1,5 @@
-"""What is kept from call to call is what computing it anew would give, whatever happens between the calls."""
+"""What is kept from call to call is what computing it anew would give, whatever happens between the
+calls."""
 
 from collections.abc import Iterable
 from math import ceil, floor, inf

@@ -54,8 +54,8 @@ def test_the_plan_gives_each_kind_the_worker_that_suits_it() -> None:
 @pytest.mark.parametrize("pbt", [True, False])
 @pytest.mark.parametrize(("population", "cores"), [(2, 30), (3, 10), (3, 3), (5, 3)])
 def test_it_is_not_woken_for_nothing_on_a_cluster_without_a_profile(population: int, cores: int, pbt: bool) -> None:
-    """Nobody knows of steps of 1 ms nor of 5 s of start-up, so segments are overdue by more than the plan lasts.
-    Up to 9,000 wake-ups came of that, and up to 1,000 in a row."""
+    """Nobody knows of steps of 1 ms nor of 5 s of start-up, so segments are overdue by more than
+    the plan lasts. Up to 9,000 wake-ups came of that, and up to 1,000 in a row."""
     nodes = (make_node(0, cores), make_node(1, 1), make_node(2, 1))
     situation = Situation(
         nodes,

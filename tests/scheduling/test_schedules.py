@@ -147,7 +147,8 @@ def test_fusion_uses_every_device_once() -> None:
 
 
 def test_logs_do_not_depend_on_the_order_of_sets(tmp_path: Path) -> None:
-    """Several kinds of trial, a policy that looks at expected times, two interpreters with other hash seeds."""
+    """Several kinds of trial, a policy that looks at expected times, two interpreters with other
+    hash seeds."""
     code = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path

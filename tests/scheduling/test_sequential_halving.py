@@ -63,7 +63,8 @@ def best(events: list[Event], before: float, many: int) -> set[str]:
 
 
 def test_each_round_has_a_third_of_the_money_and_the_better_half(simulate_log: Simulate) -> None:
-    """8, 4 and 2 trials. 2.4 last for 240 s: rounds end at 80 and 160 s, and at 240 s all is spent."""
+    """8, 4 and 2 trials. 2.4 last for 240 s: rounds end at 80 and 160 s, and at 240 s all is
+    spent."""
     events = simulate_log(eight(budget=2.4), "fusion+sequential-halving")
     assert trained(events, 0, 80) == {f"e-{number}": 2 for number in range(8)}
     assert trained(events, 80, 160) == dict.fromkeys(best(events, 80, 4), 4)
@@ -122,7 +123,8 @@ def test_its_own_option_goes_before_the_limit_of_the_metrics(simulate_log: Simul
 def test_a_decision_looks_at_what_has_changed_and_no_further(
     simulate_log: Simulate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The order of the trials that wait is kept: a trial's turn is asked for when it has changed, or a round begins."""
+    """The order of the trials that wait is kept: a trial's turn is asked for when it has changed,
+    or a round begins."""
     asked: list[Trial] = []
     turn = SequentialHalving._turn
 

@@ -1,4 +1,5 @@
-"""Choosing among learning models: what is held out is never seen, and constants that are known are found again."""
+"""Choosing among learning models: what is held out is never seen, and constants that are known are
+found again."""
 
 from collections.abc import Sequence
 from math import exp, log

@@ -1,5 +1,5 @@
-"""What must hold of every simulated run, on any cluster: checked on the log. What must hold of every policy is in
-test_conformance.py."""
+"""What must hold of every simulated run, on any cluster: checked on the log. What must hold of
+every policy is in test_conformance.py."""
 
 import tempfile
 from collections import defaultdict

@@ -64,7 +64,8 @@ PARTS = [split(read_recordings(SHIPPED / f"{name}.csv")) for name in ("resnet18-
 
 
 def test_the_shipped_curve_predicts_what_it_was_not_fitted_to() -> None:
-    """The CPU's recordings and the GPU's: within the thresholds, and much better than the mean curve."""
+    """The CPU's recordings and the GPU's: within the thresholds, and much better than the mean
+    curve."""
     for to_fit, held_out in PARTS:
         shipped = errors(predictor(CURVE), held_out)
         assert shipped.mean_absolute_error <= 0.05

@@ -1,4 +1,5 @@
-"""A metric to minimise, and none that is known: whole simulations, whichever way the same news is put."""
+"""A metric to minimise, and none that is known: whole simulations, whichever way the same news is
+put."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,8 +99,8 @@ def test_where_nothing_is_known_trials_train_to_the_end_and_no_score_is_told(pol
 
 @pytest.mark.parametrize("iterations", ["own", "lineage"])
 def test_where_no_score_is_known_lots_decide_so_that_no_trial_is_always_the_worst(iterations: str) -> None:
-    """By the order in which trials were added, the first one copied one source again and again: under lineage, for
-    ever."""
+    """By the order in which trials were added, the first one copied one source again and again:
+    under lineage, for ever."""
     pbt = {"perturbation_interval": 10, "iterations": iterations}
     events, metrics = course(with_model("unknown", metric=LOSS, pbt=pbt), "least-progress")
     exploits = [event for event in events if isinstance(event, TrialExploited)]

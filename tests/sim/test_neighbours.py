@@ -8,8 +8,8 @@ from tests.conftest import NO_OVERHEADS, Simulate, make_setup, profile_row
 
 
 def two_trials(cores: int, dispatch_s: float = 0.0) -> Setup:
-    """One trial of 10 and one of 100 iterations of 4 s, each on a core of its own; they take twice as long when all
-    other cores are busy."""
+    """One trial of 10 and one of 100 iterations of 4 s, each on a core of its own; they take twice
+    as long when all other cores are busy."""
     independent = {"population": 1, "pbt": {"enabled": False}}
     return make_setup(
         [{"name": "n", "cores": cores}],

@@ -1,4 +1,5 @@
-"""The simulator's PBT: its rules, one by one. tests/real/test_pbt_parity.py compares it with Ray's."""
+"""The simulator's PBT: its rules, one by one. tests/real/test_pbt_parity.py compares it with
+Ray's."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -103,7 +103,8 @@ class RoundRobin:
 def test_a_policy_that_counts_how_often_it_is_asked_is_not_accused(
     late: list[str], faults: dict[str, Any], simulate_log: Simulate
 ) -> None:
-    """Nodes join at one time, and nothing may run on most: the log says after which of them the policy was asked."""
+    """Nodes join at one time, and nothing may run on most: the log says after which of them the
+    policy was asked."""
     scheduling.register("test-round-robin")(RoundRobin)
     setup = make_setup(NODES, devices=["v100"], population=5, stop_iterations=60)
     setup = setup.replace(faults=FaultsTable.model_validate({**faults, "late": dict.fromkeys(late, 15.0)}))

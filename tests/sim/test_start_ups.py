@@ -13,8 +13,8 @@ from tests.conftest import Simulate, make_setup, profile_row
 THREE = [{"name": name, "cores": 1} for name in "abc"]
 
 FIRST = [2 * (1 - BEFORE_CORES) + 1.5 * BEFORE_CORES, (1 - BEFORE_CORES) + 1.5 * BEFORE_CORES]
-"""How many times as long as alone a worker takes that shares one of two cores with another, and one that has its own,
-where three start."""
+"""How many times as long as alone a worker takes that shares one of two cores with another, and one
+that has its own, where three start."""
 
 
 def quiet(host_cores: int | None) -> Setup:

@@ -20,8 +20,8 @@ WAKE_AT_S = 10.0
 
 
 class Waker:
-    """Starts what fits, on all workers but one at its first call, and wants to be woken at 10 s whenever it is asked
-    before."""
+    """Starts what fits, on all workers but one at its first call, and wants to be woken at 10 s
+    whenever it is asked before."""
 
     def __init__(self) -> None:
         self.asked_at: list[float] = []
@@ -49,8 +49,8 @@ def simulated(kind: type[Simulation], **experiment: Any) -> tuple[Any, list[Any]
 
 
 def test_a_wake_up_holds_although_the_idle_worker_leaves(waker: Waker) -> None:
-    """Worker b is busy until 20 s and a, which is idle, leaves at 5 s: nobody is left of whom the policy could be
-    asked."""
+    """Worker b is busy until 20 s and a, which is idle, leaves at 5 s: nobody is left of whom the
+    policy could be asked."""
     simulation, events = simulated(DisturbedSimulation)
     leaves = simulation.env.timeout(5.0)
     leaves.callbacks.append(lambda _: simulation.leave([WorkerId("a/cpu0")], "a test", NodeId("a")))

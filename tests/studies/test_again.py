@@ -1,4 +1,5 @@
-"""The result of a study once more, from its folder: finished, interrupted, or with nothing to say yet."""
+"""The result of a study once more, from its folder: finished, interrupted, or with nothing to say
+yet."""
 
 import csv
 import json

@@ -1,4 +1,5 @@
-"""A comparison goes seed by seed; what stops it leaves complete seeds, and it goes on from there."""
+"""A comparison goes seed by seed; what stops it leaves complete seeds, and it goes on from
+there."""
 
 import json
 import shutil

@@ -14,7 +14,8 @@ FIFO = Strategy("fusion", "fifo")
 
 
 def test_the_load_is_that_of_whole_intervals_on_all_workers() -> None:
-    """Segments of 10 x 2 s + 100 x 0.001 s + 0.25 s on three nodes of one core, of 5.35 s on one of four."""
+    """Segments of 10 x 2 s + 100 x 0.001 s + 0.25 s on three nodes of one core, of 5.35 s on one of
+    four."""
     rows = [profile_row(cores=1, seconds=2.0), profile_row(cores=4, seconds=0.5)]
     setup = make_setup([{"name": "a", "cores": 1, "count": 3}, {"name": "b", "cores": 4}], rows)
     assert driver_load(setup, FIFO) == pytest.approx(DRIVER_S * (3 / 20.35 + 1 / 5.35))

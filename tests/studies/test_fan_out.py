@@ -44,7 +44,8 @@ def test_processes_that_only_simulate_collect_no_garbage_meanwhile(
 def test_ctrl_c_while_the_processes_start_leaves_no_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
-    """The signal waits until joblib has its first calls. Of those joblib warned when Python collected them."""
+    """The signal waits until joblib has its first calls. Of those joblib warned when Python
+    collected them."""
 
     @contextmanager
     def interrupted() -> Iterator[None]:
@@ -62,7 +63,8 @@ def test_ctrl_c_while_the_processes_start_leaves_no_warning(
 def test_ctrl_c_leaves_no_traceback_of_joblibs_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The thread looks for calls again after all were thrown away: by chance there is one in its queue."""
+    """The thread looks for calls again after all were thrown away: by chance there is one in its
+    queue."""
     from joblib.externals.loky.process_executor import _ExecutorManagerThread
 
     def look(thread: Any) -> None:

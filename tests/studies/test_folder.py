@@ -1,4 +1,5 @@
-"""Results folders: they are never shared nor written to twice; a run that could not begin leaves nothing behind."""
+"""Results folders: they are never shared nor written to twice; a run that could not begin leaves
+nothing behind."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

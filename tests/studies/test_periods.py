@@ -1,4 +1,5 @@
-"""A policy in rounds that are too long for the run is named, with what would fit, and what would fit is no worse."""
+"""A policy in rounds that are too long for the run is named, with what would fit, and what would
+fit is no worse."""
 
 import argparse
 import re

@@ -1,4 +1,5 @@
-"""What a results folder and the table of `validate` say of workers that were slower than foretold."""
+"""What a results folder and the table of `validate` say of workers that were slower than
+foretold."""
 
 import json
 from dataclasses import replace
@@ -61,7 +62,8 @@ def test_the_table_of_a_validation_has_a_row_for_the_steps_of_each_type(simulate
 
 
 def test_a_real_run_says_what_it_lost_and_why_and_does_not_blame_the_profile() -> None:
-    """A training that raised at every second segment ended with advice to measure the profile again."""
+    """A training that raised at every second segment ended with advice to measure the profile
+    again."""
     simulated = simulate(make_setup(), "fusion+fifo")
     reasons = ["RuntimeError in my.py:24: out of luck\nat length"] * 5 + ["node b died"]
     [run] = simulated.runs

@@ -1,4 +1,5 @@
-"""`study.json`: who worked on a study, with what and how long, from the moment when the study begins."""
+"""`study.json`: who worked on a study, with what and how long, from the moment when the study
+begins."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""Trainings whose state grows: evaluation, restore and checkpoint take longer with every iteration."""
+"""Trainings whose state grows: evaluation, restore and checkpoint take longer with every
+iteration."""
 
 import numpy as np
 import pytest

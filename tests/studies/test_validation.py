@@ -143,7 +143,8 @@ def test_what_the_probe_did_not_meet_is_the_profiles_at_the_speed_that_it_found(
 
 
 def test_workers_are_the_same_whatever_else_is_learned_of_the_machine() -> None:
-    """`sliced` cuts nodes by the number of trials and by step times, both of which the probe changes."""
+    """`sliced` cuts nodes by the number of trials and by step times, both of which the probe
+    changes."""
     rows = [profile_row(cores=1, seconds=2.0), profile_row(cores=2, seconds=1.2)]
     setup = make_setup([{"name": "a", "cores": 5}], rows, population=4)
     strategy = parse_strategy("sliced+fifo")

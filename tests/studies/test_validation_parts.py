@@ -1,4 +1,5 @@
-"""What a validation says of where its errors come from, with a slower machine in the runs than in the probe."""
+"""What a validation says of where its errors come from, with a slower machine in the runs than in
+the probe."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,5 @@
-"""The table of resources: one row per sample of a node's cores, and per sample of one of its GPUs."""
+"""The table of resources: one row per sample of a node's cores, and per sample of one of its
+GPUs."""
 
 from collections.abc import Iterator
 

@@ -98,7 +98,8 @@ def listing_html(served: Served) -> str:
 
 
 def policy_of(text: str) -> str:
-    """The Content-Security-Policy that a page states in its head, for the header of the response."""
+    """The Content-Security-Policy that a page states in its head, for the header of the
+    response."""
     [stated] = _POLICY.findall(text)[:1]
     return unescape(stated)
 

@@ -15,7 +15,8 @@ NEVER = 1e-10
 """The speed (iterations per second) of a job where it cannot run, as in Gavel's code."""
 
 MOST_PAIRS = 5_000_000
-"""With more pairs of a job and a turn than this, like jobs and like workers are matched as groups."""
+"""With more pairs of a job and a turn than this, like jobs and like workers are matched as
+groups."""
 
 LONGEST = 1e6
 """Among groups, a job counts as taking at most this many times as long as the shortest job."""

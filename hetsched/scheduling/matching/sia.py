@@ -27,7 +27,8 @@ MOST = 1e9
 """Costs are scaled down to this. HiGHS takes some far larger costs for infinite."""
 
 Idle = dict[WorkerId, Worker]
-"""Idle workers of one type that are not assigned yet; the one that is idle for longest comes first."""
+"""Idle workers of one type that are not assigned yet; the one that is idle for longest comes
+first."""
 
 Row = tuple[int, tuple[float, ...]]
 """What the trials of a group share: the gang, and the cost of each type of worker."""

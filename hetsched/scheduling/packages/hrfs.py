@@ -101,7 +101,8 @@ class HRFS:
 
 
 class Slowness:
-    """a_w of the workers, in the order in which their first segments ended. Each is computed once."""
+    """a_w of the workers, in the order in which their first segments ended. Each is computed
+    once."""
 
     def __init__(self) -> None:
         self._state: StateView | None = None

@@ -119,5 +119,6 @@ def _first_come(state: StateView, trial: Trial) -> FirstCome:
 
 
 def _fitting(state: StateView, worker: Worker, queue: Queue, taken: Container[TrialId]) -> Iterator[Trial]:
-    """The trials of the queue that the worker may train, except the trials that are already taken."""
+    """The trials of the queue that the worker may train, except the trials that are already
+    taken."""
     return (trial for trial in queue if trial.id not in taken and state.usable(trial, worker))

@@ -16,7 +16,8 @@ WORTHWHILE = 3.0
 """A segment is not cut so short that its training takes less than this many times its costs."""
 
 GroupKey = tuple[ExperimentId, TrialKind, int]
-"""What the trials of a group share. The number is a bucket of the iterations that they have left."""
+"""What the trials of a group share. The number is a bucket of the iterations that they have
+left."""
 
 Groups = dict[GroupKey, dict[TrialId, float]]
 """The iterations that each trial of each group has left."""
@@ -149,7 +150,8 @@ def seconds_needed(state: StateView, groups: Groups, seconds: Array) -> dict[Tri
 
 
 def iterations_left(state: StateView, trial: Trial) -> float:
-    """Iterations to the trial's stop. Of a running segment, the share that is still to come counts."""
+    """Iterations to the trial's stop. Of a running segment, the share that is still to come
+    counts."""
     left = float(state.remaining(trial))
     segment = state.running.get(trial.id)
     end = None if segment is None else state.expected_end(segment)

@@ -38,7 +38,8 @@ class Kind(Struct):
     """By worker, the seconds of a whole segment, evaluation and checkpoint included."""
 
     per_iteration: list[float] = []
-    """By worker, the seconds per iteration in whole segments, evaluation and checkpoint included."""
+    """By worker, the seconds per iteration in whole segments, evaluation and checkpoint
+    included."""
 
     def __post_init__(self) -> None:
         on_each = list(zip(self.step, self.fixed, strict=True))

@@ -17,7 +17,8 @@ import numpy as np
 from hetsched.scheduling.planning.fluid_plan import Array
 
 SHORTEST = 0.01
-"""A slot lasts at least this share of the time that is left, so that there are not too many slots."""
+"""A slot lasts at least this share of the time that is left, so that there are not too many
+slots."""
 
 
 class Slot(NamedTuple):

@@ -51,7 +51,8 @@ def is_uniform(kinds: Sequence[Kind]) -> bool:
 
 
 def _speed(kind: Kind, workers: Sequence[int]) -> float:
-    """Iterations per second of one trial of the kind on a worker of a type. 0: it cannot run there."""
+    """Iterations per second of one trial of the kind on a worker of a type. 0: it cannot run
+    there."""
     if len(workers) < kind.gang or kind.step[workers[0]] == inf:
         return 0.0
     return sum(1 / kind.per_iteration[worker] for worker in workers) / len(workers)

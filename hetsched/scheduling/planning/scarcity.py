@@ -11,7 +11,8 @@ FASTER = 0.99
 seconds."""
 
 BEHIND = 0.05
-"""A trial is behind another if its slack is less by this share of the time until the planned end."""
+"""A trial is behind another if its slack is less by this share of the time until the planned
+end."""
 
 SOON = 0.25
 """A faster worker is free soon if it is free within this share of a segment on the slow worker."""

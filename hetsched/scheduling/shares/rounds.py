@@ -1,4 +1,5 @@
-"""Rounds turn time shares into dispatches. Every share-based policy uses this mechanism of Gavel."""
+"""Rounds turn time shares into dispatches. Every share-based policy uses this mechanism of
+Gavel."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence

@@ -103,7 +103,8 @@ def rungs_of(experiment: Experiment, eta: int, grace: int | None) -> list[int]:
 
 
 class RungPlace(NamedTuple):
-    """A trial's place at a rung. The best score is first, then the lowest `Trial.index` (`number`)."""
+    """A trial's place at a rung. The best score is first, then the lowest `Trial.index`
+    (`number`)."""
 
     minus_rank: float
     number: int

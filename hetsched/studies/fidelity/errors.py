@@ -63,7 +63,8 @@ class Errors(Struct, frozen=True):
 
 
 class Prediction(NamedTuple):
-    """The errors, the CPU seconds of one simulation, and how far the machine was that of the probe."""
+    """The errors, the CPU seconds of one simulation, and how far the machine was that of the
+    probe."""
 
     errors: Errors
     simulator_s: float

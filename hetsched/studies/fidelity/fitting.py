@@ -165,7 +165,8 @@ def _run(recording: Recording) -> _Run:
 
 
 def _check_different(runs: Sequence[_Run]) -> None:
-    """Raise InputError for a run that is there twice: it would be left out, and foretold by itself."""
+    """Raise InputError for a run that is there twice: it would be left out, and foretold by
+    itself."""
     logs: dict[bytes, str] = {}
     for run in runs:
         log, name = sha256(encode(run.recording.events)).digest(), run.recording.name

@@ -70,7 +70,8 @@ def _record(folder: Path, cells: Cells, name: str, probes: dict[str, _Probed], w
 
 
 def _probe(setup: Setup, strategy: Strategy, folder: Path, watch: Watch) -> _Probed:
-    """What a short real run on the workers of the strategy shows, as `hetsched validate` makes it."""
+    """What a short real run on the workers of the strategy shows, as `hetsched validate` makes
+    it."""
     load, workers = os.getloadavg()[0], setup.workers(strategy)
     probing = validation.probe_scenario(setup, len(workers))
     calibration = probe(probing, Strategy(strategy.allocation, PROBE), folder, watch)

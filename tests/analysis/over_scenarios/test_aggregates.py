@@ -37,7 +37,8 @@ def test_means_lie_between_the_ends_and_scale(values: list[float], factor: float
 
 
 def test_fewer_scenarios_than_six_have_no_interval() -> None:
-    """The bootstrap's would hold the truth in 50% of all draws of two scenarios, in 77% of three."""
+    """The bootstrap's would hold the truth in 50% of all draws of two scenarios, in 77% of
+    three."""
     figures = {f"s{n}": [1.0 + n, 4.0] for n in range(6)}
     assert aggregate(figures, geometric_mean).ci95 is not None
     for scenarios in range(1, 6):
@@ -77,8 +78,8 @@ def truth(mean: Callable[[Array], Array]) -> float:
 @pytest.mark.parametrize("scenarios", [6, pytest.param(8, marks=pytest.mark.exhaustive), 14])
 @pytest.mark.parametrize("mean", [geometric_mean, interquartile_mean])
 def test_an_interval_holds_the_truth(mean: Callable[[Array], Array], scenarios: int) -> None:
-    """Nineteen times in twenty, of six scenarios 93 times in 100: of 150 draws of scenarios, give or take three
-    standard errors of 0.018."""
+    """Nineteen times in twenty, of six scenarios 93 times in 100: of 150 draws of scenarios, give
+    or take three standard errors of 0.018."""
     rng, held = np.random.default_rng(5), 0
     for draw in range(150):
         centres = rng.normal(MU, BETWEEN, scenarios)

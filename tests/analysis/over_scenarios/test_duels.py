@@ -64,8 +64,8 @@ def test_rounding_is_a_tie() -> None:
 
 
 def test_the_probability_of_beating_by_hand() -> None:
-    """Three seeds each: of nine pairs the policy is smaller in five, and two are ties. Of two scenarios it is the
-    mean of theirs."""
+    """Three seeds each: of nine pairs the policy is smaller in five, and two are ties. Of two
+    scenarios it is the mean of theirs."""
     assert beating([1.0, 2.0, 3.0], [2.0, 2.0, 4.0]) == pytest.approx((5 + 0.5 * 2) / 9)
     found = duel({"a": [1.0, 2.0], "b": [9.0, 9.0]}, {"a": [3.0, 3.0], "b": [1.0, 1.0]})
     assert found.beats == (1.0 + 0.0) / 2
@@ -73,9 +73,10 @@ def test_the_probability_of_beating_by_hand() -> None:
 
 @pytest.mark.parametrize("seeds", [3, 5, 6, 8, pytest.param(20, marks=pytest.mark.exhaustive)])
 def test_no_difference_is_seldom_shown_and_a_plain_one_nearly_always(seeds: int) -> None:
-    """Over 14 scenarios, as in docs/suite.md: of policies that do not differ at most 5% win or lose anywhere, give or
-    take three standard errors of 2.2% each. A policy that is 5% faster, seeds differing by 0.5%, wins nearly all
-    scenarios from 5 seeds on. Before, with 6 to 9 seeds none could win anywhere."""
+    """Over 14 scenarios, as in docs/suite.md: of policies that do not differ at most 5% win or lose
+    anywhere, give or take three standard errors of 2.2% each. A policy that is 5% faster, seeds
+    differing by 0.5%, wins nearly all scenarios from 5 seeds on. Before, with 6 to 9 seeds none
+    could win anywhere."""
     errors = power(seeds, 1.0, 0.1, 100)
     assert sum(won or lost for won, lost in errors) / 100 <= 0.05 + 3 * 0.022
     plain = power(seeds, 1.05, 0.005, 10)
@@ -84,8 +85,9 @@ def test_no_difference_is_seldom_shown_and_a_plain_one_nearly_always(seeds: int)
 
 
 def power(seeds: int, ratio: float, spread: float, draws: int) -> list[tuple[int, int]]:
-    """How many scenarios of 14 a policy wins and loses that is `ratio` times as fast, in each of the draws. The
-    logarithms of the ratios under the seeds are normal, with that standard deviation."""
+    """How many scenarios of 14 a policy wins and loses that is `ratio` times as fast, in each of
+    the draws. The logarithms of the ratios under the seeds are normal, with that standard
+    deviation."""
     rng = np.random.default_rng([seeds, int(1000 * spread)])
     found = []
     for _ in range(draws):

@@ -11,8 +11,8 @@ def order(policies: Mapping[str, BySeed]) -> list[str]:
 
 
 def test_the_scenario_that_an_order_hangs_on_is_named() -> None:
-    """The geometric means are a 2, b 3, c 4; without y they are a 4, b 3, c 4, without z a 1, b 3, c 4. A tie of a and
-    c stays in the order in which they were given."""
+    """The geometric means are a 2, b 3, c 4; without y they are a 4, b 3, c 4, without z a 1, b 3,
+    c 4. A tie of a and c stays in the order in which they were given."""
     policies = {
         "c": {"x": [4.0], "y": [4.0], "z": [4.0]},
         "a": {"x": [2.0], "y": [0.5], "z": [8.0]},

@@ -31,8 +31,8 @@ def test_policies_that_always_come_in_one_order_are_told_apart_by_twelve_scenari
 
 
 def test_too_few_scenarios_to_tell_anybody_apart_have_no_cliques() -> None:
-    """Of five scenarios that all point one way, Wilcoxon's p is 2 / 2**5; for the three pairs of three policies Holm's
-    correction triples the least p."""
+    """Of five scenarios that all point one way, Wilcoxon's p is 2 / 2**5; for the three pairs of
+    three policies Holm's correction triples the least p."""
     for policies, needed in ((2, 6), (3, 7)):
         for scenarios in (needed - 1, needed):
             found = ranking(table(**{name: [1.0 + n] * scenarios for n, name in enumerate("abc"[:policies])}))
@@ -42,8 +42,9 @@ def test_too_few_scenarios_to_tell_anybody_apart_have_no_cliques() -> None:
 
 
 def test_policies_that_share_no_clique_may_not_be_told_apart_either() -> None:
-    """c is mostly a little slower than both others and three times far faster, so that it differs from none; a and b
-    differ, and a stands between b and c, so that no group of neighbours has b and c."""
+    """c is mostly a little slower than both others and three times far faster, so that it differs
+    from none; a and b differ, and a stands between b and c, so that no group of neighbours has b
+    and c."""
     found = ranking(table(a=[1.0] * 12, b=[0.9] * 12, c=[1.2] * 9 + [0.01] * 3))
     assert list(found.ranks) == ["b", "a", "c"]
     assert [pair.policies for pair in found.pairs if pair.apart] == [("b", "a")]

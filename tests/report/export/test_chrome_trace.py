@@ -1,4 +1,5 @@
-"""Traces: a viewer shows what is in the log. tests/browser/test_perfetto.py has Perfetto itself read one."""
+"""Traces: a viewer shows what is in the log. tests/browser/test_perfetto.py has Perfetto itself
+read one."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,9 +1,11 @@
-"""Reads a trace of the Trace Event Format as Perfetto's importer of JSON does, and refuses what that drops or bends.
+"""Reads a trace of the Trace Event Format as Perfetto's importer of JSON does, and refuses what
+that drops or bends.
 
-After `json_trace_parser_impl.cc`, `slice_tracker.cc` and `flow_tracker.cc` of Perfetto's trace processor: events are
-sorted by time, the longer slice first; every thread has a stack of open slices, of which those that are over go when
-another begins; an instant of a thread is a slice that takes no time; a flow begins and ends in the slice on the top of
-its thread's stack; threads are known by `tid` alone.
+After `json_trace_parser_impl.cc`, `slice_tracker.cc` and `flow_tracker.cc` of Perfetto's trace
+processor: events are sorted by time, the longer slice first; every thread has a stack of open
+slices, of which those that are over go when another begins; an instant of a thread is a slice that
+takes no time; a flow begins and ends in the slice on the top of its thread's stack; threads are
+known by `tid` alone.
 """
 
 import json
@@ -25,7 +27,8 @@ class Slice(NamedTuple):
 
 
 class Viewed(NamedTuple):
-    """`threads` have the names of their processes; `flows` go from slice to slice; `counters` are values over time."""
+    """`threads` have the names of their processes; `flows` go from slice to slice; `counters` are
+    values over time."""
 
     processes: dict[int, str]
     threads: dict[int, tuple[str, str]]
@@ -96,7 +99,8 @@ def check(event: dict[str, Any]) -> None:
 
 
 def names(events: list[dict[str, Any]]) -> tuple[dict[int, str], dict[int, tuple[str, str]]]:
-    """Processes by pid, and threads by tid, with their processes'. Every process and thread that has events has one."""
+    """Processes by pid, and threads by tid, with their processes'. Every process and thread that
+    has events has one."""
     named = [event for event in events if event["ph"] == "M" and event["name"] in ("process_name", "thread_name")]
     processes = {event["pid"]: event["args"]["name"] for event in named if event["name"] == "process_name"}
     of_threads = [event for event in named if event["name"] == "thread_name"]

@@ -77,7 +77,8 @@ def test_segments_that_follow_each_other_share_a_name() -> None:
 
 
 def _two_lanes(trials: list[str]) -> PageRun:
-    """On the first lane trial 0 trains twice in a row, and again after a long while; on the second lane both train."""
+    """On the first lane trial 0 trains twice in a row, and again after a long while; on the second
+    lane both train."""
     starts, ends = [0.0, 10.0, 50.0, 0.0, 10.0], [10.0, 20.0, 60.0, 10.0, 20.0]
     columns = Segments(
         number=[1, 2, 3, 4, 5],

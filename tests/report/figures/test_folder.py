@@ -1,4 +1,5 @@
-"""Figures as files: what is drawn of which folder, in which formats, and that print and readers can use them."""
+"""Figures as files: what is drawn of which folder, in which formats, and that print and readers can
+use them."""
 
 import re
 import shutil
@@ -34,7 +35,8 @@ def run(comparison: Path) -> Path:
 
 
 def objects(pdf: Path) -> Iterator[tuple[bytes, bytes]]:
-    """The dictionary of each object of a PDF, and its stream, uncompressed (empty if it has none)."""
+    """The dictionary of each object of a PDF, and its stream, uncompressed (empty if it has
+    none)."""
     content = pdf.read_bytes()
     for found in re.finditer(rb"\d+ 0 obj\s(.*?)endobj", content, re.DOTALL):
         head, _, rest = found[1].partition(b"stream\n")

@@ -1,4 +1,5 @@
-"""Runs for pages: simulated ones with everything that can go wrong, and made-up ones of any size."""
+"""Runs for pages: simulated ones with everything that can go wrong, and made-up ones of any
+size."""
 
 from pathlib import Path
 

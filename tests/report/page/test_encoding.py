@@ -1,4 +1,5 @@
-"""What the page's document is written as. tests/browser reads it back with the page's own decoder."""
+"""What the page's document is written as. tests/browser reads it back with the page's own
+decoder."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""What the page says a study was asked: prices of nodes, and the limits that runs are measured against."""
+"""What the page says a study was asked: prices of nodes, and the limits that runs are measured
+against."""
 
 from pathlib import Path
 

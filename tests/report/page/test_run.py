@@ -85,7 +85,8 @@ def test_while_a_run_goes_on_its_bound_is_that_of_all_its_work(tmp_path: Path) -
 
 
 def test_an_altered_log_is_refused_by_line_whoever_reads_it(tmp_path: Path) -> None:
-    """Also where the page has the logs of a study without a result, which nobody has read before."""
+    """Also where the page has the logs of a study without a result, which nobody has read
+    before."""
     folder = simulated(make_setup(population=2, stop_iterations=40), tmp_path)
     probe = folder / PROBES / "a" / LOG_NAME
     probe.parent.mkdir(parents=True)

@@ -130,7 +130,8 @@ def test_after_an_exploit_a_trial_has_the_score_of_its_source(counting: str, sim
 
 
 def test_utilisation_is_the_figure_of_the_tables(tmp_path: Path) -> None:
-    """With nodes that come and go the mean over time of what is there is another figure: 90% where this is 91%."""
+    """With nodes that come and go the mean over time of what is there is another figure: 90% where
+    this is 91%."""
     folder = simulated(faulty(), tmp_path)
     [run] = page(folder).runs
     [found] = hetsched.load_results(folder).runs

@@ -1,4 +1,5 @@
-"""Asks the server's pages without a socket between, and without a client that tidies addresses up."""
+"""Asks the server's pages without a socket between, and without a client that tidies addresses
+up."""
 
 import asyncio
 import json

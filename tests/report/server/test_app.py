@@ -1,4 +1,5 @@
-"""What the addresses give: pages that follow the logs, streams of what changes, files as they are."""
+"""What the addresses give: pages that follow the logs, streams of what changes, files as they
+are."""
 
 import errno
 import json

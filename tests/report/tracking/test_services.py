@@ -95,7 +95,8 @@ def test_a_run_is_at_wandb(wandb: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def recorded(file: Path) -> tuple[list[dict[str, Any]], dict[str, Any], int | None]:
-    """The rows, the configuration and the exit code (None: not yet) of a run that was kept on the disk."""
+    """The rows, the configuration and the exit code (None: not yet) of a run that was kept on the
+    disk."""
     from wandb.proto import wandb_internal_pb2 as format_
 
     rows: list[dict[str, Any]] = []
@@ -116,7 +117,8 @@ def recorded(file: Path) -> tuple[list[dict[str, Any]], dict[str, Any], int | No
 
 
 def records(content: bytes) -> Iterator[bytes]:
-    """Of a file of LevelDB's log format: blocks of 32 KiB of parts, each with checksum, length and type before it."""
+    """Of a file of LevelDB's log format: blocks of 32 KiB of parts, each with checksum, length and
+    type before it."""
     place, record = 7, b""
     while place + 7 <= len(content):
         left = 32768 - place % 32768

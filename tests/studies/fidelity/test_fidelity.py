@@ -1,4 +1,5 @@
-"""The recordings in the repository, predicted by the simulator of today: a change that loses truth is seen here."""
+"""The recordings in the repository, predicted by the simulator of today: a change that loses truth
+is seen here."""
 
 from math import isclose
 from pathlib import Path

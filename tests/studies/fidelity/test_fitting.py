@@ -20,8 +20,8 @@ COSTS = {"start_up_s": 6.0, "restore_s": 0.4, "checkpoint_s": 0.2, "evaluation_s
 
 @pytest.fixture
 def runs(tmp_path: Path, simulate_log: Simulate) -> Path:
-    """Three runs on a machine of which the scenario's profile knows the step times, and whose costs it takes for a
-    tenth."""
+    """Three runs on a machine of which the scenario's profile knows the step times, and whose costs
+    it takes for a tenth."""
     home = tmp_path / "runs"
     for seed in range(3):
         write_run(home / f"seed-{seed}", simulate_log, seed)
@@ -45,7 +45,8 @@ def costing(part: float) -> ProfileRow:
 
 
 def slowed(event: Event, factor: float) -> Event:
-    """As on a machine whose evaluations take so many times as long; the log is that of a real run."""
+    """As on a machine whose evaluations take so many times as long; the log is that of a real
+    run."""
     if isinstance(event, RunStarted):
         return replace(event, backend="ray")
     if isinstance(event, SegmentEnded):

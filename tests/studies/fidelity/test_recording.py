@@ -101,7 +101,8 @@ def test_cells_with_one_probe_share_it(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_run_is_watched_with_the_step_times_of_its_probe(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unpaced machine that is twice as fast as `declared.csv` says would seem to beat the bound."""
+    """An unpaced machine that is twice as fast as `declared.csv` says would seem to beat the
+    bound."""
     watched: dict[str, float] = {}
 
     @contextmanager

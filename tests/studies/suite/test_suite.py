@@ -284,7 +284,8 @@ def test_the_digest_is_also_of_the_files_that_a_scenario_names(tmp_path: Path) -
 
 
 def test_a_finished_folder_needs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder's tables were of the package's runs at the moment of looking, and of scenarios that could be moved."""
+    """A folder's tables were of the package's runs at the moment of looking, and of scenarios that
+    could be moved."""
     records = suite(["homogeneous"], ["lookahead"], 1, tmp_path / "shipped", use_cached=False).records
     own_package(records, tmp_path, monkeypatch)
     (tmp_path / "lab.toml").write_text(LAB)
@@ -316,7 +317,8 @@ def test_one_process_at_a_time_carries_a_suite_out(tmp_path: Path) -> None:
 
 
 def test_one_run_may_stand_for_two_policies(tmp_path: Path) -> None:
-    """`fifo` on the scenario's own workers and `fusion+fifo` are the same task: the runs of one of them were lost."""
+    """`fifo` on the scenario's own workers and `fusion+fifo` are the same task: the runs of one of
+    them were lost."""
     whole = f"{load_setup(suite_file('homogeneous')).scenario.strategies[0].partition('+')[0]}+fifo"
     result = suite(["homogeneous"], ["fifo", whole], 2, tmp_path / "out", use_cached=False)
     assert result.complete
@@ -340,7 +342,8 @@ def test_periods_are_a_strategys_own_and_stay_so(tmp_path: Path) -> None:
 
 
 def test_the_packages_runs_are_of_the_suites_scenarios_as_they_are() -> None:
-    """Whoever changes what a scenario simulates makes the package's runs anew: see CONTRIBUTING.md."""
+    """Whoever changes what a scenario simulates makes the package's runs anew: see
+    CONTRIBUTING.md."""
     sums = cached_runs._sums()
     assert sums is not None and sums.suite == VERSION
     now = {name: digest(load_setup(suite_file(name))) for name in (*suite_names(), *held_out_names())}
