@@ -45,11 +45,12 @@ class Fault(NamedTuple):
 
 class Text(NamedTuple):
     """A page, or a docstring, as Markdown. `lines` are those outside code, with their numbers in
-    the file."""
+    the file. A docstring has `indent` blanks before each line."""
 
     file: str
     lines: list[tuple[int, str]]
     is_page: bool
+    indent: int = 0
 
 
 def pages() -> Iterator[Text]:
@@ -69,15 +70,17 @@ def docstrings(path: Path) -> Iterator[Text]:
             inner = [line.removeprefix(" " * node.col_offset) for line in rest]
             numbered = list(enumerate([first, *inner], node.lineno))
             kept = [(number, line) for number, line in numbered if not line.startswith((" ", ">>>", "=", "-"))]
-            yield Text(str(path.relative_to(ROOT)), kept, is_page=False)
+            yield Text(str(path.relative_to(ROOT)), kept, is_page=False, indent=node.col_offset)
 
 
 def long_lines(text: Text, config: Config) -> Iterator[Fault]:
-    """Lines of pages that are too long. Rows of tables may be long. Ruff checks code."""
+    """Lines of pages and docstrings that are too long. Rows of tables may be long. Ruff checks
+    code."""
     for number, line in text.lines:
-        is_long = len(line) > config.line_characters and not line.startswith(("|", "<!--"))
-        if text.is_page and is_long and " " in line.strip().removeprefix("- "):
-            yield Fault("long-lines", text.file, number, f"{len(line)} characters, at most {config.line_characters}")
+        length = text.indent + len(line)
+        is_long = length > config.line_characters and not line.startswith(("|", "<!--"))
+        if is_long and " " in line.strip().removeprefix("- "):
+            yield Fault("long-lines", text.file, number, f"{length} characters, at most {config.line_characters}")
 
 
 def house_words(text: Text, config: Config) -> Iterator[Fault]:

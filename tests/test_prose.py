@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from documentation import prose
-from documentation.prose import Config, Fault, Text, docstrings, faults, judged
+from documentation.prose import Config, Fault, Text, docstrings, faults, judged, long_lines
 from documentation.sentences import reading_ease, sentences, syllables
 
 CONFIG = Config(line_characters=40, sentence_words=8, reading_ease=60, words={"luck": "chance"}, excused={})
@@ -33,8 +33,11 @@ def test_rules(lines: list[str], expected: list[tuple[str, int]]) -> None:
     assert found(*lines) == expected
 
 
-def test_a_docstring_has_ruffs_length_of_lines() -> None:
-    assert not found("This line has more characters than forty.", is_page=False)
+def test_the_indent_of_a_docstring_counts() -> None:
+    line = "This line has 37 characters, no more."
+    for indent, expected in {0: [], 8: ["long-lines"]}.items():
+        text = Text("a.py", [(1, line)], is_page=False, indent=indent)
+        assert [fault.rule for fault in long_lines(text, CONFIG)] == expected
 
 
 def test_docstrings_are_found_where_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
