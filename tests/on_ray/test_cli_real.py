@@ -180,6 +180,7 @@ def test_what_cannot_run_here_is_status_2(folder: Path, capsys: pytest.CaptureFi
     assert "did you mean 'cifar10'?" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive  # tests/real/test_profiler.py measures the same point
 def test_profile_measures_this_machine(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     options = ["--models", "resnet18", "--batch-sizes", "8", "--seconds", "0.2", "--out", "new.csv", "--json"]
     assert main(["profile", *options]) == 0
@@ -187,6 +188,9 @@ def test_profile_measures_this_machine(folder: Path, capfd: pytest.CaptureFixtur
     rows = read_profile(folder / "new.csv")
     assert [row.model_dump() for row in rows] == found["rows"]
     assert [(row.batch_size, row.device, row.cores) for row in rows] == [(8, "cpu", 1)]
+
+
+def test_profile_refuses_what_this_machine_lacks(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["profile", "--cores", "4096", "--out", "no.csv"]) == 2
     assert "4096" in capfd.readouterr().err
     assert main(["profile", "--models", "resnet19", "--out", "no.csv"]) == 2

@@ -425,14 +425,15 @@ def put_through(
     return runs
 
 
-def test_whatever_goes_wrong_the_log_adds_up_and_the_run_ends(tmp_path: Path, heard: Heard) -> None:
-    runs = put_through(range(400), tmp_path, heard)
+@pytest.mark.parametrize("tries", [160, pytest.param(400, marks=pytest.mark.exhaustive)])
+def test_whatever_goes_wrong_the_log_adds_up_and_the_run_ends(tries: int, tmp_path: Path, heard: Heard) -> None:
+    runs = put_through(range(tries), tmp_path, heard)
     assert {(run.place, run.experiment.counts_lineage) for run in runs} == {(p, way) for p in PLACES for way in (0, 1)}
-    assert sum(run.kills for run in runs) > 100
-    assert sum(run.stops for run in runs) > 50
-    assert sum(run.whole_ends for run in runs if run.place == "object-store") > 15
-    assert sum(run.world.deaths for run in runs) > 100
-    assert sum(run.world.damaged for run in runs) > 20
+    assert sum(run.kills for run in runs) > tries / 4
+    assert sum(run.stops for run in runs) > tries / 8
+    assert sum(run.whole_ends for run in runs if run.place == "object-store") > tries / 27
+    assert sum(run.world.deaths for run in runs) > tries / 4
+    assert sum(run.world.damaged for run in runs) > tries / 20
 
 
 @pytest.mark.parametrize("seed", range(8))
