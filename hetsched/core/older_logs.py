@@ -10,8 +10,8 @@ from hetsched.domain.workload import TrialId
 
 SAID_SINCE = 3
 """The format since which a search space says the kind of each hyperparameter, and an experiment its
-metric. In older formats all hyperparameters are ranges of numbers, and all metrics are
-accuracies."""
+metric. In older formats all hyperparameters are ranges of numbers, and
+all metrics are accuracies."""
 
 NOT_READ = (ValueError, RecursionError)
 """What decoding raises for bytes that are not the expected JSON, not UTF-8, or nested a thousand
