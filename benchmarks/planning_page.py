@@ -28,29 +28,28 @@ def main() -> None:
 
 def rows() -> Iterator[str]:
     """A line per scenario of the suite, and one each for the mean and the worst scenario."""
-    ratios = _ratios()
+    found = ratios()
     pairs = {}
     for scenario in sorted(suite_names()):
-        mine = ratios[scenario].pop("lookahead")
-        best = min(ratios[scenario], key=lambda policy: ratios[scenario][policy])
-        pairs[scenario] = mine, ratios[scenario][best]
-        yield f"| `{scenario}` | {mine:.3f} | `{best}` {ratios[scenario][best]:.3f} |"
+        mine = found[scenario].pop("lookahead")
+        best = min(found[scenario], key=lambda policy: found[scenario][policy])
+        pairs[scenario] = mine, found[scenario][best]
+        yield f"| `{scenario}` | {mine:.3f} | `{best}` {found[scenario][best]:.3f} |"
     means = (geometric_mean(column) for column in zip(*pairs.values(), strict=True))
     yield "| geometric mean | {:.3f} | {:.3f} |".format(*means)
     yield "| worst | {:.3f} | {:.3f} |".format(*map(max, zip(*pairs.values(), strict=True)))
 
 
-def _ratios() -> Mapping[str, dict[str, float]]:
-    """Makespan / bound of the workers, by scenario and policy: the geometric mean over the
-    seeds."""
-    found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+def ratios() -> Mapping[str, dict[str, float]]:
+    """Makespan / bound of the workers, by scenario and policy: the geometric mean over the seeds."""
+    of_seeds: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     with RESULTS.open() as file:
         for row in csv.DictReader(file):
-            found[row["scenario"], row["policy"]].append(float(row["workers_bound_ratio"]))
-    ratios: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for (scenario, policy), of_seeds in found.items():
-        ratios[scenario][policy] = geometric_mean(of_seeds)
-    return ratios
+            of_seeds[row["scenario"], row["policy"]].append(float(row["workers_bound_ratio"]))
+    means: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for (scenario, policy), values in of_seeds.items():
+        means[scenario][policy] = geometric_mean(values)
+    return means
 
 
 if __name__ == "__main__":

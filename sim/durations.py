@@ -9,7 +9,7 @@ from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.missing_times import why_missing
-from hetsched.domain.profiles import Costs, StepTimes
+from hetsched.domain.profiles import Costs, StepTimes, grown
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import PolicyError
 from sim.checkpoint_copies import CheckpointCopies, Homes
@@ -106,12 +106,14 @@ class Durations:
                 start_up_s *= self._start_ups.factor(trial.id)
         if trial.iterations > 0 if after is not None else state.must_restore(trial, worker.id):
             mean_s = costs.restore_s if self._checkpoints is None else self._restore_s(trial, worker, costs)
-            restore_s = _grown(costs, trial.iterations) * self._vary(mean_s, costs.restore_cv, "restore", trial)
+            restore_s = grown(costs.state_growth, trial.iterations) * self._vary(
+                mean_s, costs.restore_cv, "restore", trial
+            )
         if steady:
             return Parts(start_up_s, restore_s, train_s, evaluation_s, save_s, self._latency_s)
-        grown = _grown(costs, trial.iterations + iterations)
-        evaluation_s = grown * self._vary(evaluation_s, costs.evaluation_cv, "evaluate", trial)
-        checkpoint_s = grown * self._vary(save_s, costs.checkpoint_cv, "checkpoint", trial)
+        factor = grown(costs.state_growth, trial.iterations + iterations)
+        evaluation_s = factor * self._vary(evaluation_s, costs.evaluation_cv, "evaluate", trial)
+        checkpoint_s = factor * self._vary(save_s, costs.checkpoint_cv, "checkpoint", trial)
         return Parts(start_up_s, restore_s, train_s, evaluation_s, checkpoint_s, self._latency_s)
 
     def sharing(self, trial: Trial, worker: Worker) -> float:
@@ -150,13 +152,7 @@ class Durations:
     def write_s(self, trial: Trial, worker: Worker) -> float:
         """Seconds until a checkpoint in memory is also in storage."""
         costs = self._times.costs(trial.kind, worker.type)
-        return _grown(costs, trial.iterations) * costs.checkpoint_s
+        return grown(costs.state_growth, trial.iterations) * costs.checkpoint_s
 
     def _vary(self, mean_s: float, cv: float, source: str, trial: Trial) -> float:
         return mean_s * lognormal(cv, next(self._draws[source][trial.id])) if mean_s and cv else mean_s
-
-
-def _grown(costs: Costs, iterations: int) -> float:
-    """The factor by which evaluation, restore and checkpoint take longer after so many iterations
-    of the trial."""
-    return 1 + costs.state_growth * iterations

@@ -1,6 +1,5 @@
 """The tables of policies in docs/policies are those of the runs that come with the package."""
 
-import csv
 from math import log
 from pathlib import Path
 from statistics import fmean
@@ -9,24 +8,18 @@ import numpy as np
 import pytest
 
 from benchmarks import planning_page
-from hetsched.scenario.packaged.suite import RESULTS, suite_names
+from hetsched.scenario.packaged.suite import suite_names
 
 PAGE = Path(__file__).parents[1] / "docs/policies/README.md"
 
 
 def ratios() -> dict[str, dict[str, float]]:
-    """Makespan / bound with overheads, by policy and scenario: the geometric mean over the
-    seeds."""
-    found: dict[str, dict[str, list[float]]] = {}
-    with RESULTS.open() as file:
-        for row in csv.DictReader(file):
-            if row["scenario"] in suite_names():
-                of_policy = found.setdefault(row["policy"], {})
-                of_policy.setdefault(row["scenario"], []).append(log(float(row["workers_bound_ratio"])))
-    return {
-        policy: {scenario: float(np.exp(fmean(logs))) for scenario, logs in of_policy.items()}
-        for policy, of_policy in found.items()
-    }
+    """Makespan / bound with overheads, by policy and scenario of the suite."""
+    found: dict[str, dict[str, float]] = {}
+    for scenario, of_policies in planning_page.ratios().items():
+        for policy, ratio in of_policies.items() if scenario in suite_names() else ():
+            found.setdefault(policy, {})[scenario] = ratio
+    return found
 
 
 def rows() -> dict[str, list[str]]:

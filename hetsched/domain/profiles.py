@@ -167,6 +167,12 @@ class Costs(Struct, frozen=True):
     sharing: float = 1.0
 
 
+def grown(state_growth: float, iterations: int) -> float:
+    """The factor by which evaluation, restore and checkpoint take longer after the trial's
+    iterations."""
+    return 1 + state_growth * iterations
+
+
 NOTHING = Costs(0.0, 0.0, 0.0, 0.0, 0.0)
 """The costs if only training takes time."""
 

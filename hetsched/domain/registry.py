@@ -223,8 +223,13 @@ class Registry(Generic[P]):
 
     def summary(self, name: str) -> str:
         """The first paragraph of the policy's docstring, on one line."""
-        first, _, _ = inspect.cleandoc(self.factory(name).__doc__ or "").partition("\n\n")
-        return " ".join(first.split())
+        return first_paragraph(self.factory(name))
+
+
+def first_paragraph(of: object) -> str:
+    """The first paragraph of the docstring, on one line. Empty without a docstring."""
+    first, _, _ = inspect.cleandoc(of.__doc__ or "").partition("\n\n")
+    return " ".join(first.split())
 
 
 def check_name(name: object, kind: str) -> None:

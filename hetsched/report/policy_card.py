@@ -9,12 +9,13 @@ from rich.table import Table
 
 from hetsched.core.observed import STATE, TRIAL, observed
 from hetsched.domain.options import Option, options_of
+from hetsched.domain.registry import first_paragraph
 
 NOT_SAID = "(the docstring does not say)"
 
 
 class Base(NamedTuple):
-    """A class that a policy builds on, and the first sentence of its docstring."""
+    """A class that a policy builds on, and the first paragraph of its docstring."""
 
     name: str
     summary: str
@@ -53,14 +54,12 @@ def policy_card(kind: str, name: str, factory: Callable[..., Any]) -> PolicyCard
     """What the class says of itself, and what its code says."""
     rule = inspect.cleandoc(factory.__doc__ or "It has no docstring.")
     own = factory.__mro__[1:-1] if isinstance(factory, type) else ()
-    bases = [Base(each.__qualname__, _summary(each)) for each in own if each.__module__ != "abc" and each.__doc__]
+    bases = [
+        Base(each.__qualname__, first_paragraph(each)) for each in own if each.__module__ != "abc" and each.__doc__
+    ]
     return PolicyCard(
         kind, name, rule, options_of(factory), observed(factory), bases, list(_notes(factory)), _source(factory)
     )
-
-
-def _summary(of: type) -> str:
-    return " ".join(inspect.cleandoc(of.__doc__ or "").split("\n\n")[0].split())
 
 
 def _notes(factory: Callable[..., Any]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from hetsched.core.events import Event, SegmentEnded
 from hetsched.core.state import State
 from hetsched.domain.cluster import Worker, WorkerType
 from hetsched.domain.missing_times import MEASURE, why_missing
-from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.profiles import ProfileRow, StepTimes, grown
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
@@ -114,9 +114,9 @@ def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance
     unpaced_s = [_unpaced_s(segment, keeps_pace(trained)) for segment in trained]
     seconds = sum(unpaced_s) / sum(segment.ended.iterations for segment in trained)
     starts = [start_up_s(segment, seconds) for segment in cold]
-    restores = [one.ended.parts.restore_s / (1 + growth * one.before) for one in seen if one.restored]
-    evaluations = [one.ended.parts.evaluate_s / (1 + growth * one.after) / max(1, one.images) for one in seen]
-    checkpoints = [one.ended.parts.checkpoint_s / (1 + growth * one.after) for one in seen]
+    restores = [one.ended.parts.restore_s / grown(growth, one.before) for one in seen if one.restored]
+    evaluations = [one.ended.parts.evaluate_s / grown(growth, one.after) / max(1, one.images) for one in seen]
+    checkpoints = [one.ended.parts.checkpoint_s / grown(growth, one.after) for one in seen]
     return ProfileRow(
         model=kind.model,
         dataset=kind.dataset,
