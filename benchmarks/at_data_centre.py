@@ -3,6 +3,7 @@ and the figures of the jobs.
 
     python -m benchmarks.at_data_centre                     # openb and gfs under four policies
     python -m benchmarks.at_data_centre --jobs 1000 --scenarios openb --policies fifo
+    python -m benchmarks.at_data_centre --keep              # for the docs
 
 The jobs are drawn as in the packaged scenarios (`benchmarks.draw_clusters`). Every run is a
 separate process, which reads the scenario and writes its log.
@@ -22,6 +23,7 @@ from rich.table import Table
 
 from benchmarks.at_size import memory_mib
 from benchmarks.draw_clusters import jobs, write_jobs
+from benchmarks.kept_rows import MEASURED, keep
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged import FOLDER
@@ -83,6 +85,7 @@ def main() -> None:
     parser.add_argument("--scenarios", default=",".join(SCENARIOS), help="separated by commas")
     parser.add_argument("--policies", default=",".join(POLICIES), help="separated by commas")
     parser.add_argument("--jobs", type=int, default=10_000, metavar="N")
+    parser.add_argument("--keep", action="store_true", help="put the figures into docs/measured")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     names, policies = options.scenarios.split(","), options.policies.split(",")
@@ -98,6 +101,9 @@ def main() -> None:
             wait = "" if cost.wait_s is None else f"{cost.wait_s:,.0f}"
             table.add_row(name, policy, *figures, f"{cost.segments:,}", f"{cost.makespan_s / 3600:.1f}", wait)
             print(name, policy, cost, flush=True)
+            if options.keep:
+                row = {"scenario": name, "policy": policy, "jobs": options.jobs, **cost._asdict()}
+                keep(MEASURED / "at_data_centre.csv", [row], ["scenario", "policy"])
     Console(width=140).print(table)
 
 

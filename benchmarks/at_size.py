@@ -4,6 +4,7 @@ decisions.
     python -m benchmarks.at_size                                # queueing policies, up to 10,000 trials
     python -m benchmarks.at_size --policies lookahead,sia --sizes demo,1k,10k
     python -m benchmarks.at_size --policies least-progress,lookahead,gavel-las --sizes 100k
+    python -m benchmarks.at_size --policies all --sizes 1k --keep   # for the docs
 
 Every run is a separate process, under PBT with learning curves. The run writes its log. Its seconds
 do not include imports. The bare pool of `benchmarks.bare_pool` does as many segments in a separate
@@ -26,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bare_pool import run_pool
+from benchmarks.kept_rows import MEASURED, keep
 from benchmarks.test_simulation import unequal_nodes
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.loading import load_setup
@@ -174,6 +176,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1k,1k-kinds,10k,10k-kinds", help=f"of {', '.join(SIZES)}")
     parser.add_argument("--intervals", type=int, metavar="N", help="for each trial, instead of those of the size")
     parser.add_argument("--limit", type=float, default=3600.0, metavar="S", help="wall seconds that a run may take")
+    parser.add_argument("--keep", action="store_true", help="put the figures into docs/measured")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     sizes = [SIZES[name] for name in options.sizes.split(",")]
@@ -194,6 +197,8 @@ def main() -> None:
             figures = f"{found.seconds:.2f}", f"{found.memory_mib:.0f}", f"{segment_us:.1f}"
             more = (f"{segment_us / pool_us:.1f} x", f"{found.decisions:,}", f"{found.decision_p99_ms:.2f}")
             table.add_row(str(size), policy, *figures, *(more if policy != POOL else ()))
+            if options.keep:
+                keep(MEASURED / "at_size.csv", [found._asdict()], ["size", "policy"])
         print(size.name, policy, found if isinstance(found, str) else f"{found.seconds:.2f} CPU s", flush=True)
     Console(width=120).print(table)
 

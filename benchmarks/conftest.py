@@ -1,10 +1,12 @@
-"""Users' own policies in benchmarks, and the figures that the tables of pytest-benchmark lack,
-printed after them."""
+"""Users' own policies in benchmarks, and the figures that the tables of pytest-benchmark lack:
+printed after them, and with `--keep` put into docs/measured."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from benchmarks.kept_rows import MEASURED, Row, keep
 from hetsched.domain.registry import load_file
 
 
@@ -12,6 +14,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--policy-file", type=Path, action="append", default=[], metavar="FILE.py", help="policies of your own"
     )
+    parser.addoption("--keep", action="store_true", help="put the figures of the docs into docs/measured")
+
+
+@pytest.fixture
+def kept(request: pytest.FixtureRequest) -> Callable[[str, Row, Sequence[str]], None]:
+    """Puts a row into a file of docs/measured, with the option `--keep`. See
+    `benchmarks.kept_rows.keep`."""
+    if not request.config.getoption("--keep"):
+        return lambda file, row, key: None
+    return lambda file, row, key: keep(MEASURED / file, [row], key)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,5 @@
-"""Simulate how many workers one driver of a real run serves, by the length of segments.
+"""Simulate how many workers one driver of a real run serves, by the length of segments. The figures
+go into docs/measured.
 
 python -m benchmarks.driver_reach
 """
@@ -8,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
 
+from benchmarks.kept_rows import MEASURED, keep
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.driver_load import DRIVER_S
@@ -26,10 +28,11 @@ STEP = 1.25
 
 
 def main() -> None:
-    print("| segment [s] | workers | load of the driver |\n| --- | --- | --- |")
     for segment_s in SEGMENTS_S:
         workers = reach(segment_s)
-        print(f"| {segment_s:g} | {workers:,} | {workers * DRIVER_S / segment_s:.2f} |")
+        row = {"segment_s": segment_s, "workers": workers, "load": workers * DRIVER_S / segment_s}
+        keep(MEASURED / "driver_reach.csv", [row], ["segment_s"])
+        print(row, flush=True)
 
 
 def reach(segment_s: float) -> int:

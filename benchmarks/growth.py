@@ -2,7 +2,7 @@
 segment, and the fitted exponent.
 
     python -m benchmarks.growth                     # the table
-    python -m benchmarks.growth --out docs          # also growth.csv and growth.png there
+    python -m benchmarks.growth --keep              # also docs/measured/growth.csv and docs/growth.png
 
 Every point is a population under PBT with learning curves and 20 intervals per trial. The run
 writes its log. Trials grow on 16 workers. Workers grow with ten trials each. The cost per segment
@@ -11,7 +11,6 @@ the size. k is 1 if it doubles with the size.
 """
 
 import argparse
-import csv
 import resource
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ import scipy.optimize  # noqa: F401  # so that its import is in no run's seconds
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.kept_rows import MEASURED, keep
 from benchmarks.test_simulation import SEGMENTS_PER_TRIAL, unequal_nodes
 from hetsched.domain.registry import Strategy
 from hetsched.testing.scenarios import make_setup
@@ -78,7 +78,7 @@ def exponent(found: list[Point]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, metavar="DIR")
+    parser.add_argument("--keep", action="store_true", help="put the figures and the picture into the docs")
     parser.add_argument("--repetitions", type=int, default=3, metavar="N")
     options = parser.parse_args()
     found = []
@@ -96,12 +96,9 @@ def main() -> None:
         )
     Console(width=120).print(table)
     print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
-    if options.out is not None:
-        with (options.out / "growth.csv").open("w", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(Point._fields)
-            writer.writerows(point._replace(segment_us=round(point.segment_us, 2)) for point in found)
-        plot(series, options.out / "growth.png")
+    if options.keep:
+        keep(MEASURED / "growth.csv", [point._asdict() for point in found], ["axis", "policy", "trials", "workers"])
+        plot(series, MEASURED.parent / "growth.png")
 
 
 def plot(series: dict[tuple[str, str], list[Point]], path: Path) -> None:

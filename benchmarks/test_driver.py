@@ -9,7 +9,7 @@ that is always busy. `test_switch.py` has the figures of a driver that is not.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,6 +22,7 @@ pytest.importorskip("ray")
 from ray import tune
 from ray.tune.schedulers import PopulationBasedTraining
 
+from benchmarks.kept_rows import Row
 from benchmarks.meeting import MEETING
 from benchmarks.test_switch import dispatch_seconds
 from benchmarks.trivial_stock import Stock
@@ -39,6 +40,9 @@ from real.tune.run import ENVIRONMENT, run
 TRIALS_PER_WORKER = 1.5
 SEGMENTS = {8: 40, 32: 20, 64: 15}
 """Segments of each trial, by the number of workers."""
+
+Keep = Callable[[str, Row, Sequence[str]], None]
+KEY = ("driver", "workers", "trials")
 
 LEARNING_RATES = (1e-5, 1e-1)
 STOCK_S = 40.0
@@ -123,7 +127,7 @@ def setup_of(workers: int, segments: int, seconds_per_iteration: float = 1e-9) -
 
 @pytest.mark.parametrize("workers", SEGMENTS)
 @pytest.mark.benchmark(group="driver")
-def test_driver(benchmark: BenchmarkFixture, workers: int, tmp_path: Path) -> None:
+def test_driver(benchmark: BenchmarkFixture, workers: int, tmp_path: Path, kept: Keep) -> None:
     window, completed = Window(workers), False
 
     def hear(state: State, event: Event) -> None:
@@ -141,6 +145,8 @@ def test_driver(benchmark: BenchmarkFixture, workers: int, tmp_path: Path) -> No
     benchmark.extra_info |= window.figures | {"switches": len(switched), "switch_ms": 1000 * median(switched)}
     if stayed:
         benchmark.extra_info["stay_ms"] = 1000 * median(stayed)
+    row = {"driver": "hetsched", "workers": workers, "trials": round(TRIALS_PER_WORKER * workers)}
+    kept("driver.csv", row | benchmark.extra_info, KEY)
 
 
 class Count(tune.Callback):
@@ -177,7 +183,7 @@ class Enough(tune.Stopper):
 @pytest.mark.parametrize("workers", SEGMENTS)
 @pytest.mark.benchmark(group="driver")
 def test_stock(
-    benchmark: BenchmarkFixture, workers: int, trials: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    benchmark: BenchmarkFixture, workers: int, trials: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: Keep
 ) -> None:
     """With as many trials as for our driver, Tune's own PBT pauses trials. With one trial per
     worker it does not."""
@@ -186,13 +192,14 @@ def test_stock(
             monkeypatch.setenv(key, value)
     ray_cluster.connect(setup_of(workers, SEGMENTS[workers]).cluster)
     count = Count(Window(workers))
+    samples = round(workers * (TRIALS_PER_WORKER if trials == "more" else 1))
     tuner = tune.Tuner(
         tune.with_resources(Stock, {"cpu": 1}),
         param_space={"lr": tune.loguniform(*LEARNING_RATES)},
         tune_config=tune.TuneConfig(
             metric="accuracy",
             mode="max",
-            num_samples=round(workers * (TRIALS_PER_WORKER if trials == "more" else 1)),
+            num_samples=samples,
             reuse_actors=True,
             scheduler=PopulationBasedTraining(
                 time_attr="training_iteration",
@@ -206,3 +213,5 @@ def test_stock(
     )
     benchmark.pedantic(tuner.fit, rounds=1)
     benchmark.extra_info |= count.window.figures
+    row = {"driver": "Tune's PBT", "workers": workers, "trials": samples}
+    kept("driver.csv", row | benchmark.extra_info, KEY)

@@ -2,6 +2,7 @@
 pool."""
 
 import shutil
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from timeit import repeat
@@ -10,6 +11,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.bare_pool import run_pool
+from benchmarks.kept_rows import Row
 from hetsched.domain.registry import Strategy
 from hetsched.testing.scenarios import make_setup
 from sim.engine import simulate
@@ -47,7 +49,13 @@ def test_bare_pool(benchmark: BenchmarkFixture, size: str) -> None:
 @pytest.mark.parametrize("policy", ["fifo", "least-progress", "hrfs"])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.benchmark(group="simulated segments", disable_gc=True)
-def test_simulate(benchmark: BenchmarkFixture, tmp_path: Path, size: str, policy: str) -> None:
+def test_simulate(
+    benchmark: BenchmarkFixture,
+    tmp_path: Path,
+    size: str,
+    policy: str,
+    kept: Callable[[str, Row, Sequence[str]], None],
+) -> None:
     trials, workers = SIZES[size]
     setup = make_setup(unequal_nodes(workers), population=trials, stop_iterations=SEGMENTS_PER_TRIAL * 10)
     folder = tmp_path / "run"
@@ -66,3 +74,7 @@ def test_simulate(benchmark: BenchmarkFixture, tmp_path: Path, size: str, policy
     benchmark.extra_info["ratio_to_bare_pool"] = segments / best / pool_speed(size)
     benchmark.extra_info["decision_us"] = 1e6 * decisions.decision_s / decisions.decisions
     assert segments >= trials * SEGMENTS_PER_TRIAL
+    costs = {"segment_us": 1e6 * best / segments, "pool_us": 1e6 / pool_speed(size)}
+    row = {"policy": policy, "trials": trials, "workers": workers, **costs}
+    ratio = {"ratio_to_bare_pool": benchmark.extra_info["ratio_to_bare_pool"]}
+    kept("bare_pool.csv", row | ratio, ["policy", "trials", "workers"])

@@ -1,0 +1,1 @@
+"""The tables of the docs whose figures come from files: `python -m benchmarks.pages` writes them."""

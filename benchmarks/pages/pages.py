@@ -1,0 +1,13 @@
+"""The pages with tables from files, and all these tables."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.pages import performance
+from benchmarks.pages.tables import Maker
+
+ROOT = Path(__file__).parents[2]
+
+PAGES = ["docs/performance.md"]
+
+TABLES: Mapping[str, Maker] = {**performance.TABLES}
