@@ -10,9 +10,9 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hetsched.errors import InputError
-from real import ray_internals
 from real.cluster import ray_cluster
 from real.cluster.matching import ACCELERATOR_LABEL, RayNode, RayNodeId, alive
+from real.ray_internals import ray_itself
 from real.resources.gpus import Gpus
 
 ANSWER_S = 60.0
@@ -61,7 +61,7 @@ def _gpu_counts(ray_node: RayNode, names: Sequence[str]) -> dict[str, int]:
     Ray knows only the type of a node's first GPU. A driver lists all GPUs of its host. They belong
     to the node if their number is the same.
     """
-    types = [ray_internals.accelerator_type(name) for name in names]
+    types = [ray_itself.accelerator_type(name) for name in names]
     if len(types) != ray_node.gpus or len(set(types)) < 2:
         return {}
     return dict(Counter(kind.lower() for kind in types if kind is not None))

@@ -4,7 +4,7 @@ be interrupted."""
 import os
 import socket
 
-from real import ray_internals
+from real.ray_internals import ray_itself
 
 ANSWER_S = 5.0
 """Seconds within which a cluster must answer. A cluster that does not counts as absent."""
@@ -20,7 +20,7 @@ def check_greeting(address: str) -> None:
     `auto` is the cluster that Ray would join. Under TLS the head says nothing before the client
     does: there it is enough that something listens.
     """
-    where = ray_internals.running_cluster() if address == "auto" else address
+    where = ray_itself.running_cluster() if address == "auto" else address
     host, _, port = where.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise ValueError(f"expected HOST:PORT, such as head:6379, found {where!r}")

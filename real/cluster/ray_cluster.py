@@ -19,9 +19,9 @@ from hetsched.cores import available_cores
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId
 from hetsched.domain.entry_points import needed_for
 from hetsched.errors import HetschedError, InputError, counted
-from real import ray_internals
 from real.cluster.greeting import check_greeting
 from real.cluster.matching import NODE_LABEL, RayNodeId, alive, match, match_all
+from real.ray_internals import ray_itself
 
 logger = logging.getLogger(__name__)
 
@@ -151,18 +151,18 @@ def close() -> None:
     ray.shutdown()
     if session.cluster is not None:
         _end(session.cluster)
-        ray_internals.bind_to_loopback(False)
+        ray_itself.bind_to_loopback(False)
 
 
 def _init(address: str) -> None:
-    with ray_internals.sigterm_kept():
+    with ray_itself.sigterm_kept():
         ray.init(address=address, namespace="hetsched", log_to_driver=False, logging_level=logging.ERROR)
-    ray_internals.keep_stdout_clean()
+    ray_itself.keep_stdout_clean()
 
 
 def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
     """Start a head without resources, and a Ray node for each node of the scenario."""
-    ray_internals.bind_to_loopback(True)
+    ray_itself.bind_to_loopback(True)
     os.environ["RAY_AUTH_MODE"] = "disabled"  # else the token of any other Ray on this machine would be asked for
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     for key, value in HEALTH_CHECKS.items():
@@ -177,7 +177,7 @@ def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
         "include_dashboard": False,
     }
     try:
-        with ray_internals.sigterm_kept(), _out_of_reach_of_sigterm():
+        with ray_itself.sigterm_kept(), _out_of_reach_of_sigterm():
             _add_nodes(local, cluster, machine_gpus, common)
     except Exception as error:
         _end(local)
@@ -221,7 +221,7 @@ def kill_node(identifier: NodeId) -> None:
 def start_again(node: Node) -> None:
     """Start a Ray node on this machine for a node of the scenario, whose last one was killed."""
     assert _session is not None and _session.cluster is not None
-    with ray_internals.sigterm_kept(), _out_of_reach_of_sigterm(), _visible_gpus(node, 0, 0):
+    with ray_itself.sigterm_kept(), _out_of_reach_of_sigterm(), _visible_gpus(node, 0, 0):
         _session.cluster.add_node(
             wait=False,
             num_cpus=node.cores,

@@ -19,7 +19,7 @@ from hetsched.scenario.scenario import Setup
 from hetsched.studies.resume import Report, pbt_course, remember, take_log, take_up
 from real.dropin import population
 from real.dropin.run import Run
-from real.ray_internals import BoundaryPBT
+from real.ray_internals.pbt import BoundaryPBT
 from real.tune.clock import Clock
 
 logger = logging.getLogger(__name__)

@@ -32,7 +32,8 @@ from real.dropin.retention import Borrowed
 from real.dropin.run import Run
 from real.dropin.setup import Options, Wanted, check_reports_singly, make_setup, workers_of
 from real.dropin.tune_side import Listener, TuneSide
-from real.ray_internals import BoundaryPBT, TuneInternals
+from real.ray_internals.controller import TuneInternals
+from real.ray_internals.pbt import BoundaryPBT
 from real.tune.clock import Clock
 from real.tune.ports import Exploit
 

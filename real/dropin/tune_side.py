@@ -14,7 +14,7 @@ from real.cluster.nodes import Nodes
 from real.cluster.placement import WorkerPlacement
 from real.cluster.ray_probe import RayProbe
 from real.dropin.run import Run
-from real.ray_internals import TuneInternals
+from real.ray_internals.controller import TuneInternals
 from real.tune.attendance import Attendance
 
 

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, NamedTuple
 
-from real.ray_internals import tune_session
+from real.ray_internals.trainables import tune_session
 
 STOP_S = 10.0
 """The most seconds in which a function may clean up after it has to end."""

@@ -28,7 +28,8 @@ from ray.tune.trainable import FunctionTrainable
 
 from hetsched.domain.training import Resources
 from hetsched.errors import InputError
-from real.ray_internals import restore, session_folder, with_logdir
+from real.ray_internals.ray_itself import session_folder
+from real.ray_internals.trainables import restore, with_logdir
 from real.result_keys import TUNES_OWN
 from real.training.function_session import FunctionSession, Returned
 from real.training.global_generators import GlobalGenerators

@@ -48,8 +48,9 @@ class Plan(msgspec.Struct, frozen=True):
 class SegmentTrainable(tune.Trainable):
     """Lives as long as its worker, so that device, threads and images are set up only once.
 
-    It trains with a `real.training.trainer.Trainer`. Tune's config has the pickled `plan`. `assign`
-    is called before every `train`. Tune's own checkpoints are not used.
+    It trains with a `real.training.trainer.Trainer`. Tune's config has the pickled `plan`. Every
+    call of `train` has an assignment, which says all that differs between trials. So Tune need not
+    reset the actor (see `real.ray_internals.orders`). Tune's own checkpoints are not used.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -71,13 +72,10 @@ class SegmentTrainable(tune.Trainable):
         except Exception as error:  # raised by the first step: of an actor that does not start, Ray keeps only a text
             self._obstacle = error
 
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Nothing to do: `assign` brings what a trial needs."""
-        return True
-
-    def assign(self, assignment: Assignment) -> None:
-        """Set what the next step does."""
+    def train(self, assignment: Assignment | None) -> Any:  # type: ignore[override]
+        """Carry out the assignment, as one step."""
         self._assignment = assignment
+        return super().train()  # type: ignore[no-untyped-call]
 
     def step(self) -> dict[str, Any]:
         """Carry out one segment. An error of a user's trainer gets a note that says where it was

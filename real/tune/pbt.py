@@ -15,7 +15,7 @@ from hetsched.domain.exploring import Exploration
 from hetsched.domain.hyperparameters import Choice, Float, Hyperparameters, Integer
 from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import PBT, Experiment, TrialId
-from real.ray_internals import LineagePBT, OwnIterationsPBT
+from real.ray_internals.pbt import LineagePBT, OwnIterationsPBT
 from real.tune.ports import Exploit
 
 

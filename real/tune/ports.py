@@ -42,7 +42,8 @@ class Actors(Places, Protocol):
         """Bring a waiting trial to the worker's actor."""
 
     def assign(self, assignment: Assignment) -> None:
-        """Tell the actor that has the trial what to train next."""
+        """What the actor that has the trial trains next. Tune's order to train follows right after
+        this."""
 
     def pause(self, trial: TrialId) -> None:
         """Take a trial that has just reported off its actor."""

@@ -17,7 +17,7 @@ from real.checkpoints.snapshot import Copy
 from real.cluster.host_cores import HostCores
 from real.cluster.matching import RayNodeId
 from real.cluster.placement import WorkerPlacement
-from real.ray_internals import TuneInternals
+from real.ray_internals.orders import OrderInternals
 from real.tune.actor import Plan, write_apart
 from real.tune.messages import Assignment
 
@@ -42,7 +42,7 @@ class TuneActors:
 
     def attach(self, controller: Any) -> None:
         """Tune has made its controller, of which a run has one."""
-        self._tune = TuneInternals(controller)
+        self._tune = OrderInternals(controller)
 
     def add(self, identifier: TrialId, trial: TuneTrial) -> None:
         """This Tune trial belongs to that trial of the population."""
@@ -84,7 +84,7 @@ class TuneActors:
         self._tune.start(tuned, self._placements[worker])
 
     def assign(self, assignment: Assignment) -> None:
-        self._handle(assignment.trial).assign.remote(assignment)
+        self._tune.order(self._trials[assignment.trial], assignment)
 
     def pause(self, trial: TrialId) -> None:
         self._tune.pause(self._trials[trial])
@@ -98,7 +98,7 @@ class TuneActors:
     def snapshot(self, trial: TrialId) -> Any:
         actor = self._handle(trial)
         reference = actor.snapshot.remote()
-        actor.handed_over.remote()
+        actor.handed_over.options(num_returns=0).remote()  # nobody waits for an answer
         return reference
 
     def write(self, worker: WorkerId, copy: Copy, path: Path) -> Any:

@@ -7,8 +7,8 @@ import pytest
 
 from hetsched.domain.cluster import WorkerId
 from hetsched.errors import InputError
-from real import ray_internals
 from real.cluster import ray_cluster
+from real.ray_internals import ray_itself
 from real.tune.clock import Clock
 from real.tune.planned_faults import PlannedFaults
 from tests.conftest import make_setup
@@ -68,8 +68,8 @@ def test_ray_starts_a_node_in_a_thread_where_python_sets_no_handlers_of_signals(
 
     def start() -> None:
         try:
-            with ray_internals.sigterm_kept():
-                ray_internals.utils.set_sigterm_handler(lambda signum, frame: None)  # type: ignore[attr-defined]
+            with ray_itself.sigterm_kept():
+                ray_itself.utils.set_sigterm_handler(lambda signum, frame: None)  # type: ignore[attr-defined]
         except ValueError as error:
             failed.append(error)
 

@@ -1,5 +1,5 @@
 """The private names of Ray that real runs use: the Ray that is installed has each, and they stand
-in one file."""
+in one package."""
 
 import ast
 import inspect
@@ -10,9 +10,10 @@ import pytest
 
 ray = pytest.importorskip("ray")
 
-from real.ray_private_names import PRIVATE_NAMES, PrivateName  # noqa: E402
+from real.ray_internals.private_names import PRIVATE_NAMES, PrivateName  # noqa: E402
 
 REAL = Path(__file__).parents[2] / "real"
+INTERNALS = sorted((REAL / "ray_internals").glob("*.py"))
 
 
 def lacks(private: PrivateName) -> str | None:
@@ -30,7 +31,7 @@ def lacks(private: PrivateName) -> str | None:
         return None
     return (
         f"Ray {ray.__version__} has no {private.owner}.{private.name}, which real runs use to {private.purpose}: mend "
-        "real/ray_internals.py, or keep to the version of Ray that pyproject.toml names"
+        "real/ray_internals, or keep to the version of Ray that pyproject.toml names"
     )
 
 
@@ -63,26 +64,31 @@ def private_uses(path: Path) -> list[str]:
     return uses
 
 
-def test_private_names_stand_in_one_file() -> None:
+def test_private_names_stand_in_one_package() -> None:
     found = {path.relative_to(REAL).as_posix(): private_uses(path) for path in REAL.rglob("*.py")}
-    assert found.pop("ray_internals.py")
-    assert {file: uses for file, uses in found.items() if uses} == {}
+    of_others = {file: uses for file, uses in found.items() if uses and not file.startswith("ray_internals/")}
+    assert of_others == {}
+    assert len(found) > len(of_others)
 
 
 def test_every_private_name_that_is_used_is_listed() -> None:
-    """`PRIVATE_NAMES` is complete: what ray_internals.py uses of other objects, and what it
-    overrides."""
-    tree = ast.parse((REAL / "ray_internals.py").read_text())
+    """`PRIVATE_NAMES` is complete: what the package uses of other objects, what it replaces in the
+    controller, and what it overrides."""
     listed = {private.name for private in PRIVATE_NAMES}
-    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    nodes = [node for path in INTERNALS for node in ast.walk(ast.parse(path.read_text()))]
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
     own |= {
         node.attr
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self"
     }
-    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr.startswith("_")}
+    used = {node.attr for node in nodes if isinstance(node, ast.Attribute) and node.attr.startswith("_")}
     assert used - own - listed - {"__name__", "__init__", "__class__", "__getstate__"} == set()
-    of_pbt = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name.endswith("PBT")]
+    replacing = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "self._replace"]
+    replaced = {ast.literal_eval(node.args[0]) for node in replacing}
+    assert "_schedule_trial_train" in replaced
+    assert replaced - listed == {"__getstate__"}
+    of_pbt = [node for node in nodes if isinstance(node, ast.ClassDef) and node.name.endswith("PBT")]
     assert len(of_pbt) == 3
     overridden = {node.name for one in of_pbt for node in one.body if isinstance(node, ast.FunctionDef)}
     assert {name for name in overridden if name.startswith("_")} <= listed

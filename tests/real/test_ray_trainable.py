@@ -22,7 +22,7 @@ from ray.tune.trainable import wrap_function
 from hetsched.domain.training import Resources, Training
 from hetsched.domain.training_class import source_of, training_class
 from hetsched.errors import InputError
-from real import ray_internals
+from real.ray_internals.trainables import tune_session
 from real.training.global_generators import GlobalGenerators
 from real.training.ray_trainable import RayTraining, adapted, metrics_of
 
@@ -254,7 +254,7 @@ class TestThread:
     def test_the_session_of_the_process_stays(self) -> None:
         """An actor that trains a function can be one of Tune's itself."""
         training, mine = made(walk), object()
-        with ray_internals.tune_session(mine):
+        with tune_session(mine):
             training.start(AT_FIRST, seed=1)
             training.train(2)
             assert get_session() is mine

@@ -16,7 +16,7 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError
 
 from hetsched.core.trial import Trial
 from hetsched.domain.workload import PBT
-from real.ray_internals import TuneInternals
+from real.ray_internals.controller import TuneInternals
 from tests.conftest import make_setup
 from tests.real.test_pbt_parity import SPACE, FakeController, FakeTrial, RayAsItIs, RealRuns
 

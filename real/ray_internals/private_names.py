@@ -1,4 +1,4 @@
-"""The private names of Ray and Tune 2.60 that `real.ray_internals` uses, and the purpose of each.
+"""The private names of Ray and Tune 2.60 that this package uses, and the purpose of each.
 
 tests/real/test_ray_internals.py checks that the installed Ray has them.
 """
@@ -47,6 +47,13 @@ PRIVATE_NAMES = (
     PrivateName(_CONTROLLER, "_set_trial_status", "park trials, and queue those that start"),
     PrivateName(_CONTROLLER, "_unstage_trial_with_resources", "take a trial back that waits for an actor"),
     PrivateName(_CONTROLLER, "_process_trial_failure", "learn what a trial failed of"),
+    PrivateName(_CONTROLLER, "_schedule_trial_train", "give an actor its order with the call of train"),
+    PrivateName(_CONTROLLER, "_schedule_trial_task", "give an actor its order with the call of train"),
+    PrivateName(_CONTROLLER, "_on_training_result", "give an actor its order with the call of train"),
+    PrivateName(_CONTROLLER, "_trial_task_failure", "give an actor its order with the call of train"),
+    PrivateName(_CONTROLLER, "_schedule_trial_reset", "let a kept actor go on with another trial at once"),
+    PrivateName(_CONTROLLER, "_on_trial_reset", "let a kept actor go on with another trial at once"),
+    PrivateName(_CONTROLLER, "_maybe_add_actors", "let a kept actor go on with another trial at once"),
     PrivateName(_CONTROLLER, "_callbacks", "hear in a drop-in of actors that are ready and of saves", set_by_init=True),
     PrivateName(_CONTROLLER, "_queued_trial_decisions", "have a saved trial go on in its place", set_by_init=True),
     PrivateName(_CONTROLLER, "_reuse_actors", "see whether the user lets actors be kept", set_by_init=True),
