@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from benchmarks.kept_rows import MEASURED, read
 from benchmarks.pages.pages import PAGES, ROOT, TABLES
 from benchmarks.pages.tables import Maker, filled, named
+from hetsched.studies.driver_load import DRIVER_S
 
 WRITTEN = """Above.
 
@@ -36,6 +38,11 @@ def test_the_figures_of_a_page_are_those_of_its_files(name: str) -> None:
     """If they differ: python -m benchmarks.pages."""
     page = (ROOT / name).read_text()
     assert filled(page, TABLES) == page
+
+
+def test_run_warns_of_a_driver_that_is_as_fast_as_measured() -> None:
+    [row] = [row for row in read(MEASURED / "driver.csv") if (row["driver"], row["workers"]) == ("hetsched", "8")]
+    assert pytest.approx(float(row["cpu_ms"]) / 1000, rel=0.05) == DRIVER_S
 
 
 def test_every_table_has_a_page() -> None:

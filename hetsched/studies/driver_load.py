@@ -10,9 +10,9 @@ from hetsched.scenario.scenario import Setup
 
 logger = logging.getLogger(__name__)
 
-DRIVER_S = 0.0051
-"""The CPU seconds of the driver per segment: `pytest benchmarks/test_driver.py -k 8`, on two cores,
-8 workers."""
+DRIVER_S = 0.0027
+"""The CPU seconds of the driver per segment, with 8 workers on two cores: docs/measured/driver.csv,
+which `pytest benchmarks/test_driver.py --benchmark-only --keep` writes."""
 
 MOST = 0.9
 """Above this load a run takes over 5% longer in simulation: `python -m benchmarks.driver_reach`."""

@@ -8,8 +8,16 @@ from pyarrow.fs import FileType
 from ray.train._internal import session as tune_sessions
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import PopulationBasedTraining
+from ray.tune.schedulers.pbt import _PBTTrialState
 
 from hetsched.domain.metric import Mode
+
+
+class _BriefScore(_PBTTrialState):
+    """What PBT knows of a trial. At every result Ray formats this of all trials, for a debug log."""
+
+    def __repr__(self) -> str:
+        return f"score {self.last_score}"
 
 
 class OwnIterationsPBT(PopulationBasedTraining):
@@ -21,6 +29,11 @@ class OwnIterationsPBT(PopulationBasedTraining):
     """
 
     exploit: tuple[TuneTrial, TuneTrial, dict[str, Any]] | None = None
+
+    def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
+        """The population has one more trial."""
+        super().on_trial_add(tune_controller, trial)
+        self._trial_state[trial].__class__ = _BriefScore
 
     def forget_score(self, trial: TuneTrial) -> None:
         """Treat the trial as if it had never reported."""

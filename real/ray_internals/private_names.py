@@ -74,6 +74,7 @@ PRIVATE_NAMES = (
     PrivateName(_MANAGED, "_latest_checkpoint_result", "say which checkpoint a trial goes on from", set_by_init=True),
     PrivateName(_PBT, "_checkpoint_or_exploit", "pass over no source: every finished segment has left a checkpoint"),
     PrivateName(_PBT, "_exploit", "let a trial count its own iterations only"),
+    PrivateName("ray.tune.schedulers.pbt", "_PBTTrialState", "keep Ray from formatting all scores at every result"),
     PrivateName(_SCORES, "last_score", "forget the score of a state that is lost", set_by_init=True),
     PrivateName(_SCORES, "last_checkpoint", "exploit what a source had at its last boundary", set_by_init=True),
     PrivateName(_SCORES, "last_result", "exploit what a source had at its last boundary", set_by_init=True),

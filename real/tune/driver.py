@@ -7,6 +7,7 @@ actors. The protocols in `real.tune.ports` hide actors and PBT.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -35,6 +36,11 @@ from real.tune.trial_states import TrialStates
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+
+
+@cache
+def _training_seed(seed: int, trial: TrialId) -> int:
+    return int(stream(seed, "training", trial).integers(2**31))
 
 
 class Driver:
@@ -236,7 +242,7 @@ class Driver:
             trial=trial.id,
             batch_size=trial.kind.batch_size,
             hyperparameters=dict(trial.hyperparameters),
-            seed=int(stream(self._seed, "training", trial.id).integers(2**31)),
+            seed=_training_seed(self._seed, trial.id),
             iterations=segment.iterations,
             total=total,
             restore=restore,

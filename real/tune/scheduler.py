@@ -114,6 +114,15 @@ class OnTrialStart(tune.Callback):
         self._scheduler.on_started(trial)
 
 
+class SilentTrial(TuneTrial):
+    """A Tune trial that asks its actor nothing. Whenever the actor changes, Tune's own asks for what
+    a trial without a result shows."""
+
+    def set_ray_actor(self, ray_actor: Any) -> None:
+        """The trial is with this actor."""
+        self.temporary_state.ray_actor = ray_actor
+
+
 class Population(BasicVariantGenerator):
     """Generates one Tune trial per trial of the population. It is finished when all these trials
     are.
@@ -129,6 +138,7 @@ class Population(BasicVariantGenerator):
         """The next trial for Tune. None: Tune has all trials."""
         trial: TuneTrial | None = super().next_trial()  # type: ignore[no-untyped-call]
         if trial is not None:
+            trial.__class__ = SilentTrial
             self._waited_for.add(trial.trial_id)
         return trial
 
