@@ -16,7 +16,7 @@ import simpy
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import TrialId
-from hetsched.errors import InputError, nearest
+from hetsched.scenario.node_checks import check_faulty_workers
 from hetsched.scenario.tables import FaultsTable, PlannedFault
 
 Process = Generator[simpy.Event, Any, None]
@@ -63,9 +63,7 @@ class Faults:
         self._crashes: dict[TrialId, np.random.Generator] = {}
         self.late = {w for node in table.late for w in self._of_node[NodeId(node)]}
         self._absences.update(self.late)
-        for fault in table.planned:
-            if fault.worker is not None and fault.worker not in self._workers:
-                raise InputError(f"faults.planned: no worker {fault.worker!r}: {nearest(fault.worker, self._workers)}")
+        check_faulty_workers(self._workers, table)
 
     @property
     def expected(self) -> bool:

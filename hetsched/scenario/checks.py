@@ -9,6 +9,7 @@ from hetsched.domain.missing_times import why_missing
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialKind
 from hetsched.errors import InputError
+from hetsched.scenario.node_checks import check_faulty_workers
 from hetsched.scenario.scenario import Setup
 
 
@@ -35,9 +36,10 @@ def profiled_workers(setup: Setup, strategy: Strategy) -> list[Worker]:
     """The strategy's workers.
 
     Raises InputError if no worker may run some trial, and if the profile has no step time of a kind
-    of trial on any of the workers.
+    of trial on any of the workers. Raises InputError, too, if a planned fault is of no worker.
     """
     workers = setup.workers(strategy)
+    check_faulty_workers([worker.id for worker in workers], setup.scenario.faults)
     types = Counter(worker.type for worker in workers)
     single = getattr(scheduling.policies.factory(strategy.scheduling), "single_workers_only", False)
     for experiment in setup.workload.experiments:

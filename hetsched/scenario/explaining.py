@@ -20,9 +20,15 @@ PATTERNS = {
 
 SHOULD = ": input should be "
 
-NO_KEYS = ("constrained-", "list[", "dict[", "kind:", "[key]")
+ARM = "kind:"
+"""The beginning of the name of one of our own arms of a union, such as `kind:choices`."""
+
+NO_KEYS = ("constrained-", "list[", "dict[", "literal[", "[key]", ARM)
 """The beginnings of those parts of a place that are not keys: arms of a union, and the mark of a
 key's own name."""
+
+SCALARS = ("bool", "int", "float", "str")
+"""Arms of a union that may also be keys. They are keys where the tables have them."""
 
 
 def explain_all(root: type[BaseModel], details: Sequence[ErrorDetails], tables: object) -> str:
@@ -46,13 +52,16 @@ def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:
     `tables` are the tables that were checked. An element of a list is named by its `name` and its
     position from 1.
     """
-    loc = [part for part in detail["loc"] if not str(part).startswith(NO_KEYS)]
+    loc = _keys_of(detail["loc"], tables)
     *parents, last = loc or [""]
     key = ".".join(part or '""' for part in loc if isinstance(part, str))
     if not key:  # a check of the whole scenario found it, and its message names the key
         return in_words(detail)
     places = _places(loc, tables)
     where = f"{key} ({'; '.join(places)})" if places else key
+    arms = [str(part).removeprefix(ARM) for part in detail["loc"] if str(part).startswith(ARM)]
+    if detail["type"] == "extra_forbidden" and arms and str(last) in _keys_at(root, parents):
+        return f"{where}: this key does not go with {arms[-1]}: leave one of them out"
     if detail["type"] == "extra_forbidden":
         return f"{where}: unknown key: {nearest(str(last), _keys_at(root, parents))}"
     if detail["type"] == "missing":
@@ -96,20 +105,39 @@ def of_a_cell(detail: ErrorDetails) -> str:
     return f"{column}: {message}{given}" if column else message
 
 
+def _keys_of(loc: Sequence[int | str], tables: object) -> list[int | str]:
+    """The parts of a place that are keys, or positions in lists."""
+    keys: list[int | str] = []
+    here = tables
+    for part in loc:
+        is_arm = part in SCALARS and not (isinstance(here, Mapping) and part in here)
+        if is_arm or str(part).startswith(NO_KEYS):
+            continue
+        keys.append(part)
+        here = _inside(here, part)
+    return keys
+
+
+def _inside(here: Any, part: int | str) -> Any:
+    """What a table or a list has under a key, or at a position. None if it has nothing there."""
+    if isinstance(part, int):
+        return here[part] if isinstance(here, Sequence) and part < len(here) else None
+    return here.get(part) if isinstance(here, Mapping) else getattr(here, part, None)
+
+
 def _places(loc: Sequence[int | str], tables: object) -> list[str]:
     """The element of every list on the path, such as "'box', the 2nd of [[cluster.nodes]]"."""
     places: list[str] = []
     keys: list[str] = []
     here: Any = tables
     for part in loc:
+        here = _inside(here, part)
         if isinstance(part, int):
-            here = here[part] if isinstance(here, Sequence) and part < len(here) else None
             names = [repr(here["name"])] if isinstance(here, Mapping) and isinstance(here.get("name"), str) else []
             of = f"[[{'.'.join(keys)}]]" if isinstance(here, Mapping) else ".".join(keys)
             places.append(", ".join([*names, f"the {ordinal(part + 1)} of {of}"]))
         else:
             keys.append(part)
-            here = here.get(part) if isinstance(here, Mapping) else getattr(here, part, None)
     return places
 
 

@@ -1,6 +1,9 @@
 """Checks that the tables of a scenario fit its nodes."""
 
-from hetsched.errors import nearest
+from collections.abc import Collection
+
+from hetsched.domain.cluster import WorkerId
+from hetsched.errors import InputError, nearest
 from hetsched.scenario.cluster_tables import ClusterTable
 from hetsched.scenario.tables import FaultsTable, MetricsTable
 
@@ -15,6 +18,13 @@ def check_faulty_nodes(cluster: ClusterTable, faults: FaultsTable) -> None:
         for node in nodes:
             if node not in names:
                 raise ValueError(f"faults.{key}: the cluster has no node {node!r}: {nearest(node, names)}")
+
+
+def check_faulty_workers(workers: Collection[WorkerId], faults: FaultsTable) -> None:
+    """Raise InputError if faults name a worker that a strategy does not make."""
+    for fault in faults.planned:
+        if fault.worker is not None and fault.worker not in workers:
+            raise InputError(f"faults.planned: no worker {fault.worker!r}: {nearest(fault.worker, workers)}")
 
 
 def check_budget(cluster: ClusterTable, metrics: MetricsTable) -> None:

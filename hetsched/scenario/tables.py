@@ -39,7 +39,7 @@ Score = Annotated[float, Field(ge=-1e300, le=1e300)]
 Price = Annotated[float, Field(ge=0, le=1e9)]
 
 
-Name = Annotated[str, Field(pattern=NAME)]
+Name = Annotated[str, Field(pattern=NAME, max_length=100)]  # it is part of the names of folders
 
 
 class Table(BaseModel):
@@ -259,9 +259,9 @@ class MetricsTable(Table):
 
     target_score: Score | None = Field(default=None, validation_alias=AliasChoices("target_score", "target_accuracy"))
     """Score for the time to a target. Without it, each experiment's `stop_score` counts."""
-    deadline_s: Seconds | None = Field(default=None, examples=[1800.0])
+    deadline_s: float | None = Field(default=None, gt=0, le=1e9, examples=[1800.0])
     """Deadline, from the start of the run, for the score at a deadline."""
-    budget: Price | None = Field(default=None, examples=[12.5])
+    budget: float | None = Field(default=None, gt=0, le=1e9, examples=[12.5])
     """Budget for the score at a budget, in the currency of the nodes' prices."""
 
     @property
@@ -269,7 +269,7 @@ class MetricsTable(Table):
         """The deadline and the budget that are set, by name. Policies with an option of that name
         receive the value."""
         limits = {"deadline_s": self.deadline_s, "budget": self.budget}
-        return {name: limit for name, limit in limits.items() if limit}
+        return {name: limit for name, limit in limits.items() if limit is not None}
 
 
 class RealTable(Table):

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from hetsched.domain.cluster import ClusterSpec, Gpu, WorkerType
+from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
-from hetsched.scenario.checks import parse_strategy, profiled_workers
+from hetsched.scenario.checks import check_profile_covers, parse_strategy, profiled_workers
 from hetsched.scenario.loading import load, load_setup
 from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.scenario import Scenario
@@ -134,6 +135,24 @@ MISTAKES = [
     ('"p.csv"', '"q.csv"', r"profile.sources: 'q.csv' is neither a shipped profile nor a CSV file"),
     ('"p.csv"', '"cpu-epic"', r"profile.sources: 'cpu-epic' .*did you mean 'cpu-epyc'\?"),
     ("[profile]", "[profile", r"not TOML"),
+    ("[profile]", "[metrics]\ndeadline_s = 0.0\n[profile]", r"metrics.deadline_s: .*greater than 0, got 0.0$"),
+    ("[profile]", "[metrics]\nbudget = 0.0\n[profile]", r"metrics.budget: .*greater than 0, got 0.0$"),
+    ('name = "good"', f'name = "{"g" * 101}"', r"name: string should have at most 100 characters, got"),
+    (
+        "[profile]",
+        "[scheduling.hypersched]\nint = inf\n[profile]",
+        r"scheduling.hypersched.int: input should be .*a valid boolean.* or a finite number.*, got inf$",
+    ),
+    (
+        "[profile]",
+        "[overheads]\nworker_variation = true\n[profile]",
+        r"overheads.worker_variation: input should be 'pai' or a valid number, got True$",
+    ),
+    (
+        "batch_size = 32",
+        "search_space.lr = {low = 0.1, choices = [1]}",
+        r"search_space.lr.low \('e', .*\): this key does not go with choices: leave one of them out$",
+    ),
 ]
 
 
@@ -142,7 +161,15 @@ def test_a_mistake_is_one_line_that_says_what_to_do(scenario_file: Path, old: st
     scenario_file.write_text(GOOD.replace(old, new, 1))
     with pytest.raises(InputError, match=message) as caught:
         load_setup(scenario_file)
-    assert all(line.startswith(f"{scenario_file}: ") for line in str(caught.value).splitlines())
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith(f"{scenario_file}: ") for line in lines)
+    assert len({line.partition(": ")[2].partition(": ")[0] for line in lines}) == len(lines), "a line per key"
+
+
+def test_a_planned_fault_of_a_worker_that_the_strategy_does_not_make(scenario_file: Path) -> None:
+    scenario_file.write_text(GOOD + '[[faults.planned]]\nworker = "a/cpu7"\nat_s = 5.0\n')
+    with pytest.raises(InputError, match=rf"^{scenario_file}: faults.planned: no worker 'a/cpu7': did you mean"):
+        check_profile_covers(scenario_file, load_setup(scenario_file), Strategy("fusion", "fifo"))
 
 
 def test_every_mistake_gets_its_line(scenario_file: Path) -> None:

@@ -24,10 +24,10 @@ def test_the_load_is_that_of_whole_intervals_on_all_workers() -> None:
 
 def test_too_many_workers_for_their_segments_are_named() -> None:
     rows = [profile_row(seconds=0.001, evaluation_s_per_image=0.0, checkpoint_s=0.0)]
-    setup = make_setup([{"name": "a", "cores": 1, "count": 2}], rows)
-    assert driver_load(setup, FIFO) == pytest.approx(2 * DRIVER_S / 0.01)
+    setup = make_setup([{"name": "a", "cores": 1, "count": 4}], rows)
+    assert driver_load(setup, FIFO) == pytest.approx(4 * DRIVER_S / 0.01)
     said = overload(setup, FIFO)
-    assert said is not None and "busy for 102% of the time" in said and "perturbation_interval" in said
+    assert said is not None and f"busy for {400 * DRIVER_S:.0%} of the time" in said and "perturbation_interval" in said
 
 
 def test_a_worker_on_which_nothing_runs_counts_nothing() -> None:
@@ -43,11 +43,11 @@ def test_a_run_says_so_before_it_begins(
         pass
 
     def carry_out(*_: object) -> None:
-        assert "one driver needs 5.1 ms per segment" in caplog.text
+        assert f"one driver needs {DRIVER_S * 1000:g} ms per segment" in caplog.text
         raise BegunError
 
     monkeypatch.setattr("hetsched.studies.run._carry_out", carry_out)
     rows = [profile_row(seconds=0.001, evaluation_s_per_image=0.0, checkpoint_s=0.0)]
-    setup = make_setup([{"name": "a", "cores": 1, "count": 2}], rows)
+    setup = make_setup([{"name": "a", "cores": 1, "count": 4}], rows)
     with caplog.at_level(logging.WARNING), pytest.raises(BegunError):
         hetsched.run(setup, "fusion+fifo", folder=tmp_path / "out")
