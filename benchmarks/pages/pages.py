@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.pages import performance
+from benchmarks.pages import performance, suite
 from benchmarks.pages.tables import Maker
 
 ROOT = Path(__file__).parents[2]
 
-PAGES = ["docs/performance.md"]
+PAGES = ["docs/performance.md", "docs/suite.md"]
 
-TABLES: Mapping[str, Maker] = {**performance.TABLES}
+TABLES: Mapping[str, Maker] = {**performance.TABLES, **suite.TABLES}
