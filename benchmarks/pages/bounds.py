@@ -18,7 +18,11 @@ def bounds() -> Iterator[Cells]:
     found = {(row["problem"], row["bound"]): float(row["ms_mean"]) for row in read(MEASURED / "bounds.csv")}
     yield ["problem", "makespan, ms", "mean JCT, ms"]
     for problem, words in PROBLEMS.items():
-        yield [words, *(f"{found[problem, bound]:.2g}" for bound in ("makespan_bound", "jct_bound"))]
+        yield [words, *(_in_ms(found[problem, bound]) for bound in ("makespan_bound", "jct_bound"))]
+
+
+def _in_ms(milliseconds: float) -> str:
+    return f"{milliseconds:.0f}" if milliseconds >= 10 else f"{milliseconds:.1f}"
 
 
 TABLES: Mapping[str, Maker] = {"bounds": bounds}
