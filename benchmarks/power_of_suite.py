@@ -1,4 +1,5 @@
-"""Measure how often `hetsched suite` errs, and what it finds: the two tables of docs/suite.md.
+"""Measure how often `hetsched suite` errs, and what it finds. The figures go into docs/measured, for
+two tables of docs/suite.md.
 
     python -m benchmarks.power_of_suite                 # both tables
     python -m benchmarks.power_of_suite --draws 2000    # with more draws
@@ -9,12 +10,13 @@ a standard deviation of 0.2, and over 5 seeds, with a standard deviation of 0.02
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from benchmarks.kept_rows import MEASURED, Row, keep
 from hetsched.analysis.over_scenarios import aggregates
 from hetsched.analysis.over_scenarios.aggregates import geometric_mean, interquartile_mean
 from hetsched.analysis.over_scenarios.duels import Duel, duel
@@ -41,15 +43,15 @@ def duels(seeds: int, ratio: float, spread: float, draws: int) -> list[Duel]:
     return found
 
 
-def duels_table(draws: int) -> str:
-    """A table in Markdown, with a row per number of seeds."""
-    heads = [f"{ratio - 1:.0%} faster, {spread:.1%}" for ratio, spread in CASES]
-    lines = ["| seeds | no difference, 10% | " + " | ".join(heads) + " |", "| --- |" + " --- |" * (len(CASES) + 1)]
+def shares_of_duels(draws: int) -> Iterator[Row]:
+    """A row per number of seeds and pair of policies. Where the policies are alike (a ratio of 1),
+    `share` is of the duels with any win or loss. Else it is of the scenarios that are won."""
     for seeds in SEEDS:
         wrong = np.mean([bool(one.win or one.loss) for one in duels(seeds, 1.0, 0.1, 4 * draws)])
-        won = [np.mean([len(one.win) / SCENARIOS for one in duels(seeds, *case, draws)]) for case in CASES]
-        lines.append(f"| {seeds} | {wrong:.1%} | " + " | ".join(f"{share:.0%}" for share in won) + " |")
-    return "\n".join(lines)
+        yield {"seeds": seeds, "ratio": 1.0, "spread": 0.1, "draws": 4 * draws, "share": float(wrong)}
+        for ratio, spread in CASES:
+            won = np.mean([len(one.win) / SCENARIOS for one in duels(seeds, ratio, spread, draws)])
+            yield {"seeds": seeds, "ratio": ratio, "spread": spread, "draws": draws, "share": float(won)}
 
 
 def coverage(mean: Callable[[Array], Array], scenarios: int, draws: int) -> float:
@@ -65,22 +67,23 @@ def coverage(mean: Callable[[Array], Array], scenarios: int, draws: int) -> floa
     return held / draws
 
 
-def coverage_table(draws: int) -> str:
-    """A table in Markdown, with a row per mean."""
-    lines = ["| mean | " + " | ".join(f"n = {n}" for n in MANY) + " |", "| --- |" + " --- |" * len(MANY)]
+def coverages(draws: int) -> Iterator[Row]:
+    """A row per mean and number of scenarios: the share of the 95% intervals that hold the truth."""
     for name, mean in (("geometric", geometric_mean), ("interquartile", interquartile_mean)):
-        lines.append(f"| {name} | " + " | ".join(f"{coverage(mean, n, draws):.0%}" for n in MANY) + " |")
-    return "\n".join(lines)
+        for n in MANY:
+            yield {"mean": name, "scenarios": n, "draws": draws, "share": coverage(mean, n, draws)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=150, metavar="N", help="draws per cell (default: 150)")
     options = parser.parse_args()
-    print("The 95% interval of n scenarios holds the truth:\n\n" + coverage_table(4 * options.draws))
-    print(
-        "\nScenarios that are won; in the second column, duels with any win or loss:\n\n" + duels_table(options.draws)
-    )
+    for row in coverages(4 * options.draws):
+        print(row, flush=True)
+        keep(MEASURED / "suite_coverage.csv", [row], ["mean", "scenarios"])
+    for row in shares_of_duels(options.draws):
+        print(row, flush=True)
+        keep(MEASURED / "suite_duels.csv", [row], ["seeds", "ratio", "spread"])
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 reused."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmarks.kept_rows import Row
 from hetsched.analysis.bounds import cluster_devices, jct_bound, makespan_bound, worker_devices
 from hetsched.analysis.bounds_groups import Devices, Job
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId, gpu_worker
@@ -82,12 +83,15 @@ def test_bound(
     benchmark: BenchmarkFixture,
     problem: Callable[[np.random.Generator], Problem],
     bound: Callable[[Counter[Job], Devices, StepTimes], float],
+    kept: Callable[[str, Row, Sequence[str]], None],
 ) -> None:
     seeds = count()
     found = benchmark.pedantic(bound, setup=lambda: (problem(np.random.default_rng(next(seeds))), {}), rounds=5)
     assert benchmark.stats is not None
     benchmark.extra_info["ms_mean"] = 1000 * benchmark.stats.stats.mean
     benchmark.extra_info["ms_max"] = 1000 * benchmark.stats.stats.max
+    row = {"problem": problem.__name__, "bound": bound.__name__, **benchmark.extra_info}
+    kept("bounds.csv", row, ["problem", "bound"])
     assert found > 0
     if problem is not trace:
         assert benchmark.stats.stats.max < 1.0

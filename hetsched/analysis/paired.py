@@ -182,8 +182,7 @@ def signed_rank_p(values: ArrayLike) -> float:
     >>> signed_rank_p([0.0, 0.0])
     1.0
     """
-    array = np.asarray(values, dtype=float)
-    array = array[array != 0]
+    array = _with_ties(values)
     if not len(array):
         return 1.0
     from scipy.stats import wilcoxon
@@ -200,14 +199,29 @@ def rank_biserial(values: ArrayLike) -> float:
     >>> rank_biserial([-1.0, 2.0, 3.0])
     0.6666666666666666
     """
-    array = np.asarray(values, dtype=float)
-    array = array[array != 0]
+    array = _with_ties(values)
     if not len(array):
         return 0.0
     from scipy.stats import rankdata
 
     ranks = rankdata(np.abs(array))
     return float((ranks * np.sign(array)).sum() / ranks.sum())
+
+
+def _with_ties(values: ArrayLike) -> NDArray[np.float64]:
+    """The values without zeros. Sizes that differ only by rounding become equal, so their ranks do
+    not follow from their last digits.
+
+    >>> _with_ties([0.0, 0.3, -(0.1 + 0.2)]).tolist()
+    [0.3, -0.3]
+    """
+    array: NDArray[np.float64] = np.asarray(values, dtype=float)
+    array = array[array != 0]
+    places = np.argsort(np.abs(array))
+    sizes = np.abs(array)[places]
+    steps = np.diff(sizes, prepend=-np.inf) > ROUNDING * np.maximum(1.0, sizes)
+    array[places] = np.sign(array[places]) * sizes[steps][np.cumsum(steps) - 1]
+    return array
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -16,7 +16,7 @@ nodes."""
 
 Gib = Annotated[float, Field(gt=0, le=1e6)]
 Cores = Annotated[int, Field(ge=1, le=10**4)]
-GpusOfAType = Annotated[int, Field(ge=1, le=10**6)]
+GpusOfAType = Annotated[int, Field(ge=1, le=10**4)]
 
 
 class NodeTable(Table):
@@ -30,7 +30,7 @@ class NodeTable(Table):
     """Name of the node; with `count`, numbers follow it."""
     cores: Cores
     """CPU cores."""
-    gpus: Annotated[int, Field(ge=0, le=10**6)] | dict[Name, GpusOfAType] = 0
+    gpus: Annotated[int, Field(ge=0, le=10**4)] | dict[Name, GpusOfAType] = 0
     """How many GPUs, or a table: type -> how many."""
     gpu_type: Name | None = None
     """Type of the GPUs; the profile's `device`."""

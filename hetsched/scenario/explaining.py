@@ -33,9 +33,9 @@ SCALARS = ("bool", "int", "float", "str")
 
 def explain_all(root: type[BaseModel], details: Sequence[ErrorDetails], tables: object) -> str:
     """One line per problem. All arms of a union are one problem: "a valid number or a valid
-    dictionary"."""
+    dictionary". Where one arm has a problem inside a list or table, the other arms say nothing."""
     lines: list[str] = []
-    for line in (explain(root, detail, tables) for detail in details):
+    for line in (explain(root, detail, tables) for detail in _innermost(details, tables)):
         key, should, wanted = line.partition(SHOULD)
         if should and lines and lines[-1].startswith(key + SHOULD):
             so_far, got, given = lines[-1].partition(", got ")
@@ -43,6 +43,15 @@ def explain_all(root: type[BaseModel], details: Sequence[ErrorDetails], tables: 
         else:
             lines.append(line)
     return "\n".join(lines)
+
+
+def _innermost(details: Sequence[ErrorDetails], tables: object) -> Iterator[ErrorDetails]:
+    """The problems, without those of a list or table that has a problem inside."""
+    places = [tuple(_keys_of(detail["loc"], tables)) for detail in details]
+    for place, detail in zip(places, details, strict=True):
+        inside = (other for other in places if len(other) > len(place) and other[: len(place)] == place)
+        if not (place and isinstance(detail["input"], list | dict) and any(inside)):
+            yield detail
 
 
 def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:

@@ -141,6 +141,7 @@ class StrategyResult(Results):
             "folder": str(self.folder),
             "steps": self.steps,
             "foretold": self.foretold,
+            "remarks": self.remarks,
             "runs": [
                 {
                     **msgspec.to_builtins(run.metrics),

@@ -86,6 +86,15 @@ def test_a_mean_of_no_more_than_rounding_shows_nothing() -> None:
         assert verdict(found[name], "b").endswith("in the mean, which is no more than rounding")
 
 
+@pytest.mark.parametrize("factors", [[1] * 8, [391, 392, 393, 394, 396, 397, 399, 325], [3, 7, 11, 13, 17, 19, 23, 1]])
+def test_ranks_do_not_follow_from_the_last_digits(factors: list[int]) -> None:
+    """Seven pairs are 10 : 9, and one is 9 : 10. All differences are of one size."""
+    slow, fast = [10.0 * factor for factor in factors], [9.0 * factor for factor in factors]
+    found = differences([*slow[:7], fast[7]], {"other": [*fast[:7], slow[7]]})["other"]
+    assert found.p_value == pytest.approx(0.0703, abs=5e-4) and not found.shown
+    assert found.rank_biserial == pytest.approx(0.75)
+
+
 def test_a_ratio_just_above_rounding_is_told_apart_from_one() -> None:
     base = noisy("base", 10)
     other = [value * (1 - 2e-6 - 1e-7 * k) for k, value in enumerate(base)]

@@ -150,6 +150,12 @@ MISTAKES = [
     ),
     (
         "batch_size = 32",
+        "batch_size = [0]",
+        r"batch_size \('e', the 1st of .*; the 1st of .*\): input should be greater than or equal to 1, got 0$",
+    ),
+    ("cores = 2", "cores = 2\ngpus = 1000000", r"cluster.nodes.gpus .*: .*less than or equal to 10000"),
+    (
+        "batch_size = 32",
         "search_space.lr = {low = 0.1, choices = [1]}",
         r"search_space.lr.low \('e', .*\): this key does not go with choices: leave one of them out$",
     ),

@@ -84,6 +84,7 @@ def test_a_real_run_says_what_it_lost_and_why_and_does_not_blame_the_profile() -
         "(e-0 on b/cpu0, e-1 on b/cpu0, e-2 on b/cpu0 and 2 more)",
         "1 segment lost and trained again: node b died (e-5 on b/cpu0)",
     ]
+    assert result.document()["remarks"] == result.remarks
     assert len(replace(result, steps=[SLOW]).remarks) == 4  # steps of another duration are still said
 
 

@@ -191,6 +191,8 @@ class HyperSched:
             starts = team is not None and trial.at != team[0].id
             if here is None or not (starts or rank == 0 or self.leftovers == "uniform"):
                 continue
+            if team is None and time_left > 0 and free.best_speed(trial) <= self.gain * _speed(state, trial, here):
+                continue  # no move pays
             chosen = _team(state, trial, free.fastest_first(trial))
             if chosen and self._pays(state, trial, here, chosen[0], starts, time_left):
                 free.take(chosen)
@@ -236,6 +238,16 @@ class FreeBySpeed:
         self.workers = {worker.id: worker for worker in state.idle_workers}
         self._state = state
         self._sorted: dict[tuple[TrialKind, int, int], list[Worker]] = {}
+        self._best: dict[tuple[TrialKind, int], float] = {}
+
+    def best_speed(self, trial: Trial) -> float:
+        """The trial's speed on the fastest of the workers, whether it may use that worker or not.
+        0: none is left."""
+        key = (trial.kind, self._state.experiment(trial).gang)
+        if key not in self._best:
+            fastest = self.fastest_first(trial)
+            self._best[key] = _speed(self._state, trial, fastest[0]) if fastest else 0.0
+        return self._best[key]
 
     def slowest_first(self, trial: Trial) -> Sequence[Worker]:
         return self._in_order(trial, 1)
@@ -253,6 +265,7 @@ class FreeBySpeed:
         return self._sorted[key]
 
     def take(self, team: Team) -> None:
+        self._best = {}
         for worker in team:
             del self.workers[worker.id]
         for workers in self._sorted.values():
@@ -261,7 +274,7 @@ class FreeBySpeed:
 
     def give_back(self, team: Team) -> None:
         self.workers |= {worker.id: worker for worker in team}
-        self._sorted = {}
+        self._sorted, self._best = {}, {}
 
 
 class Milestone:
