@@ -118,10 +118,7 @@ def scores_for_a_budget() -> Iterator[Row]:
     strategies = [f"fusion+{policy}" for policy in FOR_A_BUDGET]
     for trials, scenario in (("pbt", paid), ("independent", independent)):
         result = hetsched.compare(scenario, strategies, SEEDS, baseline="fusion+fifo")
-        scores = {
-            name: [run.metrics.score_at_budget or 0.0 for run in result.by_strategy[name]]
-            for name in result.comparisons
-        }
+        scores = {name: [_known(run.metrics.score_at_budget) for run in of] for name, of in result.by_strategy.items()}
         for name, figures in result.comparisons.items():
             ahead = [mine - first for mine, first in zip(scores[name], scores["fusion+fifo"], strict=True)]
             low, high = spread(ahead).ci95 or (ahead[0], ahead[0])
@@ -133,6 +130,11 @@ def scores_for_a_budget() -> Iterator[Row]:
                 "ahead_of_fifo_low": low,
                 "ahead_of_fifo_high": high,
             }
+
+
+def _known(score: float | None) -> float:
+    assert score is not None, "some trial reports before the budget is spent"
+    return score
 
 
 def deadline() -> Iterator[Row]:

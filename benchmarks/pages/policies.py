@@ -194,7 +194,9 @@ def cores() -> Iterator[Cells]:
     yield ["cores", "one trial on all of them", "a trial on each of them"]
     setup = load_setup(packaged_scenario("hrfs-cluster"))
     [kind] = setup.workload.experiments[0].kinds
-    seconds = {number: setup.times.seconds_per_iteration(kind, WorkerType(CPU, number)) for number in (1, 2, 4, 8, 16)}
+    seconds = {
+        number: setup.times.seconds_per_iteration(kind, WorkerType(CPU, number, 0.0)) for number in (1, 2, 4, 8, 16)
+    }
     for number, of_one in seconds.items():
         assert of_one is not None and seconds[1] is not None, "the profile is extrapolated"
         yield [f"{number}", f"{seconds[1] / of_one:.1f}", f"{number}"]
@@ -207,15 +209,13 @@ TABLES: Mapping[str, Maker] = {
     "lookahead": lookahead,
     "held-out": held_out,
     "planning": planning,
-    "drawn": drawn,
     "queueing": ratios("fifo", "least-progress", "pbt-sync", "las", "srtf", "lpt", "lookahead"),
     "packages": ratios("hrfs", "era", "eta", "least-progress", *FIFO_AND_LOOKAHEAD),
     "shares": ratios("gavel-las", "gavel-makespan", "gavel-ftf", "gavel-isolated", "gavel-fifo", *FIFO_AND_LOOKAHEAD),
     "blind": ratios("gavel-las", "gavel-las-blind", scenarios=["mixed-batches", "one-fast-gpu"]),
     "gavel": measured("gavel.csv", GAVEL),
-    "matching": ratios("allox", "sia", *FIFO_AND_LOOKAHEAD),
+    "matching": ratios("allox", "sia", "gavel-las", *FIFO_AND_LOOKAHEAD),
     "mean-completion-times": mean_completion_times,
-    "moves": ratios("sia", "gavel-las", scenarios=["resnet50"]),
     "stopping": ratios("hypersched", "sequential-halving", "srtf", *FIFO_AND_LOOKAHEAD),
     "asha": asha,
     "deadline": measured("deadline.csv", DEADLINE),
