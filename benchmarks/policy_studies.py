@@ -10,8 +10,8 @@ A study writes the file of its name:
 - `allocations`: the cluster of HRFS by allocation policy, five seeds
 - `scores_for_a_budget`: the demo with prices and a budget, five seeds
 - `deadline`: the demo under `hypersched` with a deadline, five seeds
-- `drawn`: `lookahead` and the best other policy on scenarios of `hetsched suite generate`, five
-  seeds
+- `drawn`: `lookahead` and the best other policy on scenarios of `hetsched suite generate`, under
+  seed 0
 - `gavel`: the worst deviations from the answers of Gavel's own simulator
 """
 
@@ -48,6 +48,8 @@ PRICES = {"server": 0.90, "box": 0.08}
 FOR_A_BUDGET = ("fifo", "srtf", "hypersched", "sequential-halving", "least-progress", "asha")
 OF_ANY_ALLOCATION = ("sliced", "fusion", "gpu-only", "cpu-only", "uniform")
 DRAWN = (501, 502, 503)
+"""The seeds under which scenarios are drawn."""
+
 PER_SEED = 8
 
 
@@ -148,7 +150,7 @@ def deadline() -> Iterator[Row]:
 def drawn() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         files = [file for seed in DRAWN for file in draw(Path(folder) / f"{seed}", seed, PER_SEED)]
-        result = hetsched.suite(files, None, SEEDS, Path(folder) / "suite")
+        result = hetsched.suite(files, None, 1, Path(folder) / "suite")
         ratios = {
             policy: {name: one.bound_ratio for name, one in found.scenarios.items()}
             for policy, found in result.over_scenarios.items()

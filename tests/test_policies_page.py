@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from benchmarks import suite_without_costs
-from benchmarks.kept_rows import read
+from benchmarks.kept_rows import MEASURED, read
 from benchmarks.pages.pages import OF_POLICIES, ROOT
 from benchmarks.pages.suite_runs import RATIO, WITHOUT_COSTS, figures, ranked
 from benchmarks.pages.tables import MARK
+from benchmarks.policy_studies import STUDIES
 from hetsched import allocation, scheduling
 from hetsched.domain.registry import Registry
 from hetsched.errors import InputError
@@ -75,6 +76,17 @@ def test_the_file_without_costs_is_of_the_policies_of_today(tmp_path: Path) -> N
     kept = {row["policy"]: float(row["ratio"]) for row in read(WITHOUT_COSTS) if row["scenario"] == "homogeneous"}
     for record in result.records:
         assert record.workers_bound_ratio == pytest.approx(kept[record.policy], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["populations", "deadline"])
+def test_the_files_of_studies_are_of_the_policies_of_today(name: str) -> None:
+    """If they are not: python -m benchmarks.policy_studies NAME."""
+    study, _ = STUDIES[name]
+    kept = read(MEASURED / f"{name}.csv")
+    for now, then in zip(study(), kept, strict=True):
+        for column, value in now.items():
+            same = pytest.approx(float(then[column]), rel=1e-5) if isinstance(value, float) else then[column]
+            assert (value if isinstance(value, float) else str(value)) == same, column
 
 
 def test_a_suite_with_costs_is_not_kept_as_one_without(tmp_path: Path) -> None:

@@ -209,6 +209,7 @@ TABLES: Mapping[str, Maker] = {
     "lookahead": lookahead,
     "held-out": held_out,
     "planning": planning,
+    "drawn": drawn,
     "queueing": ratios("fifo", "least-progress", "pbt-sync", "las", "srtf", "lpt", "lookahead"),
     "packages": ratios("hrfs", "era", "eta", "least-progress", *FIFO_AND_LOOKAHEAD),
     "shares": ratios("gavel-las", "gavel-makespan", "gavel-ftf", "gavel-isolated", "gavel-fifo", *FIFO_AND_LOOKAHEAD),
