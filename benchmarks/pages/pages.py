@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.pages import bounds, learning, performance, suite, validation
+from benchmarks.pages import bounds, learning, performance, policies, suite, validation
 from benchmarks.pages.tables import Maker
 
 ROOT = Path(__file__).parents[2]
 
-PAGES = ["docs/performance.md", "docs/suite.md", "docs/learning.md", "docs/bounds.md", "docs/validation.md"]
+FAMILIES = ("planning", "queueing", "packages", "shares", "matching", "stopping", "allocation")
+
+OF_POLICIES = [f"docs/policies/{name}.md" for name in ("README", *FAMILIES)]
+
+OTHERS = [f"docs/{name}.md" for name in ("performance", "suite", "learning", "bounds", "validation")]
+
+PAGES = [*OF_POLICIES, *OTHERS]
 
 TABLES: Mapping[str, Maker] = {
-    **performance.TABLES,
-    **suite.TABLES,
-    **learning.TABLES,
-    **bounds.TABLES,
-    **validation.TABLES,
+    name: maker
+    for page in (policies, performance, suite, learning, bounds, validation)
+    for name, maker in page.TABLES.items()
 }
