@@ -4,6 +4,8 @@ of noise in docs/learning.md. The figures go into docs/measured.
 python -m benchmarks.held_out_errors
 """
 
+from pathlib import Path
+
 from benchmarks.kept_rows import MEASURED, keep
 from hetsched.studies.fit import fit
 from hetsched.studies.fit_result import FitOrder, Judged
@@ -25,7 +27,9 @@ def main() -> None:
 
 def row(model: Judged) -> dict[str, object]:
     """The errors of a model, all and by file: `cpu` is of the recordings on CPUs."""
-    errors = {"all": model.held_out} | {file.rpartition("-")[2]: of_file for file, of_file in model.by_file.items()}
+    errors = {"all": model.held_out} | {
+        Path(file).stem.rpartition("-")[2]: of_file for file, of_file in model.by_file.items()
+    }
     figures: dict[str, object] = {"model": model.name, "constants": model.constants or None}
     for name, error in errors.items():
         figures[f"{name}_recordings"] = error.recordings
