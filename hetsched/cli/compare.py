@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hetsched.argument_types import count, count_or_auto
+from hetsched.argument_types import AUTO, count, count_or_auto
 from hetsched.cli.arguments import SCENARIO, add_baseline, add_jobs, add_out, add_ray, add_strategies
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import (
@@ -136,6 +136,8 @@ def new_comparison(options: argparse.Namespace) -> ComparisonResult:
     setup = simulated_scenario(options)
     strategies = [parse_strategy(name, "--strategies") for name in options.strategies or setup.scenario.strategies]
     baseline = options.baseline and parse_strategy(options.baseline, "--baseline")
+    if options.max_seeds is not None and options.seeds != AUTO:
+        raise InputError("--max-seeds: only --seeds auto adds seeds; add it, or leave out --max-seeds")
     for strategy in [*strategies, *([baseline] if baseline else [])]:
         check_profile_covers(options.scenario, setup, strategy)
     return compare(

@@ -13,10 +13,10 @@ def stdout_for_the_document(active: bool) -> Iterator[Emit]:
     """Send to stderr what is written to stdout while `active`, also by child processes.
 
     The context gives a function that receives the document. At its end, the document is written to
-    stdout.
+    stdout. If stdout is closed, nothing is written.
     """
     documents: list[bytes] = []
-    if not active:
+    if not active or sys.stdout is None:
         yield documents.append
         return
     sys.stdout.flush()

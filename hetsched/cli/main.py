@@ -71,8 +71,11 @@ COMMANDS = {
 """What each command does, by its name. The module `hetsched.cli.NAME` has `EXAMPLES`,
 `configure(parser)` and `execute(options, emit)`."""
 
-NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
-"""The numbers of the errors of files that another user owns, or that are read-only."""
+OF_A_NAME = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+}
+"""The numbers of the errors of a file that may not be used, or that cannot have its name."""
 
 WITHOUT_POLICIES = {
     "export",
@@ -124,10 +127,10 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
 def status_of(error: OSError) -> int:
     """The exit status for an error of the system.
 
-    It is 2 if the user named a file that this user may not read or write, and 1 if the machine
-    failed, as with a full disk.
+    It is 2 if the user named a file that this user may not read or write, or that cannot be made
+    there. It is 1 if the machine failed, as with a full disk.
     """
-    return 2 if error.errno in NOT_ALLOWED else 1
+    return 2 if error.errno in OF_A_NAME else 1
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:

@@ -219,6 +219,7 @@ WRONG = [
     (["compare", "none.toml"], "none.toml: cannot read the scenario"),
     (["compare", "s.toml", "--strategies", "fusion+hfrs"], "did you mean 'hrfs'?"),
     (["compare", "s.toml", "--seeds", "0"], "argument --seeds: expected a whole number from 1 or 'auto', found '0'"),
+    (["compare", "s.toml", "--max-seeds", "3"], "--max-seeds: only --seeds auto adds seeds"),
     (["compare", "s.toml", "--seeds", TOO_MANY], "from 1 to 1,000,000 or 'auto'"),
     (["compare", "s.toml", "--jobs", TOO_MANY], "argument --jobs: expected a whole number from 1 to 1,000,000, found"),
     (["simulate", "s.toml", "--strategy", "fusion+fifo", "--seed", TOO_MANY], "from 0 to 1,000,000,000,000,000,000,"),

@@ -12,6 +12,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
+from hetsched.scheduling.stopping.hypersched import Milestone
 from hetsched.studies.beginning import begin
 from tests.conftest import NO_OVERHEADS, Simulate, make_setup, profile_row
 
@@ -291,3 +292,12 @@ def test_a_move_must_pay_for_what_is_left_to_train(restore_s: float, place: str)
 def test_options_that_make_no_sense_are_named(option: str, value: object) -> None:
     with pytest.raises(InputError, match=f"'hypersched': {option}: expected"):
         scheduling.policies.create("hypersched", {option: value})
+
+
+@pytest.mark.parametrize(("eta", "trials", "worst"), [(3.0, 10, 6), (1.5, 10, 3), (6.0, 7, 5), (4.0, 9, 6)])
+def test_a_trial_at_the_percentile_goes_on(eta: float, trials: int, worst: int) -> None:
+    """A trial is paused below the percentile only. With eta = 3 and ranks 0 to 9 the percentile is 6."""
+    milestone = Milestone(1 - 1 / eta)
+    for rank in range(trials):
+        milestone.record(TrialId(str(rank)), float(rank))
+    assert [rank for rank in range(trials) if milestone.pauses(TrialId(str(rank)))] == list(range(worst))

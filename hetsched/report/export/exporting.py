@@ -28,22 +28,24 @@ def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[P
     docs/results.md describes.
 
     Files go to `out`, which must be new or empty. By default they go to the folder `export` in the
-    results folder, where they replace the files of an earlier export. An RO-Crate is always in the
-    results folder that it describes. An unfinished run is exported as far as it came. A run that
+    results folder, where they replace the files of an earlier export. An RO-Crate is in the results
+    folder that it describes, and takes no `out`. An unfinished run is exported as far as it came. A run that
     has not begun is left out. In both cases a warning (`logging`) names the run.
 
-    Raises InputError for an unknown format, for a folder without logs, and for a file that cannot
-    be read. For a damaged log the message names file and line. Raises NoResultError if no run has
-    begun.
+    Raises InputError for an unknown format, for an `out` that cannot be, for a folder without logs,
+    and for a file that cannot be read. For a damaged log the message names file and line. Raises
+    NoResultError if no run has begun.
     """
     if to not in FORMATS:
         raise InputError(f"to: no format {to!r}: {nearest(str(to), FORMATS)}")
+    if to == "ro-crate" and out is not None:
+        raise InputError("out: a ro-crate is in the folder that it describes; leave out --out")
     folder = results_folder(folder)
     logs = [] if to == "ro-crate" and logs_below(folder) else results_logs(folder)  # a crate describes files
     home = folder / EXPORT if out is None else path_of(out, "out")
     if home.exists() and not home.is_dir():
         raise InputError(f"out: {home}: is a file; name a folder")
-    if out is not None and to != "ro-crate" and home.is_dir() and any(home.iterdir()):
+    if out is not None and home.is_dir() and any(home.iterdir()):
         raise InputError(f"out: {home}: is not empty, and files are never overwritten; name a new folder")
     for log in logs:
         if not is_finished(log):
