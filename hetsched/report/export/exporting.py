@@ -29,8 +29,8 @@ def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[P
 
     Files go to `out`, which must be new or empty. By default they go to the folder `export` in the
     results folder, where they replace the files of an earlier export. An RO-Crate is in the results
-    folder that it describes, and takes no `out`. An unfinished run is exported as far as it came. A run that
-    has not begun is left out. In both cases a warning (`logging`) names the run.
+    folder that it describes, and takes no `out`. An unfinished run is exported as far as it came. A
+    run that has not begun is left out. In both cases a warning (`logging`) names the run.
 
     Raises InputError for an unknown format, for an `out` that cannot be, for a folder without logs,
     and for a file that cannot be read. For a damaged log the message names file and line. Raises
