@@ -1,5 +1,7 @@
 """Gavel's policies and their rounds: examples worked out by hand, and the runs of Gavel's own simulator."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from functools import cache
 from math import sqrt
 from typing import Any
@@ -36,7 +38,7 @@ from hetsched.scheduling.shares.gavel_isolated import GavelIsolated
 from hetsched.scheduling.shares.gavel_las import GavelLas, GavelLasBlind
 from hetsched.scheduling.shares.gavel_lp import central_shares, least_load
 from hetsched.scheduling.shares.gavel_makespan import GavelMakespan, GavelMakespanBlind, bisected
-from hetsched.scheduling.shares.ledger import Array
+from hetsched.scheduling.shares.ledger import Array, Ledger, Pick
 from hetsched.scheduling.shares.rounds import Demand, Rounds
 from tests.conftest import NO_OVERHEADS, Simulate, make_setup, profile_row
 from tests.gavel_runs import CLOSE, EXAMPLE, NAMES, TYPES, gavel_scenario, rows
@@ -541,3 +543,46 @@ def test_the_profile_has_gavels_rates() -> None:
         (row.model, row.batch_size, row.device): row.seconds_per_iteration for row in times.rows if row.gpu_share == 1
     }
     assert found == {key: 1 / rate for key, rate in gavels_rates().items()}
+
+
+@pytest.mark.parametrize("seed", [1, 4, 8])
+def test_a_job_receives_the_seconds_that_it_trained_whatever_pbt_does_to_its_batch_size(
+    simulate_log: Simulate, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Speeds were those of the new kind for all that another trial had trained as the old one. Where the new kind
+    cannot run, its speed is 0, so what was received was infinite."""
+    received: defaultdict[TrialId, float] = defaultdict(float)
+    receive = Ledger.receive
+
+    def watched(self: Ledger, picks: Sequence[Pick], iterations: Sequence[int], start: float) -> None:
+        before = self._rows["received"].copy()
+        receive(self, picks, iterations, start)
+        for pick in set(picks):
+            received[self.jobs[pick.job]] += float((self._rows["received"] - before)[pick.job, pick.type])
+
+    monkeypatch.setattr(Ledger, "receive", watched)
+    v100, k80 = {32: 0.75, 64: 1.5, 128: 1.25, 256: 2.0}, {128: 28.0, 256: 42.0}
+    rows = [
+        profile_row(device, batch_size=size, seconds=seconds)
+        for device, times in (("v100", v100), ("k80", k80))
+        for size, seconds in times.items()
+    ]
+    searching = {
+        "population": 4,
+        "batch_size": 512,  # the default, as the search space says it
+        "stop_iterations": 600,
+        "pbt": {"perturbation_interval": 20, "quantile_fraction": 0.5},
+        "search_space": {
+            "lr": {"low": 0.001, "high": 0.5, "scale": "log"},
+            "batch_size": {"choices": [32, 64, 128, 256], "ordered": True},
+        },
+    }
+    later = job("later", 1, arrival_s=50_000.0)  # when it arrives, the last round of the others is recorded
+    nodes = [V100 | {"gpus": 2, "cores": 2}, K80 | {"gpus": 2, "cores": 2}]
+    setup = make_setup(nodes, rows, NO_OVERHEADS, experiments=[searching, later])
+    trained: defaultdict[TrialId, float] = defaultdict(float)
+    for event in simulate_log(setup, "gpu-only+gavel-makespan", seed=seed):
+        if isinstance(event, SegmentEnded):
+            trained[event.trial] += event.parts.train_s
+    del trained[TrialId("later-0")]
+    assert received == pytest.approx(trained)

@@ -9,7 +9,7 @@ import pytest
 from hetsched import scheduling
 from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
 from hetsched.core.events import Event, PolicyWoken, SegmentEnded, SegmentStarted
-from hetsched.core.state import State
+from hetsched.core.state import State, state_of
 from hetsched.domain.cluster import CPU, ClusterSpec, cpu_worker
 from hetsched.domain.workload import Workload
 from hetsched.errors import InputError
@@ -17,7 +17,7 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged.suite import suite_file, suite_names
 from hetsched.scenario.scenario import Setup
-from hetsched.scenario.tables import OverheadsTable
+from hetsched.scenario.tables import FaultsTable, OverheadsTable
 from hetsched.scheduling.planning.fluid_plan import fluid_plan
 from hetsched.scheduling.planning.open_shop import next_slot
 from hetsched.testing.driver import Driver
@@ -133,6 +133,24 @@ def test_gangs_are_placed_beside_single_trials(simulate_log: Simulate) -> None:
     log = simulate_log(make_setup(nodes, rows, experiments=experiments), "fusion+lookahead")
     teams = {len(event.workers) for event in log if isinstance(event, SegmentStarted)}
     assert teams == {1, 2}
+
+
+def test_single_trials_go_on_while_a_gang_lacks_a_worker(simulate_log: Simulate) -> None:
+    # Both nodes have one V100. Node b is away from 15 to 60 s. The pair needs both, the single trials one each.
+    nodes = [{"name": name, "cores": 1, "gpus": 1, "gpu_type": "v100"} for name in "ab"]
+    rows = [profile_row("v100", seconds=0.5), profile_row("v100", seconds=0.3, gpu_share=2.0)]
+    experiments = [
+        {"name": "pair", "gang": 2, "population": 1, "stop_iterations": 100},
+        {"name": "one", "population": 2, "stop_iterations": 100},
+    ]
+    setup = make_setup(nodes, rows, NO_OVERHEADS, experiments=experiments)
+    setup = setup.replace(faults=FaultsTable.model_validate({"planned": [{"node": "b", "at_s": 15.0, "back_s": 60.0}]}))
+    log = simulate_log(setup, "gpu-only+lookahead")
+    meanwhile = [event for event in log if isinstance(event, SegmentStarted) and 15 <= event.time < 60]
+    assert {event.workers for event in meanwhile} == {("a/gpu0",)}
+    assert sum(event.iterations for event in meanwhile) == 90  # 45 s at 2 iterations a second
+    assert any(event.time >= 60 and event.trial == "pair-0" for event in log if isinstance(event, SegmentStarted))
+    assert state_of(log).finished
 
 
 def ratio_to_bound(path: Path, simulate_log: Simulate, name: str) -> float:

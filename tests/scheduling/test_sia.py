@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hetsched import scheduling
-from hetsched.core.events import Event, SegmentStarted
+from hetsched.core.events import Event, SegmentStarted, TrialAdded, TrialExploited
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
 from hetsched.scheduling.matching.sia import cheapest
@@ -203,3 +203,32 @@ def test_large_powers_leave_no_worker_idle(simulate_log: Simulate, p: float) -> 
 def test_options_that_make_no_sense_are_named(option: str, value: object) -> None:
     with pytest.raises(InputError, match=f"'sia': {option}: expected"):
         scheduling.policies.create("sia", {option: value})
+
+
+@pytest.mark.parametrize("seed", [2, 4])
+def test_a_trial_leaves_its_type_within_the_round_if_the_type_lacks_its_new_batch_size(
+    simulate_log: Simulate, seed: int
+) -> None:
+    """The trial was sent to the K80 all the same, and this ended the run."""
+    nodes = [{"name": name, "cores": 1, "gpus": 1, "gpu_type": gpu} for name, gpu in (("v", "v100"), ("k", "k80"))]
+    rows = [profile_row("v100", seconds=0.1, batch_size=size) for size in (32, 64)]
+    setup = make_setup(
+        nodes,
+        [*rows, profile_row("k80", seconds=0.2)],
+        NO_OVERHEADS,
+        batch_size=512,  # the default, as the search space says it
+        population=6,
+        stop_iterations=400,
+        pbt={"perturbation_interval": 20},
+        search_space={"lr": {"low": 0.001, "high": 0.5, "scale": "log"}, "batch_size": {"choices": [32, 64]}},
+    )
+    sizes: dict[str, int] = {}
+    on_k80: set[int] = set()
+    for event in simulate_log(with_options(setup, round_s=1e6), "gpu-only+sia", seed=seed):
+        if isinstance(event, TrialAdded):
+            sizes[event.trial] = event.batch_size
+        elif isinstance(event, TrialExploited):
+            sizes[event.trial] = int(event.hyperparameters["batch_size"])
+        elif isinstance(event, SegmentStarted) and event.worker == "k/gpu0":
+            on_k80.add(sizes[event.trial])
+    assert on_k80 == {32}

@@ -61,7 +61,8 @@ class Sia:
     Of such groups, the one with the most iterations left comes first where costs are equal.
 
     Within the round a trial stays on its type, an interval at a time. It stays on its own worker if
-    no other trial is there. Segments are not broken off: a trial moves when one ends. If no
+    no other trial is there. If PBT gives it a batch size that its type cannot run, it counts as a
+    trial without a type. Segments are not broken off: a trial moves when one ends. If no
     assigned trial waits for an idle worker, the worker goes to another trial that waits. The same
     program, restricted to such trials, assigns these workers. So no worker that could be used is
     idle, except while a gang waits for more workers of the same type.
@@ -129,12 +130,17 @@ class Sia:
         return decisions
 
     def _look(self, state: StateView) -> None:
-        """Update which of the assigned trials wait, by what has changed since the last call."""
+        """Update which of the assigned trials wait, by what has changed since the last call. A trial
+        to which PBT gave a kind that cannot run on its type has no type any more."""
         for trial in state.changed_since(self._changes):
-            if trial.id in self._assigned and state.is_ready(trial):
+            on = self._assigned.get(trial.id)
+            if on is None or not state.is_ready(trial):
+                self._waiting.discard(trial.id)
+            elif state.usable(trial, next(iter(state.workers_by_type[on].values()))):
                 self._waiting.add(trial.id)
             else:
                 self._waiting.discard(trial.id)
+                del self._assigned[trial.id]
         self._changes = state.changes
 
     def _start(self, state: StateView, trial: Trial, idle: Idle) -> list[Dispatch]:

@@ -152,7 +152,7 @@ class Mirror:
             key = like(state, trial)
             if trial.completed is not None or key in self._kinds:
                 continue
-            if any(state.usable(trial, worker) for worker in self.workers):
+            if _could_run(state, trial):
                 self._kinds[key] = len(kinds)
                 kinds.append(self._kind(state, trial))
         return kinds
@@ -265,6 +265,16 @@ class Mirror:
 def like(state: StateView, trial: Trial) -> Like:
     experiment = state.experiment(trial)
     return Like(trial.kind, experiment.interval, experiment.evaluation_images, experiment.devices, experiment.gang)
+
+
+def _could_run(state: StateView, trial: Trial) -> bool:
+    """Whether some type has enough workers for the trial. A node that leaves may leave too few for a
+    gang."""
+    gang = state.experiment(trial).gang
+    return any(
+        len(alike) >= gang and state.usable(trial, next(iter(alike.values())))
+        for alike in state.workers_by_type.values()
+    )
 
 
 def _left(state: StateView, trial: Trial) -> int:

@@ -99,9 +99,14 @@ class Ledger:
 
     def receive(self, picks: Sequence[Pick], iterations: Sequence[int], start: float) -> None:
         """Record the `iterations` that the jobs trained in a round. The round began at `start`
-        (seconds)."""
+        (seconds).
+
+        A job receives iterations / speed seconds. If its speed there is not known, or is 0 because
+        PBT gave it a kind that cannot run there, it receives nothing.
+        """
         places = _places(picks)
-        seconds = np.nan_to_num(np.array(iterations) / self._rows["speed"][places])
+        trained, speeds = np.array(iterations, float), self._rows["speed"][places]
+        seconds = np.divide(trained, speeds, out=np.zeros(len(trained)), where=speeds > 0)
         # The difference of two readings of the clock, as in Gavel. Its rounding decides between jobs that would
         # otherwise be equal.
         seconds = (start + seconds) - start

@@ -133,11 +133,11 @@ class Rounds(ABC):
 
     def _renewed(self, state: StateView, trial: Trial, lease: Lease) -> Lease:
         """PBT has changed the trial's kind. What the trial has received so far is recorded at its
-        old speed."""
+        old speed. What it receives from now on counts at its new speed."""
         pick, before = self._ran[lease.place]
         self._book(state, [(pick, before)])
         self._ran[lease.place] = (pick, trial.trained)
-        self._look_at_kinds(state)
+        self._look_at_kind(state, pick.job)
         [speed] = self._ledger.known_speeds([pick])
         return lease._replace(speed=0.0 if isnan(speed) else speed, kind=trial.kind)
 
@@ -153,16 +153,16 @@ class Rounds(ABC):
         done = [max(trials[jobs[pick.job]].trained - before, 0) for pick, before in ran]
         self._ledger.receive([pick for pick, _ in ran], done, self._round_start)
 
-    def _look_at_kinds(self, state: StateView) -> None:
-        """Learn the speeds of jobs whose kind PBT has changed."""
-        ledger = self._ledger
-        for place, job in enumerate(ledger.jobs):
-            kind = state.trials[job].kind
-            if self._kinds.setdefault(job, kind) != kind:
-                self._kinds[job] = kind
-                self._changed = True
-                ledger.forget(place)
-                ledger.learn(place, self._speeds(state, state.trials[job]))
+    def _look_at_kind(self, state: StateView, place: int) -> None:
+        """Learn the speeds of the job at this place of the ledger if PBT has changed its kind. What
+        it trained as the old kind must be recorded before."""
+        job = self._ledger.jobs[place]
+        trial = state.trials[job]
+        if self._kinds.setdefault(job, trial.kind) != trial.kind:
+            self._kinds[job] = trial.kind
+            self._changed = True
+            self._ledger.forget(place)
+            self._ledger.learn(place, self._speeds(state, trial))
 
     def _speeds(self, state: StateView, trial: Trial) -> list[float]:
         """The trial's speed on each type, as `_speed` has it."""
@@ -196,7 +196,8 @@ class Rounds(ABC):
             ledger.admit([trial.id for trial in new], [state.experiment(trial).gang for trial in new])
             self._changed = True
         if any(experiment.changes_kinds for experiment in state.experiments.values()):
-            self._look_at_kinds(state)
+            for place in range(len(ledger.jobs)):
+                self._look_at_kind(state, place)
         alike: dict[tuple[ExperimentId, TrialKind], list[float]] = {}
         for place in ledger.unknown():
             trial = trials[ledger.jobs[place]]
