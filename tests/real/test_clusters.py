@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 ray = pytest.importorskip("ray")
 
@@ -105,6 +107,51 @@ def test_a_node_keeps_its_ray_node_while_that_is_there() -> None:
     assert match(cluster, both, kept) == kept
     assert match(cluster, both[1:], kept) == {"a": "id3"}
     assert match(cluster, alive([ray_node(3, 8), ray_node(4, 2)]), kept) == {"a": "id3", "b": "id4"}
+
+
+def at(address: str, told: dict[str, Any]) -> dict[str, Any]:
+    return told | {"NodeManagerAddress": address}
+
+
+@pytest.mark.parametrize("cores", [4, 2])
+def test_a_node_keeps_the_ray_node_at_the_address_of_a_node_that_lost_its_own(cores: int) -> None:
+    """Another node of the address was to be on the Ray node, too. It was too large, and both had
+    none. Or it did fit, and was on the Ray node that "no other node uses"."""
+    cluster = ClusterSpec((node("a", 2), node("b", cores, address="10.0.0.2")))
+    kept = {NodeId("a"): RayNodeId("id2"), NodeId("b"): RayNodeId("id3")}
+    assert match(cluster, alive([ray_node(2, 4)]), kept) == {"a": "id2"}
+    again = alive([ray_node(2, 4), at("10.0.0.2", ray_node(4, 8))])
+    assert match(cluster, again, kept) == {"a": "id2", "b": "id4"}
+
+
+@given(st.data())
+def test_kept_pairs_stay_and_only_nodes_of_one_address_share(data: st.DataObject) -> None:
+    addresses = st.sampled_from([None, "10.0.0.2", "10.0.0.3"])
+    cluster = ClusterSpec(
+        tuple(node(name, data.draw(st.integers(1, 4)), address=data.draw(addresses)) for name in "abc")
+    )
+    labels = st.sampled_from([None, None, "a", "other"])
+    there = [
+        at(data.draw(addresses) or "10.0.0.4", ray_node(number, data.draw(st.integers(1, 8)), label=data.draw(labels)))
+        for number in range(2, 6)
+    ]
+    kept = match(cluster, alive(data.draw(st.permutations(there))))
+    alike = alive(data.draw(st.lists(st.sampled_from(there), unique_by=id)))
+    found = match(cluster, alike, kept)
+    ids = {ray_node.id for ray_node in alike}
+    assert found.items() >= {node: ray_node for node, ray_node in kept.items() if ray_node in ids}.items()
+    for ray_node_there in alike:
+        users = [node for node in cluster if found.get(node.id) == ray_node_there.id]
+        assert ray_node_there.holds(sum(node.cores for node in users), 0)
+        assert len(users) < 2 or {user.address for user in users} == {ray_node_there.address}
+
+
+def test_a_node_has_the_ray_node_at_its_address_that_has_its_gpus() -> None:
+    """Only the Ray node with the most cores was looked at, and it has no GPU."""
+    gpus, cores = ray_node(2, 8, 2, "T4"), at("10.0.0.2", ray_node(3, 16))
+    cluster = ClusterSpec((node("c", 16, address="10.0.0.2"), node("g", 4, 2, "t4", address="10.0.0.2")))
+    for there in ([gpus, cores], [cores, gpus]):
+        assert match_all(cluster, alive(there)) == {"c": "id3", "g": "id2"}
 
 
 def test_a_mismatch_says_what_lacks() -> None:
