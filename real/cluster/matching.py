@@ -154,6 +154,7 @@ def match_all(cluster: ClusterSpec, ray_nodes: list[RayNode], some_may_lack: boo
 
     With `some_may_lack` a warning names the nodes that have none, if at least one node has one.
     """
+    _check_labels(cluster, ray_nodes)
     found = match(cluster, ray_nodes)
     missing = [node for node in cluster if node.id not in found]
     if missing and some_may_lack and found:
@@ -166,6 +167,18 @@ def match_all(cluster: ClusterSpec, ray_nodes: list[RayNode], some_may_lack: boo
             f"missing with 'ray start --address=HEAD:6379 --labels {NODE_LABEL}=NAME', or change the scenario"
         )
     return found
+
+
+def _check_labels(cluster: ClusterSpec, ray_nodes: Sequence[RayNode]) -> None:
+    """Raise InputError if several Ray nodes say that they are the same node of the scenario."""
+    for node in cluster:
+        same = [ray_node for ray_node in ray_nodes if ray_node.label == node.id]
+        if len(same) > 1:
+            listed = " and ".join(f"{ray_node}, id {ray_node.id[:8]}" for ray_node in same)
+            raise InputError(
+                f"cluster.nodes: {len(same)} Ray nodes have the label {NODE_LABEL}={node.id}: {listed}; expected one: "
+                "stop the others, or start them with labels of their own"
+            )
 
 
 def _is_other_type(node: Node, ray_node: RayNode) -> bool:

@@ -154,6 +154,22 @@ def test_a_node_has_the_ray_node_at_its_address_that_has_its_gpus() -> None:
         assert match_all(cluster, alive(there)) == {"c": "id3", "g": "id2"}
 
 
+def test_two_ray_nodes_with_one_label_are_both_named() -> None:
+    """The last one was taken without a word. Or the message blamed its size."""
+    cluster = ClusterSpec((node("a", 8),))
+    there = alive([ray_node(2, 8, label="a"), ray_node(3, 2, label="a")])
+    with pytest.raises(InputError) as raised:
+        match_all(cluster, there)
+    assert str(raised.value).startswith(
+        "cluster.nodes: 2 Ray nodes have the label hetsched-node=a: 10.0.0.2 (8 CPUs, label a), id id2 and "
+        "10.0.0.3 (2 CPUs, label a), id id3; expected one"
+    )
+    with pytest.raises(InputError, match="2 Ray nodes have the label hetsched-node=a"):
+        match_all(cluster, there, some_may_lack=True)
+    assert match(cluster, there[::-1]) == {"a": "id2"}  # of a run that goes on
+    assert match(cluster, there, {NodeId("a"): RayNodeId("id3")}) == {"a": "id3"}
+
+
 def test_a_mismatch_says_what_lacks() -> None:
     cluster = ClusterSpec((node("a", 8, 1, "a100"), node("b", 4, 2, "t4"), node("c", 1, address="10.0.0.9")))
     with pytest.raises(InputError) as raised:
