@@ -78,12 +78,17 @@ def match(
     3. Ray nodes at an address are shared by the nodes of the scenario with that address.
     4. Any other node gets a Ray node of its GPU type that is large enough and is no other node. The
        choice gives as many nodes as possible a Ray node, and leaves as little as possible unused.
+
+    Logs a warning for a new pair whose GPUs are of different types.
     """
-    there = {ray_node.id for ray_node in ray_nodes}
+    there = {ray_node.id: ray_node for ray_node in ray_nodes}
     found = {node: ray_node for node, ray_node in (kept or {}).items() if ray_node in there}
     found |= _by_label([node for node in cluster if node.id not in found], ray_nodes)
     found |= _by_address(cluster, ray_nodes, found)
     found |= _by_size(cluster, ray_nodes, found)
+    for node in cluster:
+        if node.id in found and node.id not in (kept or {}):
+            _warn_of_type(node, there[found[node.id]])
     return found
 
 
@@ -185,6 +190,20 @@ def _is_other_type(node: Node, ray_node: RayNode) -> bool:
     """Whether Ray says that the GPUs are of a type that the node does not have."""
     types = {gpu.type.lower() for gpu in node.each_gpu}
     return bool(types) and ray_node.gpu_type is not None and ray_node.gpu_type.lower() not in types
+
+
+def _warn_of_type(node: Node, ray_node: RayNode) -> None:
+    """A node with a pace is meant to be other hardware than it says."""
+    if _is_other_type(node, ray_node) and node.pace is None:
+        logger.warning(
+            "cluster.nodes: %r has %s, and Ray says that its GPUs are %s (Ray node %s): the log will say %s; "
+            "correct gpu_type, or the label or address",
+            node.id,
+            node.gpus_in_words,
+            ray_node.gpu_type,
+            ray_node,
+            node.gpus_in_words,
+        )
 
 
 def _left_over(node: Node, ray_node: RayNode) -> float:

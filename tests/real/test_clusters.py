@@ -170,6 +170,23 @@ def test_two_ray_nodes_with_one_label_are_both_named() -> None:
     assert match(cluster, there, {NodeId("a"): RayNodeId("id3")}) == {"a": "id3"}
 
 
+@pytest.mark.parametrize("said", ["label", "address"])
+def test_gpus_of_another_type_than_a_node_lists_are_told_of(said: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The run trained on an A100, and its log said t4."""
+    listed = node("n", 4, 1, "t4", address="10.0.0.2" if said == "address" else None)
+    there = [ray_node(2, 8, 1, "A100", label="n" if said == "label" else None)]
+    kept = match_all(ClusterSpec((listed,)), alive(there))
+    assert kept == {"n": "id2"}
+    assert caplog.text.count("cluster.nodes: 'n' has 1 t4, and Ray says that its GPUs are A100") == 1
+    caplog.clear()
+    match(ClusterSpec((listed,)), alive(there), kept)  # every half second of a run
+    for type_of_ray in ("T4", None):
+        match_all(ClusterSpec((listed,)), alive([ray_node(2, 8, 1, type_of_ray, there[0]["Labels"].get(NODE_LABEL))]))
+    paced = Node(listed.id, 4, 1, "t4", pace=2.0, address=listed.address)  # is declared to be what it is not
+    match_all(ClusterSpec((paced,)), alive(there))
+    assert not caplog.text
+
+
 def test_a_mismatch_says_what_lacks() -> None:
     cluster = ClusterSpec((node("a", 8, 1, "a100"), node("b", 4, 2, "t4"), node("c", 1, address="10.0.0.9")))
     with pytest.raises(InputError) as raised:
