@@ -54,6 +54,10 @@ def node(name: str, cores: int, gpus: int = 0, gpu_type: str | None = None, addr
     return Node(NodeId(name), cores, gpus, gpu_type, address=address)
 
 
+def at(address: str, told: dict[str, Any]) -> dict[str, Any]:
+    return told | {"NodeManagerAddress": address}
+
+
 HEAD = ray_node(1, 0)
 
 
@@ -107,10 +111,6 @@ def test_a_node_keeps_its_ray_node_while_that_is_there() -> None:
     assert match(cluster, both, kept) == kept
     assert match(cluster, both[1:], kept) == {"a": "id3"}
     assert match(cluster, alive([ray_node(3, 8), ray_node(4, 2)]), kept) == {"a": "id3", "b": "id4"}
-
-
-def at(address: str, told: dict[str, Any]) -> dict[str, Any]:
-    return told | {"NodeManagerAddress": address}
 
 
 @pytest.mark.parametrize("cores", [4, 2])
@@ -210,6 +210,35 @@ def test_discovered_nodes_are_called_by_what_is_their_own() -> None:
     ]
     there[3]["NodeManagerAddress"] = there[4]["NodeManagerAddress"]
     assert {"name": "10.0.0.5-id4", "cores": 2} in tables(alive(there))
+
+
+def test_no_two_discovered_nodes_have_one_name() -> None:
+    """Two nodes with one label had this one name. So had a node and another whose label was its
+    host."""
+    twins = [ray_node(2, 4, label="a"), ray_node(3, 4, label="a"), ray_node(4, 2, label="host5"), ray_node(5, 2)]
+    found = tables(alive(twins))
+    assert found == [
+        {"name": "10.0.0.5", "cores": 2, "address": "10.0.0.5"},
+        {"name": "host2", "cores": 4, "address": "10.0.0.2"},
+        {"name": "host3", "cores": 4, "address": "10.0.0.3"},
+        {"name": "host5", "cores": 2},
+    ]
+    listed = ClusterSpec(tuple(node(table["name"], table["cores"], address=table.get("address")) for table in found))
+    assert match_all(listed, alive(twins)) == {"10.0.0.5": "id5", "host2": "id2", "host3": "id3", "host5": "id4"}
+    head = ray_node(1, 0, label="host2")
+    assert [table["name"] for table in tables(alive([head, ray_node(2, 4)]))] == ["10.0.0.2"]
+
+
+@given(st.data())
+def test_names_of_discovered_nodes_differ(data: st.DataObject) -> None:
+    words = st.sampled_from(["10.0.0.2", "10.0.0.3", "host2", "x"])
+    there = [
+        at(data.draw(words), ray_node(number, 1, label=data.draw(st.none() | words)))
+        | {"NodeManagerHostname": data.draw(words)}
+        for number in range(2, 2 + data.draw(st.integers(1, 5)))
+    ]
+    names = [table["name"] for table in tables(alive(there))]
+    assert len(names) == len(set(names)) == len(there)
 
 
 def test_the_gpus_of_a_mixed_node_are_discovered_each_by_its_name() -> None:
