@@ -12,6 +12,7 @@ import msgspec
 
 from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunResumed, RunStarted
 from hetsched.core.older_logs import NOT_READ, NUMBERED_SINCE, SegmentNumbers, as_of_now
+from hetsched.core.running_segments import RunningSegments
 from hetsched.domain.plain import plain
 from hetsched.errors import HetschedError, InputError
 
@@ -187,16 +188,17 @@ class LogDecoder:
         self._line = 0
         self._version = UNNUMBERED
         self._numbers = SegmentNumbers()
+        self._segments = RunningSegments()
 
     def event(self, line: bytes) -> AnyEvent:
         """The event of the next line.
 
-        Raises InputError, naming file and line, for a line that is no event, and for a log of a
-        newer hetsched.
+        Raises InputError, naming file and line, for a line that is no event, for the end of a
+        segment that is not as the segment's start, and for a log of a newer hetsched.
         """
         self._line += 1
         try:
-            event = _decoder.decode(line if self._version == LOG_VERSION else as_of_now(line, self._version))
+            event: AnyEvent = _decoder.decode(line if self._version == LOG_VERSION else as_of_now(line, self._version))
         except NOT_READ as error:
             _check_format(line, f"{self._path}:{self._line}")
             raise InputError(f"{self._path}:{self._line}: not an event of a hetsched log: {error}; {MEND}") from error
@@ -204,14 +206,17 @@ class LogDecoder:
             self._version = event.log_version
             if self._version > LOG_VERSION:
                 _check_format(line, f"{self._path}:{self._line}")
-        return event if self._version >= NUMBERED_SINCE else self._numbers.numbered(event)
+        if self._version < NUMBERED_SINCE:
+            event = self._numbers.numbered(event)
+        if (fault := self._segments.fault(event)) is not None:
+            raise InputError(f"{self._path}:{self._line}: {fault}: was it altered? {MEND}")
+        return event
 
 
 def read_log(path: Path) -> Iterator[AnyEvent]:
     """The events of a log. A last line that was cut off, because the writer died, is left out.
 
-    Raises InputError, naming file and line, for any other line that is no event, and for a log of a
-    newer hetsched.
+    Raises InputError, naming file and line, for what `LogDecoder.event` refuses.
     """
     try:
         lines = path.read_bytes().split(b"\n")

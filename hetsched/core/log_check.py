@@ -19,14 +19,11 @@ from hetsched.core.events import (
     WorkerJoined,
     WorkerLeft,
 )
+from hetsched.core.running_segments import RAY_TUNE
 from hetsched.core.state import State, state_of
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import BATCH_SIZE, Experiment, ExperimentId, TrialId
 from hetsched.errors import InputError
-
-RAY_TUNE = "ray-tune"
-"""The backend whose training code itself decides when a trial can be saved, and when it is
-completed."""
 
 
 def check_log(events: Iterable[Event]) -> State:

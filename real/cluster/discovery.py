@@ -70,23 +70,19 @@ def _gpu_counts(ray_node: RayNode, names: Sequence[str]) -> dict[str, int]:
 def tables(ray_nodes: list[RayNode], gpu_names: GpuNames = MappingProxyType({})) -> list[dict[str, Any]]:
     """A table for each Ray node that has cores, in the order of their names. Heads often have none.
 
-    The name of a node is its label. Without a label it is its host or its address, if no other node
-    has the same. Raises InputError for GPUs of unknown type, and if there is no node.
+    The name of a node is its label, its host or its address: the first that no other node has. A
+    label goes before a host, and a host before an address. Raises InputError for GPUs of unknown
+    type, and if there is no node.
     """
     serving = [ray_node for ray_node in ray_nodes if ray_node.cores]
     if not serving:
         listed = ", ".join(map(str, ray_nodes)) or "none"
         raise InputError(f"cluster: no node of the Ray cluster has CPUs: {listed}; run 'ray start --num-cpus N'")
-    hosts = Counter(ray_node.host for ray_node in serving)
     addresses = Counter(ray_node.address for ray_node in serving)
-    found = []
+    names, found = _names(serving, [ray_node.label for ray_node in ray_nodes]), []
     for ray_node in serving:
         own_address = ray_node.address if addresses[ray_node.address] == 1 else None
-        own_host = ray_node.host if hosts[ray_node.host] == 1 else None
-        table: dict[str, Any] = {
-            "name": ray_node.label or own_host or own_address or f"{ray_node.address}-{ray_node.id[:8]}",
-            "cores": ray_node.cores,
-        }
+        table: dict[str, Any] = {"name": names[ray_node.id], "cores": ray_node.cores}
         if counts := _gpu_counts(ray_node, gpu_names.get(ray_node.id, ())):
             table |= {"gpus": counts}
         elif ray_node.gpus:
@@ -96,5 +92,24 @@ def tables(ray_nodes: list[RayNode], gpu_names: GpuNames = MappingProxyType({}))
                     f"{ACCELERATOR_LABEL}=TYPE', TYPE as the profile has it, or list the nodes in the scenario"
                 )
             table |= {"gpus": ray_node.gpus, "gpu_type": ray_node.gpu_type.lower()}
-        found.append(table | ({"address": own_address} if own_address and ray_node.label is None else {}))
+        found.append(table | ({"address": own_address} if own_address and ray_node.label != table["name"] else {}))
     return sorted(found, key=lambda table: str(table["name"]))
+
+
+def _names(serving: Sequence[RayNode], all_labels: Sequence[str | None]) -> dict[RayNodeId, str]:
+    """The names of the nodes. `all_labels` also has the labels of nodes that do not serve."""
+    labels = Counter(all_labels)
+    hosts = Counter(ray_node.host for ray_node in serving)
+    addresses = Counter(ray_node.address for ray_node in serving)
+    names = {}
+    for ray_node in serving:
+        label, host, address = ray_node.label, ray_node.host, ray_node.address
+        if label and labels[label] == 1:
+            names[ray_node.id] = label
+        elif hosts[host] == 1 and host not in labels:
+            names[ray_node.id] = host
+        elif addresses[address] == 1 and address not in labels and address not in hosts:
+            names[ray_node.id] = address
+        else:
+            names[ray_node.id] = f"{address}-{ray_node.id[:8]}"
+    return names

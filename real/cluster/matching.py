@@ -1,8 +1,8 @@
 """Which Ray node is which node of the scenario: by its label or its address, else by GPU type and
 size."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NewType
 
 import numpy as np
@@ -17,6 +17,8 @@ ACCELERATOR_LABEL, ACCELERATOR_RESOURCE = "ray.io/accelerator-type", "accelerato
 """The label and the resource with which Ray gives the type of a node's GPUs."""
 
 NO_FIT = 1e12
+
+logger = logging.getLogger(__name__)
 
 RayNodeId = NewType("RayNodeId", str)
 
@@ -71,30 +73,76 @@ def match(
 ) -> dict[NodeId, RayNodeId]:
     """The Ray node of each node of the scenario that has one.
 
-    1. A Ray node with the label is that node of the scenario only.
-    2. A Ray node at a node's address is all nodes of the scenario with that address.
-    3. Any other node gets a Ray node of its GPU type that is large enough and is no other node. The choice gives as
-    many
-       nodes as possible a Ray node, and leaves as little as possible unused.
+    1. Pairs that were `kept` stay as long as their Ray node is there.
+    2. A Ray node with the label of a node is that node only.
+    3. Ray nodes at an address are shared by the nodes of the scenario with that address.
+    4. Any other node gets a Ray node of its GPU type that is large enough and is no other node. The
+       choice gives as many nodes as possible a Ray node, and leaves as little as possible unused.
 
-    Pairs that were `kept` stay as long as their Ray node is there.
+    Logs a warning for a new pair whose GPUs are of different types.
     """
-    there = {ray_node.id for ray_node in ray_nodes}
+    there = {ray_node.id: ray_node for ray_node in ray_nodes}
     found = {node: ray_node for node, ray_node in (kept or {}).items() if ray_node in there}
-    by_label = {ray_node.label: ray_node for ray_node in ray_nodes if ray_node.label is not None}
-    named = {node.id for node in cluster}
-    unnamed = [ray_node for ray_node in ray_nodes if ray_node.label not in named]
-    by_address = {ray_node.address: ray_node for ray_node in sorted(unnamed, key=lambda ray_node: ray_node.cores)}
+    found |= _by_label([node for node in cluster if node.id not in found], ray_nodes)
+    found |= _by_address(cluster, ray_nodes, found)
+    found |= _by_size(cluster, ray_nodes, found)
     for node in cluster:
-        told = by_label.get(node.id) or by_address.get(node.address or "")
-        if told is not None:
-            found.setdefault(node.id, told.id)
-    needed = _needed(cluster, found)
-    large_enough = {ray_node.id for ray_node in ray_nodes if ray_node.holds(*needed.get(ray_node.id, (0, 0)))}
-    open_nodes = [node for node in cluster if node.id not in found and node.address is None]
-    taken = set(found.values())
-    free = [ray_node for ray_node in ray_nodes if ray_node.id not in taken and ray_node.label is None]
-    found = {node: ray_node for node, ray_node in found.items() if ray_node in large_enough}
+        if node.id in found and node.id not in (kept or {}):
+            _warn_of_type(node, there[found[node.id]])
+    return found
+
+
+def _by_label(nodes: Sequence[Node], ray_nodes: Sequence[RayNode]) -> dict[NodeId, RayNodeId]:
+    """The first Ray node with the label of each node that is large enough for the node."""
+    found: dict[NodeId, RayNodeId] = {}
+    for node in nodes:
+        for ray_node in ray_nodes:
+            if ray_node.label == node.id and ray_node.holds(node.cores, node.gpus):
+                found.setdefault(node.id, ray_node.id)
+    return found
+
+
+def _by_address(
+    cluster: ClusterSpec, ray_nodes: Sequence[RayNode], matched: Mapping[NodeId, RayNodeId]
+) -> dict[NodeId, RayNodeId]:
+    """The Ray node at the address of each node that has an address and neither a Ray node nor a
+    label. Large nodes choose first. A node chooses the Ray node of its GPU type that has the least
+    left over."""
+    named = {node.id for node in cluster}
+    labels = {ray_node.label for ray_node in ray_nodes}
+    everywhere, found = dict(matched), dict[NodeId, RayNodeId]()
+    for node in sorted(cluster, key=lambda node: (node.gpus, node.cores), reverse=True):
+        if node.id in matched or node.id in labels or node.address is None:
+            continue
+        choice = []
+        for number, ray_node in enumerate(ray_nodes):
+            users = [other for other in cluster if everywhere.get(other.id) == ray_node.id]
+            is_shared = all(other.address == node.address for other in users)
+            if ray_node.address != node.address or ray_node.label in named or not is_shared:
+                continue
+            cores = ray_node.cores - sum(other.cores for other in users) - node.cores
+            gpus = ray_node.gpus - sum(other.gpus for other in users) - node.gpus
+            if cores >= 0 and gpus >= 0:
+                choice.append((_is_other_type(node, ray_node), gpus, cores, number))
+        if choice:
+            everywhere[node.id] = found[node.id] = ray_nodes[min(choice)[-1]].id
+    return found
+
+
+def _by_size(
+    cluster: ClusterSpec, ray_nodes: Sequence[RayNode], matched: Mapping[NodeId, RayNodeId]
+) -> dict[NodeId, RayNodeId]:
+    """The Ray node of each node that has no address. The Ray nodes at an address of a node that
+    lacks a Ray node wait for that node."""
+    open_nodes = [node for node in cluster if node.id not in matched and node.address is None]
+    waited_for = {node.address for node in cluster if node.id not in matched}
+    taken = set(matched.values())
+    free = [
+        ray_node
+        for ray_node in ray_nodes
+        if ray_node.id not in taken and ray_node.label is None and ray_node.address not in waited_for
+    ]
+    found: dict[NodeId, RayNodeId] = {}
     if open_nodes and free:
         from scipy.optimize import linear_sum_assignment  # half a second to import, which actors do without
 
@@ -105,18 +153,57 @@ def match(
     return found
 
 
-def match_all(cluster: ClusterSpec, ray_nodes: list[RayNode]) -> dict[NodeId, RayNodeId]:
+def match_all(cluster: ClusterSpec, ray_nodes: list[RayNode], some_may_lack: bool = False) -> dict[NodeId, RayNodeId]:
     """The Ray node of every node of the scenario. Raises InputError that says which nodes have
-    none, and why."""
+    none, and why.
+
+    With `some_may_lack` a warning names the nodes that have none, if at least one node has one.
+    """
+    _check_labels(cluster, ray_nodes)
     found = match(cluster, ray_nodes)
     missing = [node for node in cluster if node.id not in found]
-    if missing:
+    if missing and some_may_lack and found:
+        absent = ", ".join(node.id for node in missing)
+        logger.warning("going on without %s, which the cluster does not have (yet)", absent)
+    elif missing:
         lacking = "; ".join(_lack(node, cluster, ray_nodes) for node in missing)
         raise InputError(
             f"cluster.nodes: {lacking}. Ray nodes found: {', '.join(map(str, ray_nodes)) or 'none'}. Start what is "
             f"missing with 'ray start --address=HEAD:6379 --labels {NODE_LABEL}=NAME', or change the scenario"
         )
     return found
+
+
+def _check_labels(cluster: ClusterSpec, ray_nodes: Sequence[RayNode]) -> None:
+    """Raise InputError if several Ray nodes say that they are the same node of the scenario."""
+    for node in cluster:
+        same = [ray_node for ray_node in ray_nodes if ray_node.label == node.id]
+        if len(same) > 1:
+            listed = " and ".join(f"{ray_node}, id {ray_node.id[:8]}" for ray_node in same)
+            raise InputError(
+                f"cluster.nodes: {len(same)} Ray nodes have the label {NODE_LABEL}={node.id}: {listed}; expected one: "
+                "stop the others, or start them with labels of their own"
+            )
+
+
+def _is_other_type(node: Node, ray_node: RayNode) -> bool:
+    """Whether Ray says that the GPUs are of a type that the node does not have."""
+    types = {gpu.type.lower() for gpu in node.each_gpu}
+    return bool(types) and ray_node.gpu_type is not None and ray_node.gpu_type.lower() not in types
+
+
+def _warn_of_type(node: Node, ray_node: RayNode) -> None:
+    """A node with a pace is meant to be other hardware than it says."""
+    if _is_other_type(node, ray_node) and node.pace is None:
+        logger.warning(
+            "cluster.nodes: %r has %s, and Ray says that its GPUs are %s (Ray node %s): the log will say %s; "
+            "correct gpu_type, or the label or address",
+            node.id,
+            node.gpus_in_words,
+            ray_node.gpu_type,
+            ray_node,
+            node.gpus_in_words,
+        )
 
 
 def _left_over(node: Node, ray_node: RayNode) -> float:
@@ -126,16 +213,6 @@ def _left_over(node: Node, ray_node: RayNode) -> float:
     if node.gpus and (ray_node.gpu_type or "").lower() != (node.gpu_type or "").lower():
         return NO_FIT
     return 1e6 * (ray_node.gpus - node.gpus) + ray_node.cores - node.cores
-
-
-def _needed(cluster: ClusterSpec, found: Mapping[NodeId, RayNodeId]) -> dict[RayNodeId, tuple[int, int]]:
-    """The cores and GPUs that the nodes of the scenario need of each Ray node."""
-    needed: dict[RayNodeId, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for node in cluster:
-        if node.id in found:
-            cores, gpus = needed[found[node.id]]
-            needed[found[node.id]] = cores + node.cores, gpus + node.gpus
-    return needed
 
 
 def _lack(node: Node, cluster: ClusterSpec, ray_nodes: list[RayNode]) -> str:

@@ -20,7 +20,7 @@ from hetsched.domain.cluster import ClusterSpec, Node, NodeId
 from hetsched.domain.entry_points import needed_for
 from hetsched.errors import HetschedError, InputError, counted
 from real.cluster.greeting import check_greeting
-from real.cluster.matching import NODE_LABEL, RayNodeId, alive, match, match_all
+from real.cluster.matching import NODE_LABEL, RayNodeId, alive, match_all
 from real.ray_internals import ray_itself
 
 logger = logging.getLogger(__name__)
@@ -73,12 +73,7 @@ def connect(
     _check_types(cluster)
     if address is not None:
         join(address)
-        found = match(cluster, ray_nodes := alive(ray.nodes()))
-        if not (some_may_lack and found):
-            return match_all(cluster, ray_nodes)
-        if missing := [node.id for node in cluster if node.id not in found]:
-            logger.warning("going on without %s, which the cluster does not have (yet)", ", ".join(missing))
-        return found
+        return match_all(cluster, alive(ray.nodes()), some_may_lack)
     shape = tuple((node.id, node.cores, node.gpus) for node in cluster)
     if _session is not None and _session[:2] == (None, shape) and ray.is_initialized():
         try:

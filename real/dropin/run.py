@@ -8,7 +8,7 @@ from pathlib import Path
 from hetsched.core.dispatcher import Decided, Dispatcher
 from hetsched.core.events import ExperimentArrived, RunEnded, SegmentEnded, TrialAdded, TrialCompleted
 from hetsched.core.log import LOG_NAME, LogWriter
-from hetsched.core.log_check import RAY_TUNE
+from hetsched.core.running_segments import RAY_TUNE
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import Worker

@@ -18,6 +18,7 @@ from hetsched.domain.workload import Place, TrialId
 from hetsched.errors import InputError, where
 from real.checkpoints.snapshot import Copy
 from real.checkpoints.write_behind import WriteBehind
+from real.cluster.host_cores import Cores
 from real.cluster.matching import RayNodeId
 from real.training.trainer import Settings, Snapshot, Trainer, make, writer
 from real.tune.messages import Assignment
@@ -34,7 +35,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     `pace_s` is how many seconds an iteration takes at least, by batch size. None: the worker runs
     as fast as it can. `place` is where checkpoints are kept (see
-    `hetsched.scenario.tables.CheckpointsTable`). `first_core` is the first of the worker's cores on
+    `hetsched.scenario.tables.CheckpointsTable`). `cores` are the numbers of the worker's cores on
     its host (see `real.cluster.host_cores`).
     """
 
@@ -42,7 +43,7 @@ class Plan(msgspec.Struct, frozen=True):
     settings: Settings
     pace_s: dict[int, float] | None
     place: Place
-    first_core: int = 0
+    cores: Cores = (0,)
 
 
 class SegmentTrainable(tune.Trainable):
@@ -63,7 +64,7 @@ class SegmentTrainable(tune.Trainable):
         self._hand_over_began = self._hand_over_s = 0.0
         self._behind = WriteBehind(lambda snapshot, path: self._made().write(snapshot, path))
         self._obstacle: Exception | None = None
-        threads = len(pin(self._plan.first_core, self._plan.worker.cores))
+        threads = len(pin(self._plan.cores))
         try:
             self._trainer = make(self._plan.settings, self._plan.worker, threads)
         except ValueError as error:
@@ -191,16 +192,18 @@ def write_apart(plan: Plan, snapshot: Snapshot, path: Path) -> None:
     writer(plan.settings, plan.worker)(snapshot, path)
 
 
-def pin(first: int, count: int) -> set[int]:
-    """Confine this process to `count` of the host's cores, from the core number `first` on. After
-    the last core comes the first one.
+def pin(numbers: Cores) -> set[int]:
+    """Confine this process to the host's cores with these numbers. Returns the cores.
 
-    A worker without cores of its own, or with more cores than the host has, gets all cores. Returns
-    the cores.
+    After the last core comes the first one. If two numbers are one core, the worker gets the next
+    core that it lacks. A worker with more cores than the host has gets all cores.
     """
     if not hasattr(os, "sched_setaffinity"):  # neither macOS nor Windows can
-        return set(range(min(count, os.cpu_count() or 1) or 1))
+        return set(range(min(len(numbers), os.cpu_count() or 1)))
     available = available_cores()
-    cores = {available[(first + number) % len(available)] for number in range(max(count, 1))}
+    cores: set[int] = set()
+    for number in numbers:
+        at = number % len(available)
+        cores.add(next((core for core in available[at:] + available[:at] if core not in cores), available[at]))
     os.sched_setaffinity(0, cores)
     return cores

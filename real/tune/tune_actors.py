@@ -66,8 +66,8 @@ class TuneActors:
     def open(self, worker: WorkerId, ray_node: RayNodeId) -> None:
         """See the protocol, also for all methods below."""
         plan = self._plans[worker]
-        first = self._cores.take(worker, self._host_of(ray_node), max(plan.worker.cores, 1))
-        self._plans[worker] = plan = replace(plan, first_core=first)
+        cores = self._cores.take(worker, self._host_of(ray_node), max(plan.worker.cores, 1))
+        self._plans[worker] = plan = replace(plan, cores=cores)
         self._pickled[worker] = pickle.dumps(plan)
         placement = self._placements[worker] = WorkerPlacement(plan.worker, ray_node)
         self._tune.keep_warm(placement)

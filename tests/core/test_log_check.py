@@ -19,7 +19,7 @@ from hetsched.core.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from hetsched.core.log_check import RAY_TUNE
+from hetsched.core.running_segments import RAY_TUNE
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.testing import check_log
 from tests.conftest import Simulate, make_setup

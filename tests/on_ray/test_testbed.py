@@ -127,10 +127,12 @@ def test_ray_in_use_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_workers_take_cores_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 8})
     monkeypatch.setattr(os, "sched_setaffinity", lambda process, cores: None)
-    assert actor.pin(0, 2) == {3, 5}
-    assert actor.pin(2, 2) == {8, 3}
-    assert actor.pin(1, 7) == {3, 5, 8}
-    assert actor.pin(4, 0) == {5}
+    assert actor.pin((0, 1)) == {3, 5}
+    assert actor.pin((2, 3)) == {8, 3}
+    assert actor.pin((0, 2)) == {3, 8}
+    assert actor.pin((0, 3)) == {3, 5}  # both are the first core: the worker still gets two
+    assert actor.pin(tuple(range(1, 8))) == {3, 5, 8}
+    assert actor.pin((4,)) == {5}
 
 
 def test_device_is_the_workers_own(monkeypatch: pytest.MonkeyPatch) -> None:

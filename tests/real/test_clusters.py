@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 ray = pytest.importorskip("ray")
 
@@ -50,6 +52,10 @@ def ray_node(
 
 def node(name: str, cores: int, gpus: int = 0, gpu_type: str | None = None, address: str | None = None) -> Node:
     return Node(NodeId(name), cores, gpus, gpu_type, address=address)
+
+
+def at(address: str, told: dict[str, Any]) -> dict[str, Any]:
+    return told | {"NodeManagerAddress": address}
 
 
 HEAD = ray_node(1, 0)
@@ -107,6 +113,80 @@ def test_a_node_keeps_its_ray_node_while_that_is_there() -> None:
     assert match(cluster, alive([ray_node(3, 8), ray_node(4, 2)]), kept) == {"a": "id3", "b": "id4"}
 
 
+@pytest.mark.parametrize("cores", [4, 2])
+def test_a_node_keeps_the_ray_node_at_the_address_of_a_node_that_lost_its_own(cores: int) -> None:
+    """Another node of the address was to be on the Ray node, too. It was too large, and both had
+    none. Or it did fit, and was on the Ray node that "no other node uses"."""
+    cluster = ClusterSpec((node("a", 2), node("b", cores, address="10.0.0.2")))
+    kept = {NodeId("a"): RayNodeId("id2"), NodeId("b"): RayNodeId("id3")}
+    assert match(cluster, alive([ray_node(2, 4)]), kept) == {"a": "id2"}
+    again = alive([ray_node(2, 4), at("10.0.0.2", ray_node(4, 8))])
+    assert match(cluster, again, kept) == {"a": "id2", "b": "id4"}
+
+
+@given(st.data())
+def test_kept_pairs_stay_and_only_nodes_of_one_address_share(data: st.DataObject) -> None:
+    addresses = st.sampled_from([None, "10.0.0.2", "10.0.0.3"])
+    cluster = ClusterSpec(
+        tuple(node(name, data.draw(st.integers(1, 4)), address=data.draw(addresses)) for name in "abc")
+    )
+    labels = st.sampled_from([None, None, "a", "other"])
+    there = [
+        at(data.draw(addresses) or "10.0.0.4", ray_node(number, data.draw(st.integers(1, 8)), label=data.draw(labels)))
+        for number in range(2, 6)
+    ]
+    kept = match(cluster, alive(data.draw(st.permutations(there))))
+    alike = alive(data.draw(st.lists(st.sampled_from(there), unique_by=id)))
+    found = match(cluster, alike, kept)
+    ids = {ray_node.id for ray_node in alike}
+    assert found.items() >= {node: ray_node for node, ray_node in kept.items() if ray_node in ids}.items()
+    for ray_node_there in alike:
+        users = [node for node in cluster if found.get(node.id) == ray_node_there.id]
+        assert ray_node_there.holds(sum(node.cores for node in users), 0)
+        assert len(users) < 2 or {user.address for user in users} == {ray_node_there.address}
+
+
+def test_a_node_has_the_ray_node_at_its_address_that_has_its_gpus() -> None:
+    """Only the Ray node with the most cores was looked at, and it has no GPU."""
+    gpus, cores = ray_node(2, 8, 2, "T4"), at("10.0.0.2", ray_node(3, 16))
+    cluster = ClusterSpec((node("c", 16, address="10.0.0.2"), node("g", 4, 2, "t4", address="10.0.0.2")))
+    for there in ([gpus, cores], [cores, gpus]):
+        assert match_all(cluster, alive(there)) == {"c": "id3", "g": "id2"}
+
+
+def test_two_ray_nodes_with_one_label_are_both_named() -> None:
+    """The last one was taken without a word. Or the message blamed its size."""
+    cluster = ClusterSpec((node("a", 8),))
+    there = alive([ray_node(2, 8, label="a"), ray_node(3, 2, label="a")])
+    with pytest.raises(InputError) as raised:
+        match_all(cluster, there)
+    assert str(raised.value).startswith(
+        "cluster.nodes: 2 Ray nodes have the label hetsched-node=a: 10.0.0.2 (8 CPUs, label a), id id2 and "
+        "10.0.0.3 (2 CPUs, label a), id id3; expected one"
+    )
+    with pytest.raises(InputError, match="2 Ray nodes have the label hetsched-node=a"):
+        match_all(cluster, there, some_may_lack=True)
+    assert match(cluster, there[::-1]) == {"a": "id2"}  # of a run that goes on
+    assert match(cluster, there, {NodeId("a"): RayNodeId("id3")}) == {"a": "id3"}
+
+
+@pytest.mark.parametrize("said", ["label", "address"])
+def test_gpus_of_another_type_than_a_node_lists_are_told_of(said: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The run trained on an A100, and its log said t4."""
+    listed = node("n", 4, 1, "t4", address="10.0.0.2" if said == "address" else None)
+    there = [ray_node(2, 8, 1, "A100", label="n" if said == "label" else None)]
+    kept = match_all(ClusterSpec((listed,)), alive(there))
+    assert kept == {"n": "id2"}
+    assert caplog.text.count("cluster.nodes: 'n' has 1 t4, and Ray says that its GPUs are A100") == 1
+    caplog.clear()
+    match(ClusterSpec((listed,)), alive(there), kept)  # every half second of a run
+    for type_of_ray in ("T4", None):
+        match_all(ClusterSpec((listed,)), alive([ray_node(2, 8, 1, type_of_ray, there[0]["Labels"].get(NODE_LABEL))]))
+    paced = Node(listed.id, 4, 1, "t4", pace=2.0, address=listed.address)  # is declared to be what it is not
+    match_all(ClusterSpec((paced,)), alive(there))
+    assert not caplog.text
+
+
 def test_a_mismatch_says_what_lacks() -> None:
     cluster = ClusterSpec((node("a", 8, 1, "a100"), node("b", 4, 2, "t4"), node("c", 1, address="10.0.0.9")))
     with pytest.raises(InputError) as raised:
@@ -130,6 +210,35 @@ def test_discovered_nodes_are_called_by_what_is_their_own() -> None:
     ]
     there[3]["NodeManagerAddress"] = there[4]["NodeManagerAddress"]
     assert {"name": "10.0.0.5-id4", "cores": 2} in tables(alive(there))
+
+
+def test_no_two_discovered_nodes_have_one_name() -> None:
+    """Two nodes with one label had this one name. So had a node and another whose label was its
+    host."""
+    twins = [ray_node(2, 4, label="a"), ray_node(3, 4, label="a"), ray_node(4, 2, label="host5"), ray_node(5, 2)]
+    found = tables(alive(twins))
+    assert found == [
+        {"name": "10.0.0.5", "cores": 2, "address": "10.0.0.5"},
+        {"name": "host2", "cores": 4, "address": "10.0.0.2"},
+        {"name": "host3", "cores": 4, "address": "10.0.0.3"},
+        {"name": "host5", "cores": 2},
+    ]
+    listed = ClusterSpec(tuple(node(table["name"], table["cores"], address=table.get("address")) for table in found))
+    assert match_all(listed, alive(twins)) == {"10.0.0.5": "id5", "host2": "id2", "host3": "id3", "host5": "id4"}
+    head = ray_node(1, 0, label="host2")
+    assert [table["name"] for table in tables(alive([head, ray_node(2, 4)]))] == ["10.0.0.2"]
+
+
+@given(st.data())
+def test_names_of_discovered_nodes_differ(data: st.DataObject) -> None:
+    words = st.sampled_from(["10.0.0.2", "10.0.0.3", "host2", "x"])
+    there = [
+        at(data.draw(words), ray_node(number, 1, label=data.draw(st.none() | words)))
+        | {"NodeManagerHostname": data.draw(words)}
+        for number in range(2, 2 + data.draw(st.integers(1, 5)))
+    ]
+    names = [table["name"] for table in tables(alive(there))]
+    assert len(names) == len(set(names)) == len(there)
 
 
 def test_the_gpus_of_a_mixed_node_are_discovered_each_by_its_name() -> None:

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 pytest.importorskip("ray")
 
@@ -68,11 +71,40 @@ def test_nodes_on_one_ray_node_are_in_doubt_together() -> None:
 def test_workers_take_the_cores_of_a_host_in_turn_and_give_them_back() -> None:
     cores = HostCores()
     x, y, z = (WorkerId(name) for name in "xyz")
-    assert [cores.take(x, "h", 2), cores.take(y, "h", 3), cores.take(z, "elsewhere", 2)] == [0, 2, 0]
+    assert [cores.take(x, "h", 2), cores.take(y, "h", 3), cores.take(z, "elsewhere", 2)] == [(0, 1), (2, 3, 4), (0, 1)]
     cores.release(x)
-    assert cores.take(z, "h", 3) == 5  # two are free before y's: not enough
-    assert cores.take(x, "h", 1) == 0
-    assert cores.take(y, "h", 1) == 1  # a worker that is there again takes what it had, or what is free
+    assert cores.take(z, "h", 1) == (0,)
+    assert cores.take(x, "h", 1) == (1,)
+    assert cores.take(y, "h", 1) == (2,)  # a worker that is there again takes what it had, or what is free
+
+
+def test_a_worker_gets_the_free_cores_wherever_they_are() -> None:
+    """It got adjacent ones beyond the host's eighth core, which `pin` mapped to cores of C. Cores 2
+    and 3 were idle."""
+    cores = HostCores()
+    a, b, c = (WorkerId(name) for name in "abc")
+    assert [cores.take(b, "h", 4), cores.take(a, "h", 2)] == [(0, 1, 2, 3), (4, 5)]
+    cores.release(b)
+    assert [cores.take(c, "h", 2), cores.take(b, "h", 4)] == [(0, 1), (2, 3, 6, 7)]
+
+
+SIZES = {WorkerId(name): size for name, size in {"a": 1, "b": 1, "c": 2, "d": 3, "e": 4}.items()}
+
+
+@given(st.lists(st.tuples(st.sampled_from([*SIZES]), st.booleans())), st.integers(4, 11))
+def test_workers_that_fit_their_host_have_cores_of_their_own(moves: list[tuple[WorkerId, bool]], size: int) -> None:
+    """Workers come and go. Nobody comes who does not fit."""
+    cores, there = HostCores(), dict[WorkerId, tuple[int, ...]]()
+    for worker, comes in moves:
+        if not comes:
+            cores.release(worker)
+            there.pop(worker, None)
+        elif sum(SIZES[other] for other in {worker, *there}) <= size:
+            there[worker] = cores.take(worker, "h", SIZES[worker])
+            assert len(there[worker]) == SIZES[worker]
+        used = [core for held in there.values() for core in held]
+        assert len(used) == len(set(used))
+        assert all(0 <= core < size for core in used)
 
 
 class Trial:
@@ -100,7 +132,7 @@ class Warm:
 
 def test_workers_of_nodes_that_are_told_by_label_share_the_cores_of_their_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such nodes have no address; their workers were all pinned to the first cores."""
-    monkeypatch.setattr(tune_actors, "TuneInternals", lambda controller: Warm())
+    monkeypatch.setattr(tune_actors, "OrderInternals", lambda controller: Warm())
     workers = [cpu_worker(Node(name, 2), 0, 2) for name in (A, B, C)]
     settings = Settings("resnet18", "synthetic", 8)
     plans = {worker.id: Plan(worker, settings, None, "storage") for worker in workers}
@@ -110,22 +142,22 @@ def test_workers_of_nodes_that_are_told_by_label_share_the_cores_of_their_host(m
     trial: Any = Trial()
     actors.add(TrialId("e-0"), trial)
 
-    def first_core(worker: Worker) -> int:
+    def cores(worker: Worker) -> tuple[int, ...]:
         actors.start(TrialId("e-0"), worker.id)
         plan: Plan = pickle.loads(trial.config["plan"])
-        return plan.first_core
+        return plan.cores
 
     for worker, ray_node in zip(workers, hosts, strict=True):
         actors.open(worker.id, ray_node)
-    assert [first_core(worker) for worker in workers] == [0, 2, 0]
+    assert [cores(worker) for worker in workers] == [(0, 1), (2, 3), (0, 1)]
     actors.close(workers[0].id)
     actors.open(workers[0].id, RayNodeId("rc"))
-    assert first_core(workers[0]) == 2
+    assert cores(workers[0]) == (2, 3)
 
 
 def test_a_plan_is_pickled_once_however_many_trials_it_goes_with(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray pickled it for every trial that came to a worker, which took the driver 2 ms."""
-    monkeypatch.setattr(tune_actors, "TuneInternals", lambda controller: Warm())
+    monkeypatch.setattr(tune_actors, "OrderInternals", lambda controller: Warm())
     worker = cpu_worker(Node(A, 2), 0, 2)
     plan = Plan(worker, Settings("resnet18", "synthetic", 8), None, "storage")
     actors = tune_actors.TuneActors({worker.id: plan}, lambda ray_node: "10.0.0.2")
@@ -139,7 +171,7 @@ def test_a_plan_is_pickled_once_however_many_trials_it_goes_with(monkeypatch: py
         sent.append(trial.config["plan"])
     assert isinstance(sent[0], bytes)
     assert sent[0] is sent[1]
-    assert pickle.loads(sent[0]) == plan
+    assert pickle.loads(sent[0]) == replace(plan, cores=(0, 1))
 
 
 def test_nodes_that_have_more_cores_than_the_machine_are_told_of() -> None:

@@ -1,0 +1,46 @@
+"""The segments of a log that run at a line of it."""
+
+from hetsched.core.events import AnyEvent, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
+from hetsched.domain.workload import TrialId
+
+RAY_TUNE = "ray-tune"
+"""The backend whose training code itself decides when a trial can be saved, and when it is
+completed."""
+
+
+class RunningSegments:
+    """Compares the end or the loss of each segment with the start of the segment.
+
+    Only logs that are read are compared. A simulation, which writes thousands of events per second,
+    is not slowed down.
+    """
+
+    def __init__(self) -> None:
+        self._running: dict[TrialId, SegmentStarted] = {}
+        self._is_ray_tune = False
+
+    def fault(self, event: AnyEvent) -> str | None:
+        """What differs from the start of the segment, in words. None: nothing, or no segment of the
+        trial runs. Events must come in the order of the log.
+
+        Under `RAY_TUNE` a segment may end with other iterations.
+        """
+        if isinstance(event, SegmentStarted):
+            self._running[event.trial] = event
+        elif isinstance(event, SegmentEnded | SegmentLost):
+            started = self._running.pop(event.trial, None)
+            if started is None:
+                return None
+            for name in ("worker", "segment"):
+                if getattr(event, name) != getattr(started, name):
+                    return _told(event, started, name)
+            if isinstance(event, SegmentEnded) and event.iterations != started.iterations and not self._is_ray_tune:
+                return _told(event, started, "iterations")
+        elif isinstance(event, RunStarted):
+            self._is_ray_tune = event.backend == RAY_TUNE
+        return None
+
+
+def _told(event: SegmentEnded | SegmentLost, started: SegmentStarted, name: str) -> str:
+    what = f"{type(event).__name__} of {event.trial!r} has the {name} {getattr(event, name)!r}"
+    return f"{what}, and its SegmentStarted has {getattr(started, name)!r}"
