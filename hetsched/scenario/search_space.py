@@ -67,6 +67,8 @@ class RangeTable(Table):
         return int(value) if self.integer and value is not None else value
 
     def domain(self) -> Domain:
+        if self.low == self.high:
+            return Constant(int(self.low) if self.integer else self.low)
         if self.integer:
             return Integer(int(self.low), int(self.high), self.scale, int(self.step or 1))
         return Float(self.low, self.high, self.scale, self.step)
@@ -100,6 +102,8 @@ class ChoicesTable(Table):
         return self
 
     def domain(self) -> Domain:
+        if len(self.choices) == 1:
+            return Constant(self.choices[0])
         return Choice(tuple(self.choices), self.ordered)
 
 

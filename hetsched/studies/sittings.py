@@ -110,7 +110,8 @@ def study_of(folder: Path) -> Study | None:
     except OSError as error:
         raise InputError(unreadable(path, error)) from error
     except msgspec.DecodeError as error:
-        raise InputError(f"{path}: not what hetsched wrote: {error}{other_version(path)}") from error
+        told = f"{error}{other_version(path)}; put the file back as it was"
+        raise InputError(f"{path}: not what hetsched wrote: {told}") from error
 
 
 def _installed(library: str) -> str | None:

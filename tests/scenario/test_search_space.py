@@ -52,6 +52,14 @@ def test_every_kind_is_read() -> None:
     }
 
 
+def test_a_range_of_one_value_and_a_choice_of_one_are_constants() -> None:
+    """A constant takes no random number, so the draws of the others stay."""
+    one = experiment(
+        RATE | {"a": {"low": 3, "high": 3, "integer": True}, "b": {"choices": [5]}, "c": {"low": 1, "high": 1}}
+    )
+    assert one.search_space == experiment(RATE).search_space | {"a": Constant(3), "b": Constant(5), "c": Constant(1.0)}
+
+
 def test_a_saved_scenario_says_the_same(tmp_path: Path) -> None:
     setup = make_setup(search_space=tomllib.loads(EVERY_KIND), pbt={"mutate": ["lr", "optimizer.name"]})
     setup.save(tmp_path)

@@ -68,13 +68,19 @@ class Span(NamedTuple):
 
 
 def write_trace(log: Path, path: Path) -> Path:
-    """Write the trace of a log while reading the log, and return the path of the trace."""
-    with written_whole(path) as part, part.open("wb") as file:
+    """Write the trace of a log as a whole or not at all. Returns the path of the trace."""
+    with written_whole(path) as part:
+        fill_trace(log, part)
+    return path
+
+
+def fill_trace(log: Path, path: Path) -> None:
+    """Write the trace of a log to a file, while reading the log."""
+    with path.open("wb") as file:
         file.write(b'{"displayTimeUnit":"ms","traceEvents":[')
         run = _write_events(log, file)
         facts = {"hetsched": __version__, **({} if run is None else msgspec.structs.asdict(run))}
         file.write(b'\n],"otherData":' + msgspec.json.encode(facts) + b"}\n")
-    return path
 
 
 def _write_events(log: Path, file: IO[bytes]) -> RunStarted | None:

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from hetsched.errors import InputError, nearest, path_of
-from hetsched.report.export.chrome_trace import write_trace
+from hetsched.report.export.chrome_trace import fill_trace
+from hetsched.report.export.files import written_whole
 from hetsched.report.export.tables import export_tables
 from hetsched.studies.named_folder import is_finished, logs_below, results_folder, results_logs
 from hetsched.studies.ro_crate import write_ro_crate
@@ -45,7 +47,7 @@ def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[P
     home = folder / EXPORT if out is None else path_of(out, "out")
     if home.exists() and not home.is_dir():
         raise InputError(f"out: {home}: is a file; name a folder")
-    if out is not None and home.is_dir() and any(home.iterdir()):
+    if out is not None and home.is_dir() and any(path.is_file() for path in home.rglob("*")):
         raise InputError(f"out: {home}: is not empty, and files are never overwritten; name a new folder")
     for log in logs:
         if not is_finished(log):
@@ -54,9 +56,14 @@ def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[P
 
 
 def _export_traces(folder: Path, logs: list[Path], out: Path, to: str) -> list[Path]:
-    """Write one trace per log. A trace has its log's path within the results folder, below
-    `out`."""
-    return [write_trace(log, out / log.relative_to(folder).with_name("trace.json")) for log in logs]
+    """Write one trace per log, or none if a log is damaged. A trace has its log's path within the
+    results folder, below `out`."""
+    paths = [out / log.relative_to(folder).with_name("trace.json") for log in logs]
+    with ExitStack() as stack:
+        parts = [stack.enter_context(written_whole(path)) for path in paths]
+        for log, part in zip(logs, parts, strict=True):
+            fill_trace(log, part)
+    return paths
 
 
 def _export_crate(folder: Path, logs: list[Path], out: Path, to: str) -> list[Path]:

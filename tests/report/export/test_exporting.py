@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -14,6 +16,7 @@ from rocrate.rocrate import ROCrate
 import hetsched
 from hetsched.analysis.tidy.columns import OF_RUN, Column, Kind, Row
 from hetsched.analysis.tidy.tables import TABLES
+from hetsched.errors import InputError
 from hetsched.report.export.csv_file import CSVFile
 from hetsched.report.export.parquet_file import ParquetFile
 from hetsched.studies.compare import Interrupted
@@ -118,6 +121,21 @@ def test_rows_go_to_the_files_as_they_come(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("hetsched.report.export.tables.ROWS_AT_ONCE", 7)
     [_, in_parts, *_] = hetsched.export(folder, "csv", folder.parent / "other")
     assert in_parts.read_bytes() == before and in_parts != whole
+
+
+@pytest.mark.parametrize("to", ["chrome-trace", "csv"])
+def test_a_damaged_log_among_others_leaves_nothing_behind(folder: Path, tmp_path: Path, to: str) -> None:
+    """The same command works once the log is repaired."""
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    last = sorted(copy.rglob("events.jsonl"))[-1]
+    whole = last.read_text()
+    last.write_text(whole.replace('"event":"segment-ended"', '"event":"segment-anded"'))
+    with pytest.raises(InputError, match=re.escape(str(last))):
+        hetsched.export(copy, to, tmp_path / "out")
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    last.write_text(whole)
+    assert hetsched.export(copy, to, tmp_path / "out")
 
 
 def test_a_trace_per_run(folder: Path) -> None:
