@@ -7,6 +7,9 @@ from pathlib import Path
 from traceback import __file__ as of_python
 from traceback import walk_tb
 
+RAISED = (Exception, SystemExit, GeneratorExit)
+"""What code of a user may raise by itself. Ctrl-C and SIGTERM are not among it."""
+
 NO_USERS = (
     *(f"{Path(__file__).parents[1] / package}/" for package in ("hetsched", "sim", "real")),
     f"{Path(of_python).parent}/",

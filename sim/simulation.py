@@ -23,7 +23,7 @@ from hetsched.domain.metric import finite
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
-from hetsched.errors import HetschedError, InputError, where
+from hetsched.errors import RAISED, HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.beginning import begin
 from sim.checkpoint_copies import CheckpointCopies, Homes
@@ -200,7 +200,7 @@ class Simulation:
             return self._model.fresh(self.state.trials[trial].kind)
         except InputError:  # a model that says what it has not learned
             raise
-        except (Exception, SystemExit) as error:
+        except RAISED as error:
             raise self._learning_failed(trial, error) from error
 
     def _learning_failed(self, trial: TrialId, error: BaseException) -> HetschedError:
@@ -274,7 +274,7 @@ class Simulation:
                     if type(lot) is not float:
                         _expect_number(lot, "a lot", "a number")
                     member.lot = finite(lot)
-            except (Exception, SystemExit) as error:
+            except RAISED as error:
                 raise self._learning_failed(name, error) from error
         number = segment.segment
         ended = SegmentEnded(now, name, segment.worker, iterations, score, parts, segment=number, worked=worked)

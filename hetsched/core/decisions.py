@@ -45,7 +45,8 @@ class WakeAt(Struct, frozen=True):
 
     The decision holds until `time`, or until the next call of the policy: the answer to that call
     replaces it. A policy that still wants to be woken must say so again. At `time` the policy is
-    asked only if a worker is idle and a trial ready.
+    asked only if a worker is idle and a trial ready. A time that is more than 1e12 s away never
+    comes.
     """
 
     time: float

@@ -54,7 +54,7 @@ from hetsched.domain.metric import finite
 from hetsched.domain.plain import plain
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, TrialId, Workload
-from hetsched.errors import HetschedError, PolicyError, counted, where
+from hetsched.errors import RAISED, HetschedError, PolicyError, counted, where
 
 Perturb = Callable[[Trial], tuple[TrialId, Hyperparameters] | None]
 """PBT at the end of a trial's segment: the trial to exploit and the new hyperparameters, or
@@ -74,6 +74,9 @@ class Recalls(Protocol):
 SOONEST_WAKE_S = 0.001
 """Seconds: the shortest wait until a wake-up. Without it wake-ups could keep time from
 advancing."""
+
+LONGEST_WAKE_S = 1e12
+"""Seconds: a wake-up that is farther away never comes. The policy is then not woken."""
 
 FRUITLESS_WAKES = 1000
 """This many wake-ups in a row without a decision, while nothing runs, count as a stall."""
@@ -112,7 +115,8 @@ class Dispatcher:
     `policy_name` names the policy in errors. `decision_s` and `decisions` measure the policy's own
     time on this host (seconds in `setup` and `dispatch`, calls of `dispatch`); neither is part of
     the run's time. `wake_at` is when the policy wants to be asked again at the latest (seconds
-    since the start of the run), None if it did not say. `listeners` receive every event, in their
+    since the start of the run). It is None if the policy did not say, or named a time that never
+    comes (see `LONGEST_WAKE_S`). `listeners` receive every event, in their
     order (see `Listener` and `Recalls`).
     """
 
@@ -150,7 +154,7 @@ class Dispatcher:
             started = perf_counter()
             try:
                 self._policy.setup(cluster, present, self._times, rng)
-            except (Exception, SystemExit) as error:
+            except RAISED as error:
                 raise PolicyError(f"{self._raised(error)} in setup{where(error)}: {error}") from error
             self.decision_s += perf_counter() - started
 
@@ -277,7 +281,7 @@ class Dispatcher:
             decisions = self._policy.dispatch(self._view)
             if type(decisions) is not list and isinstance(decisions, Iterable):
                 decisions = taken(iter(decisions), self._most())
-        except (Exception, SystemExit) as error:
+        except RAISED as error:
             raise PolicyError(f"{self._raised(error)} at {time:.3f} s{where(error)}: {error}") from error
         if type(decisions) is not list:
             raise PolicyError(f"policy {self.policy_name!r} at {time:.3f} s: {no_decisions(decisions)}")
@@ -309,7 +313,8 @@ class Dispatcher:
             if wanted is None:
                 raise self._refused(decision, "the time must be a number of seconds")
             at = max(wanted, time + SOONEST_WAKE_S)
-            self.wake_at = at if self.wake_at is None else min(at, self.wake_at)
+            if time < at <= time + LONGEST_WAKE_S:  # else the clock never gets there
+                self.wake_at = at if self.wake_at is None else min(at, self.wake_at)
         else:
             expected = "Dispatch(trial, worker, iterations), Stop(trial, reason) or WakeAt(time)"
             raise self._refused(decision, f"a policy returns {expected}")

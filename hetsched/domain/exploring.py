@@ -14,7 +14,7 @@ from hetsched.domain.metric import finite
 from hetsched.domain.plain import plain
 from hetsched.domain.registry import Registry
 from hetsched.domain.workload import PBT, Experiment
-from hetsched.errors import PolicyError, where
+from hetsched.errors import RAISED, PolicyError, where
 
 Explore = Callable[[dict[str, Any], Random], dict[str, Any]]
 """A user's function. It gets nested hyperparameters as PBT explored them, and random numbers. It
@@ -66,7 +66,7 @@ class Exploration:
         name = f"explore function {self._name!r}"
         try:
             returned = function(nested(explored), rng)
-        except (Exception, SystemExit) as error:
+        except RAISED as error:
             raise PolicyError(f"{name} raised {type(error).__name__}{where(error)}: {error}") from error
         if not isinstance(returned, Mapping):
             raise PolicyError(f"{name} returned {returned!r}: expected the hyperparameters, a dictionary")

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType, NoneType
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
-from hetsched.errors import InputError, PolicyError, closest, nearest, path_of, where
+from hetsched.errors import RAISED, InputError, PolicyError, closest, nearest, path_of, where
 
 P = TypeVar("P")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -137,7 +137,7 @@ class Registry(Generic[P]):
             made = factory(**options)
         except InputError:
             raise
-        except (Exception, SystemExit) as error:
+        except RAISED as error:
             if options and isinstance(error, (TypeError, ValueError)):
                 raise InputError(f"{self.kind} {name!r}: {error}") from error
             given = ", ".join(f"{key} = {value!r}" for key, value in options.items()) or "without arguments"
@@ -198,7 +198,7 @@ class Registry(Generic[P]):
             found: Callable[..., P] = point.load()
         except InputError:
             raise
-        except (Exception, SystemExit) as error:
+        except RAISED as error:
             raise InputError(f"{package}: cannot be imported: {type(error).__name__}: {error}") from error
         if not callable(found):
             raise InputError(f"{package}: expected a class, found {found!r}")
@@ -309,7 +309,7 @@ def load_file(path: Path | str, what: str = "policy", origin: Path | None = None
     with _in_place_of(name):
         try:
             spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
+        except RAISED as error:
             raise InputError(f"{path}: cannot be imported: {type(error).__name__}{where(error)}: {error}") from error
         finally:
             _replacing = before

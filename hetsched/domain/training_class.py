@@ -21,7 +21,7 @@ from typing import Any, cast
 from msgspec import Struct
 
 from hetsched.domain.training import METHODS, TrainingClass
-from hetsched.errors import InputError, closest, nearest, unreadable, where
+from hetsched.errors import RAISED, InputError, closest, nearest, unreadable, where
 
 GROUP = "hetsched.training_adapters"
 """The entry-point group of functions that adapt other classes, such as a `ray.tune.Trainable`, to
@@ -122,7 +122,7 @@ def _imported(source: TrainingSource) -> ModuleType:
         raise InputError(
             f"{source.place}: cannot be imported{where(error)}: {error}{way_out(source, error.name or '')}"
         ) from error
-    except (Exception, SystemExit) as error:
+    except RAISED as error:
         raise InputError(
             f"{source.place}: cannot be imported: {type(error).__name__}{where(error)}: {error}"
         ) from error

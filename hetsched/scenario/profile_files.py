@@ -10,7 +10,7 @@ from pathlib import Path
 from hetsched.domain.cluster import WorkerType
 from hetsched.domain.profiles import DATASET, UNSAID, ProfileRow
 from hetsched.domain.workload import TrialKind
-from hetsched.errors import InputError, nearest
+from hetsched.errors import RAISED, InputError, nearest
 from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.whole_file import write_whole
 
@@ -38,7 +38,7 @@ def _read_source(source: str, folder: Path, dataset: str, batch_size: int | None
     for point in entry_points(group="hetsched.profiles"):
         try:
             found = [Path(str(entry)) for entry in files(point.value).iterdir()]
-        except (Exception, SystemExit) as error:  # an error of another package
+        except RAISED as error:  # an error of another package
             broken.append(f"; those of {point.value} cannot be had: {type(error).__name__}: {error}")
             continue
         shipped |= {path.stem: path for path in found if path.suffix == ".csv"}

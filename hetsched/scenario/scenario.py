@@ -25,7 +25,7 @@ from hetsched.domain.profiles import DATASET, OWN, StepTimes
 from hetsched.domain.registry import Registry, Strategy, load_file
 from hetsched.domain.training_class import TrainingSource
 from hetsched.domain.workload import Experiment
-from hetsched.errors import InputError, PolicyError, nearest, where
+from hetsched.errors import RAISED, InputError, PolicyError, nearest, where
 from hetsched.scenario.explaining import explain_all
 from hetsched.scenario.node_checks import check_budget, check_faulty_nodes
 from hetsched.scenario.option_files import copy_option_files, create
@@ -303,7 +303,7 @@ class Setup(Problem, frozen=True, kw_only=True):
             workers = list(returned) if isinstance(returned, Iterable) else None
         except InputError:
             raise
-        except (Exception, SystemExit) as error:
+        except RAISED as error:
             name = f"allocation policy {strategy.allocation!r}"
             raise PolicyError(f"{name} raised {type(error).__name__}{where(error)}: {error}") from error
         if workers is None:

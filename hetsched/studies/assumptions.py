@@ -15,7 +15,7 @@ from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, TrialKind
-from hetsched.errors import HetschedError, InputError, where
+from hetsched.errors import RAISED, HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.no_exploits import no_exploits
 
@@ -272,7 +272,7 @@ def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]]) -> list
         answer = list(found)
     except InputError:
         raise
-    except (Exception, SystemExit) as error:
+    except RAISED as error:
         raise HetschedError(f"{name} raised {type(error).__name__}{where(error)}: {error}") from error
     if isinstance(found, str) or not all(isinstance(line, str) for line in answer):
         raise HetschedError(f"{name}: expected a list of texts, found {found!r}")

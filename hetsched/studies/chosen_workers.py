@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from hetsched.domain.registry import Strategy
-from hetsched.errors import counted
+from hetsched.errors import RAISED, counted
 from hetsched.scenario.scenario import Setup
 
 REASON = "reason"
@@ -34,7 +34,7 @@ def _line(setup: Setup, strategy: Strategy) -> str:
             return ""
         workers = setup.workers(strategy)
         why = reason(setup.cluster, setup.workload, setup.times)
-    except (Exception, SystemExit):  # a policy of one's own may have a `reason` that means something else
+    except RAISED:  # a policy of one's own may have a `reason` that means something else
         return ""
     if not isinstance(why, str):
         return ""

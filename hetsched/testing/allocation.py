@@ -9,7 +9,7 @@ from hetsched.allocation.policy import AllocationPolicy
 from hetsched.domain.cluster import ClusterSpec, Worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
-from hetsched.errors import InputError, PolicyError, where
+from hetsched.errors import RAISED, InputError, PolicyError, where
 from hetsched.testing.course import LIMIT_S
 from hetsched.testing.limit import time_limit
 from hetsched.testing.situations import SAME_NAMES, Names, Situation
@@ -40,7 +40,7 @@ class Answer:
                 self.workers = list(returned)
         except (InputError, PolicyError) as error:
             self.refused = str(error)
-        except (Exception, SystemExit) as error:
+        except RAISED as error:
             self.raised = f"it raised {type(error).__name__}{where(error)}: {error}"
         self.changed = _as_text(cluster, workload, times) != before
 

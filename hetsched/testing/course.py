@@ -69,7 +69,7 @@ def drive(make: MakePolicy, name: str, situation: Situation) -> Course:
     except StalledError as error:
         stalled = str(error)
     except PolicyError as error:
-        if watched.raised:
+        if error.__cause__ is not None:
             raised = str(error)
         else:
             refused = str(error)
@@ -120,16 +120,11 @@ class Watched:
 
     def __init__(self, policy: Limited) -> None:
         self.calls: list[Call] = []
-        self.raised = False
         self.changed: str | None = None
         self._policy = policy
 
     def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None:
-        try:
-            self._policy.setup(cluster, workload, times, rng)
-        except (Exception, SystemExit):
-            self.raised = True
-            raise
+        self._policy.setup(cluster, workload, times, rng)
 
     def dispatch(self, view: StateView) -> Iterator[Decision]:
         call = len(self.calls)
@@ -140,9 +135,6 @@ class Watched:
             for decision in self._policy.dispatch(view):
                 decisions.append(decision)
                 yield decision
-        except (Exception, SystemExit):
-            self.raised = True
-            raise
         finally:  # also when the dispatcher has heard enough
             self.calls.append(Call(now, tuple(decisions)))
             replaced = [name for name, value in attributes.items() if vars(view).get(name) is not value]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from hetsched.domain.hyperparameters import nested
 from hetsched.domain.metric import DEFAULT
 from hetsched.domain.training import Resources, Training, TrainingClass, metrics_of
-from hetsched.errors import closest, where
+from hetsched.errors import RAISED, closest, where
 
 
 class Subject(NamedTuple):
@@ -76,7 +76,7 @@ class Course:
         """The result of a call. Raises RaisedError if it raises."""
         try:
             return call()
-        except (Exception, SystemExit) as error:
+        except RAISED as error:
             raise RaisedError(f"{method} raised {type(error).__name__}{where(error)}: {error}") from error
 
 

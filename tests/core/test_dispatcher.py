@@ -167,6 +167,23 @@ def test_a_policy_that_only_ever_wakes_is_stalled(tmp_path: Path) -> None:
         simulate_deciding(lambda state: [WakeAt(state.now + 1)], tmp_path)
 
 
+@pytest.mark.parametrize("time", [1e13, 1e300, 10**300])
+def test_a_policy_that_waits_for_a_time_that_never_comes_is_stalled(time: float, tmp_path: Path) -> None:
+    """SimPy ended such a run with 'No scheduled events left'."""
+    with pytest.raises(PolicyError, match="'under-test' is stalled at 0.000 s"):
+        simulate_deciding(lambda state: [WakeAt(time)], tmp_path)
+
+
+def test_a_wake_up_that_never_comes_leaves_the_others(tmp_path: Path) -> None:
+    def waking(state: StateView) -> Iterable[Decision]:
+        return [WakeAt(1e300), WakeAt(7.0)] if state.now < 7 else [*serve(state, state.ready_trials), WakeAt(1e300)]
+
+    simulate_deciding(waking, tmp_path)
+    events = list(read_log(tmp_path / LOG_NAME))
+    assert [event.time for event in events if isinstance(event, PolicyWoken)] == [7.0]
+    assert state_of(events).finished
+
+
 def test_a_policy_is_woken_at_a_number_of_seconds(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="must be a number of seconds"):
         simulate_deciding(lambda state: [WakeAt(float("nan"))], tmp_path)
@@ -384,6 +401,22 @@ def test_a_policy_that_needs_arguments_is_named(tmp_path: Path) -> None:
 def test_leaving_everything_idle_is_reported_as_stalled(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="stalled.*it left 3 workers idle and 4 trials waiting, and nothing runs"):
         simulate_deciding(lambda s: [], tmp_path)
+
+
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit])
+def test_a_policy_that_raises_what_is_no_exception_is_named(error: type[BaseException], tmp_path: Path) -> None:
+    def leaving(state: StateView) -> Iterable[Dispatch]:
+        raise error
+
+    def leaves_later(state: StateView) -> Iterable[Dispatch]:
+        yield whole(state)
+        raise error
+
+    for place, decide in enumerate((leaving, leaves_later)):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        with pytest.raises(PolicyError, match=f"'under-test' raised {error.__name__} at 0.000 s in test_dispatcher.py"):
+            simulate_deciding(decide, folder)
 
 
 def test_a_policy_that_raises_is_named_and_the_log_is_kept(tmp_path: Path) -> None:

@@ -117,6 +117,35 @@ def test_a_new_trial_needs_eta_times_what_the_longest_has_trained(deadline_s: fl
     assert run.completed == completed
 
 
+def test_the_restore_after_another_trial_was_in_memory_is_no_part_of_what_a_trial_has_trained() -> None:
+    # e-0 trains on a until 20 s, then e-2 until 30 s, then e-0 again: 6 s of restore and 10 s. e-0 has trained for
+    # 30 s, so others need 2 x 30 s, and 66 s are left.
+    overheads = NO_OVERHEADS | {"restore": True}
+    rows = [profile_row(cores=4, seconds=1.0, restore_s=6.0)]
+    run = Run(halving(rows=rows, overheads=overheads, stop_iterations=1000), eta=2.0, deadline_s=112.0)
+    run.end(10.0, "e-0", 0.3)
+    run.end(10.1, "e-1", 0.5)
+    run.end(20.0, "e-0", 0.3)  # below the median of 0.3 and 0.5: a new trial takes the worker
+    assert run.places["e-2"] == "a/cpu0"
+    run.end(30.0, "e-2", 0.1)  # the median is 0.3: e-0 goes on
+    assert run.places["e-0"] == "a/cpu0"
+    run.end(46.0, "e-0", 0.3)
+    assert run.completed == []
+
+
+def test_the_start_up_after_a_loss_is_no_part_of_what_a_trial_has_trained() -> None:
+    # The process of a is killed at 15 s, after a segment, and starts up again: 5 s and 10 s. e-0 has trained for 20 s,
+    # so new trials need 2 x 20 s, and 45 s are left.
+    rows = [profile_row(cores=4, seconds=1.0)]
+    overheads = NO_OVERHEADS | {"start_up": True}
+    run = Run(halving(3, rows=rows, overheads=overheads, stop_iterations=1000), eta=2.0, deadline_s=75.0)
+    run.end(15.0, "e-0", 0.5)
+    run.dispatcher.lose_segment(15.0, TrialId("e-0"), "a test")
+    run.dispatcher.dispatch(15.0)
+    run.end(30.0, "e-0", 0.5)
+    assert run.completed == []
+
+
 def test_what_a_trial_has_waited_is_no_part_of_what_it_has_trained() -> None:
     # f-0 trains for 10 s on b, which is about to leave. The policy is asked next at 30 s. A new trial of f needs
     # 4 x 10 s, and 60 s are left.
@@ -151,8 +180,8 @@ def test_where_no_iteration_fits_the_deadline_is_waited_for(simulate_log: Simula
 def halving(population: int = 4, **changes: Any) -> Setup:
     """Two equal workers of 1 s an iteration; trials of 40 iterations, with a score at each ten."""
     nodes = [{"name": "a", "cores": 4}, {"name": "b", "cores": 4}]
-    independent: dict[str, Any] = {"pbt": {"enabled": False}, "checkpoint_interval": 10, **changes}
-    return make_setup(nodes, overheads=NO_OVERHEADS, population=population, stop_iterations=40, **independent)
+    independent = {"pbt": {"enabled": False}, "checkpoint_interval": 10, "stop_iterations": 40}
+    return make_setup(nodes, population=population, **{"overheads": NO_OVERHEADS, **independent, **changes})
 
 
 @pytest.mark.parametrize(("metric", "sign"), [({}, 1), (LOSS, -1)])

@@ -270,11 +270,16 @@ def leaving(*_: object) -> None:
     sys.exit(0)
 
 
+def closed(*_: object) -> None:
+    raise GeneratorExit
+
+
 @pytest.mark.parametrize(
     ("says", "message"),
     [
         ({"assumed": raising}, "assumed raised KeyError in test_assumptions.py:[0-9]+: 'gone'"),
         ({"assumed": leaving}, "assumed raised SystemExit in test_assumptions.py:[0-9]+: 0"),
+        ({"assumed": closed}, "assumed raised GeneratorExit in test_assumptions.py:[0-9]+: "),
         ({"assumed": lambda *_: None}, "assumed raised TypeError: 'NoneType' object is not iterable"),
         ({"assumed": lambda *_: "a line"}, "assumed: expected a list of texts, found 'a line'"),
         ({"assumed": lambda *_: [3]}, r"assumed: expected a list of texts, found \[3\]"),
@@ -299,6 +304,7 @@ def test_a_learning_model_that_cannot_say_what_it_is_stops_a_study_before_its_ru
     ("fails", "message"),
     [
         ({"score": leaving}, "raised SystemExit for trial e-. in test_assumptions.py:[0-9]+: 0"),
+        ({"score": closed}, "raised GeneratorExit for trial e-. in test_assumptions.py:[0-9]+: "),
         ({"fresh": leaving}, "raised SystemExit for trial e-0 in test_assumptions.py:[0-9]+: 0"),
         ({"lot": lambda *_: "first"}, "raised TypeError for trial e-.: a lot of 'first': expected a number"),
     ],

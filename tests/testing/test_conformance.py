@@ -276,6 +276,19 @@ class NeverAnswers(Right):
             pass
 
 
+class Leaves(Right):
+    """As a generator does that somebody closes."""
+
+    def dispatch(self, state: StateView) -> Iterable[Decision]:
+        yield from super().dispatch(state)
+        raise GeneratorExit
+
+
+class WaitsForEver(Right):
+    def dispatch(self, state: StateView) -> Iterable[Decision]:
+        yield WakeAt(1e300)
+
+
 WRONG = {
     TwiceOnOneWorker: "capacity",
     OnAnyDevice: "capacity",
@@ -297,6 +310,8 @@ WRONG = {
     Forgets: "always ends",
     RemembersWorkers: "always ends",
     NeverDecides: "always ends",
+    Leaves: "always ends",
+    WaitsForEver: "always ends",
     SoonEnough: "always ends",
     Restless: "always ends",
     NeverAnswers: "always ends",

@@ -49,8 +49,8 @@ class HyperSched:
       for it until its segment ends.
     - Resizing. A move pays if f(new) x (t - start-up) > gain x f(current) x t. f is the speed. t is
       the time left, or the time that the trial would still take on its worker, if that is less. The
-      start-up is the restore on the new worker, plus the worker's own start-up if nothing has
-      trained there. No move is to a slower worker. So trials do not move back and forth.
+      start-up is the restore on the new worker, plus the worker's own start-up if nothing is in its
+      memory. No move is to a slower worker. So trials do not move back and forth.
 
     A gang starts when enough workers of a type are idle at once.
 
@@ -212,12 +212,11 @@ class HyperSched:
         return new * (t - self._start_up_s(state, trial, there)) > self.gain * current * t
 
     def _start_up_s(self, state: StateView, trial: Trial, worker: Worker) -> float:
-        """Seconds before the trial trains on the worker: start-up if nothing has trained there yet,
-        and restore."""
-        costs = state.costs(trial, worker)
-        cold = worker.id not in state.first_segments
-        restores = trial.iterations > 0 and trial.at != worker.id
-        return (costs.start_up_s if cold else 0.0) + (costs.restore_s if restores else 0.0)
+        """Seconds before the trial trains on the worker: start-up if nothing is in its memory, and
+        restore if the trial's state is not there."""
+        costs, held = state.costs(trial, worker), state.in_memory.get(worker.id)
+        restores = trial.iterations > 0 and not (trial.at == worker.id and held == trial.id)
+        return (costs.start_up_s if held is None else 0.0) + (costs.restore_s if restores else 0.0)
 
     def _iterations(self, state: StateView, trial: Trial, worker: Worker, time_left: float) -> int:
         """The iterations of an interval, or as many of them as end before the deadline."""
