@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hetsched.cli.main import main
-from hetsched.core.events import LOG_VERSION, WorkerJoined
+from hetsched.core.events import LOG_VERSION, Event, WorkerDraining, WorkerJoined, WorkerSlowed
 from hetsched.core.log import LOG_NAME, read_log
+from hetsched.core.state import state_of
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.errors import InputError
 from tests.conftest import Simulate, make_setup
@@ -118,3 +120,16 @@ def test_commands_end_in_one_line(
 def test_no_worker_joins_that_could_not_train() -> None:
     with pytest.raises(ValueError, match="cores: expected at least 1"):
         WorkerJoined(0.0, Worker(WorkerId("a/cpu0"), NodeId("a"), "cpu", 0))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [WorkerSlowed(0.0, WorkerId("zzz"), 2.0), WorkerDraining(0.0, WorkerId("zzz"), 9.0, "it is sold")],
+    ids=lambda event: type(event).__name__,
+)
+def test_only_a_worker_that_is_there_slows_down_or_drains(event: Event) -> None:
+    """The report of a run ended in a KeyError."""
+    worker = Worker(WorkerId("a/cpu0"), NodeId("a"), "cpu", 1)
+    with pytest.raises(InputError, match=f"line 2 of the log: {type(event).__name__} of 'zzz' does not follow"):
+        state_of([WorkerJoined(0.0, worker), event])
+    state_of([WorkerJoined(0.0, worker), replace(event, worker=worker.id)])
