@@ -11,8 +11,9 @@ says when the number of the format rises.
 
 from msgspec import Struct
 
-from hetsched.domain.cluster import NodeId, Worker, WorkerId
+from hetsched.domain.cluster import CPU, NodeId, Worker, WorkerId
 from hetsched.domain.hyperparameters import Hyperparameters
+from hetsched.domain.limits import Amount, Count, Factor, Many
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 
 LOG_VERSION = 5
@@ -34,14 +35,14 @@ SIMULATED = "sim"
 class Event(Struct, frozen=True, gc=False, tag_field="event", forbid_unknown_fields=True):
     """Something that happened at `time` seconds after the start of the run."""
 
-    time: float
+    time: Amount
 
 
 class RunStarted(Event, frozen=True, tag="run-started"):
     scenario: str
     strategy: str
     backend: str
-    seed: int
+    seed: Count
     paced: bool
     synthetic: bool
     log_version: int = UNNUMBERED
@@ -51,12 +52,20 @@ class RunPredicted(Event, frozen=True, omit_defaults=True, tag="run-predicted"):
     """What a plan predicted of this run (see `hetsched.domain.prediction.Prediction`)."""
 
     strategy: str
-    makespan_s: float
-    interval_s: tuple[float, float] | None = None
+    makespan_s: Amount
+    interval_s: tuple[Amount, Amount] | None = None
 
 
 class WorkerJoined(Event, frozen=True, tag="worker-joined"):
+    """Raises ValueError for a worker that could not train."""
+
     worker: Worker
+
+    def __post_init__(self) -> None:
+        if self.worker.device == CPU and self.worker.cores < 1:
+            raise ValueError(f"worker.cores: expected at least 1 of a cpu worker, got {self.worker.cores}")
+        if self.worker.device != CPU and self.worker.gpu_share <= 0:
+            raise ValueError(f"worker.gpu_share: expected above 0 of a GPU worker, got {self.worker.gpu_share:g}")
 
 
 class WorkerLeft(Event, frozen=True, tag="worker-left"):
@@ -71,7 +80,7 @@ class WorkerDraining(Event, frozen=True, tag="worker-draining"):
     it."""
 
     worker: WorkerId
-    until: float
+    until: Amount
     reason: str
 
 
@@ -79,7 +88,7 @@ class WorkerSlowed(Event, frozen=True, tag="worker-slowed"):
     """From now on the worker takes `factor` times as long as it should. 1: it has recovered."""
 
     worker: WorkerId
-    factor: float
+    factor: Factor
 
 
 class ExperimentArrived(Event, frozen=True, tag="experiment-arrived"):
@@ -89,7 +98,7 @@ class ExperimentArrived(Event, frozen=True, tag="experiment-arrived"):
 class TrialAdded(Event, frozen=True, tag="trial-added"):
     trial: TrialId
     experiment: ExperimentId
-    batch_size: int
+    batch_size: Many
     hyperparameters: Hyperparameters
 
 
@@ -107,10 +116,10 @@ class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-starte
 
     trial: TrialId
     worker: WorkerId
-    iterations: int
+    iterations: Many
     others: tuple[WorkerId, ...] = ()
-    segment: int = 0
-    package: int = 0
+    segment: Count = 0
+    package: Count = 0
 
     @property
     def follows(self) -> bool:
@@ -152,13 +161,13 @@ class SegmentEnded(Event, frozen=True, omit_defaults=True, tag="segment-ended"):
 
     trial: TrialId
     worker: WorkerId
-    iterations: int
+    iterations: Many
     score: float | None
     parts: Parts
     late_s: float = 0.0
     metrics: dict[str, float | None] = {}
-    segment: int = 0
-    worked: tuple[float, float] | None = None
+    segment: Count = 0
+    worked: tuple[Amount, Amount] | None = None
 
 
 class SegmentLost(Event, frozen=True, tag="segment-lost"):
@@ -167,7 +176,7 @@ class SegmentLost(Event, frozen=True, tag="segment-lost"):
     trial: TrialId
     worker: WorkerId
     reason: str
-    segment: int = 0
+    segment: Count = 0
 
 
 class CheckpointLost(Event, frozen=True, tag="checkpoint-lost"):
@@ -176,7 +185,7 @@ class CheckpointLost(Event, frozen=True, tag="checkpoint-lost"):
     hyperparameters stay."""
 
     trial: TrialId
-    iterations: int
+    iterations: Count
     score: float | None
     reason: str
 
@@ -207,9 +216,9 @@ class GpuUse(Struct, frozen=True, gc=False):
     """How busy a GPU is: `use` is the share of the time in which it worked, from 0 to 1."""
 
     name: str
-    use: float
-    memory_bytes: int
-    memory_total_bytes: int
+    use: Amount
+    memory_bytes: Count
+    memory_total_bytes: Count
 
 
 class ResourcesSampled(Event, frozen=True, omit_defaults=True, tag="resources-sampled"):
@@ -217,9 +226,9 @@ class ResourcesSampled(Event, frozen=True, omit_defaults=True, tag="resources-sa
     the mean since the sample before. docs/real-runs.md says what is measured where."""
 
     node: NodeId
-    cpu: float
-    memory_bytes: int
-    memory_total_bytes: int
+    cpu: Amount
+    memory_bytes: Count
+    memory_total_bytes: Count
     gpus: tuple[GpuUse, ...] = ()
 
 

@@ -200,12 +200,14 @@ class State:
         self.in_memory.pop(event.worker, None)
 
     def _worker_draining(self, event: WorkerDraining) -> None:
+        self.workers[event.worker]  # is there
         self.serving.pop(event.worker, None)
         self.idle.pop(event.worker, None)
         self.comings_and_goings += 1
 
     def _worker_slowed(self, event: WorkerSlowed) -> None:
         """Policies see only how long segments take, as in a real run."""
+        self.workers[event.worker]  # is there
 
     def _experiment_arrived(self, event: ExperimentArrived) -> None:
         experiment = event.experiment

@@ -6,9 +6,11 @@ from typing import NamedTuple, NewType
 
 from msgspec import UNSET, Struct, UnsetType
 
-NodeId = NewType("NodeId", str)
-WorkerId = NewType("WorkerId", str)
-DeviceType = str
+from hetsched.domain.limits import Count, Factor, Name, Share
+
+NodeId = NewType("NodeId", Name)
+WorkerId = NewType("WorkerId", Name)
+DeviceType = Name
 """`cpu` or a GPU type such as `v100`: the key under which step times are profiled."""
 
 CPU: DeviceType = "cpu"
@@ -106,10 +108,10 @@ class Worker(Struct, frozen=True):
     id: WorkerId
     node: NodeId
     device: DeviceType
-    cores: int
-    gpu_share: float = 0.0
-    pace: float | None = None
-    gpu_memory_gib: float | UnsetType = UNSET
+    cores: Count
+    gpu_share: Share = 0.0
+    pace: Factor | None = None
+    gpu_memory_gib: Factor | UnsetType = UNSET
 
     @property
     def type(self) -> WorkerType:

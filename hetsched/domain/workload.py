@@ -3,16 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, NewType
+from typing import Annotated, Any, Literal, NamedTuple, NewType
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from hetsched.domain.hyperparameters import Choice, Constant, Domain, Hyperparameters, Integer
+from hetsched.domain.limits import Amount, Count, Many, Name, Share
 from hetsched.domain.metric import DEFAULT, Metric
 from hetsched.domain.random_streams import stream
 
-TrialId = NewType("TrialId", str)
-ExperimentId = NewType("ExperimentId", str)
+TrialId = NewType("TrialId", Name)
+ExperimentId = NewType("ExperimentId", Name)
 
 
 BATCH_SIZE = "batch_size"
@@ -55,9 +56,9 @@ class PBT(Struct, frozen=True):
     `hetsched.domain.exploring`).
     """
 
-    perturbation_interval: int = 50
-    quantile_fraction: float = 0.25
-    resample_probability: float = 0.25
+    perturbation_interval: Many = 50
+    quantile_fraction: Share = 0.25
+    resample_probability: Share = 0.25
     perturbation_factors: tuple[float, float] = (1.2, 0.8)
     bounds: Bounds = "range"
     mutate: tuple[str, ...] | None = None
@@ -84,18 +85,18 @@ class Experiment(Struct, frozen=True, dict=True):
     id: ExperimentId
     model: str
     dataset: str
-    batch_sizes: tuple[int, ...]
-    population: int
-    stop_iterations: int
+    batch_sizes: Annotated[tuple[Many, ...], Meta(min_length=1)]
+    population: Many
+    stop_iterations: Many
     stop_score: float | None
     pbt: PBT | None
     search_space: dict[str, Domain]
-    arrival_s: float = 0.0
-    evaluation_images: int = 10_000
-    train_images: int | None = None
+    arrival_s: Amount = 0.0
+    evaluation_images: Count = 10_000
+    train_images: Many | None = None
     devices: tuple[str, ...] | None = None
-    gang: int = 1
-    checkpoint_interval: int | None = None
+    gang: Many = 1
+    checkpoint_interval: Many | None = None
     metric: Metric = DEFAULT
 
     @cached_property

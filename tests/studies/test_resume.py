@@ -225,7 +225,7 @@ def test_log_whose_events_do_not_follow_is_refused(how: str, simulate_log: Simul
     with LogWriter(log) as writer:
         for event in [*events[: started + 1], alter(events[started])]:
             writer.write(event)
-    with pytest.raises(InputError, match=rf"(line {started + 2} of the log|{LOG_NAME}:{started + 2}): {message}"):
+    with pytest.raises(InputError, match=f"(line {started + 2} of the log|{LOG_NAME}:{started + 2}): {message}"):
         take(log)
 
 
