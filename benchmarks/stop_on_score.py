@@ -68,7 +68,7 @@ def main() -> None:
     strategies = {policy: f"{options.allocation}+{policy}" for policy in (OURS, *options.policies)}
     print("| scenario | stop | score |", *(f"/ `{other}` |" for other in options.policies), "/ best other |")
     print("| --- | --- | --- |", *("--- |" for _ in options.policies), "--- |")
-    with options.csv.open("w", newline="") if options.csv else nullcontext() as file:
+    with options.csv.open("w", newline="", buffering=1) if options.csv else nullcontext() as file:
         rows = csv.writer(file or StringIO(), lineterminator="\n")
         rows.writerow(["scenario", "stop", "score", "policy", "seed", "makespan_s"])
         for case in cases(options.scenarios, f"{options.allocation}+fifo"):
