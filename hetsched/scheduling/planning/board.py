@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import Struct
 
-from hetsched.domain.workload import ExperimentId
 from hetsched.scheduling.planning.kinds import Kind
 from hetsched.scheduling.planning.rule import Rule
 
@@ -35,7 +34,7 @@ class Board:
     """Trials, workers and kinds of trial by number.
 
     - By worker: its `types`, the trial in its `memory` (-1: none), whether it is `warm`.
-    - By trial: its kind, its experiment, the iterations `left`, whether it has a state that must be restored
+    - By trial: its kind, the iterations `left`, whether it has a state that must be restored
       elsewhere (`has_state`), and the worker that it is `at` (-1: none).
     - By type: the `idle` workers. The workers to choose first are at the front.
     - By kind: the `ready` trials as sorted pairs (minus the iterations left, trial). `work` is the
@@ -45,7 +44,6 @@ class Board:
       `scarce`: whether these are at most as many as workers.
     - `fastest`: the workers by speed. `rates`: iterations per second of the k fastest (k = 0, 1,
       ...). Both are empty unless all trials are alike.
-    - `seeking`: the experiments that stop on a score and of which no trial has ended.
     - `end`: the planned end of the run, in seconds since its start.
     """
 
@@ -73,8 +71,6 @@ class Board:
     waiting: int = 0
     of_type: list[int] = field(default_factory=list)
     scarce: bool = False
-    experiment_of: list[ExperimentId] = field(default_factory=list)
-    seeking: set[ExperimentId] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.waiting = sum(map(len, self.ready))

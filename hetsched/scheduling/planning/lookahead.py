@@ -48,8 +48,8 @@ class Lookahead:
       slack.
     - If there are at most as many trials as workers, slow workers must leave enough trials to the
       fast ones.
-    - If trials stop on a score, the most advanced trials go first until the first trial of their
-      experiment ends. Meanwhile those that are behind go first if they can wait no longer.
+    - If trials stop on a score, the most advanced trials go first while those that are behind can
+      wait.
 
     The options of rules are in `hetsched.scheduling.planning.rule`.
 
@@ -98,7 +98,7 @@ class Lookahead:
             elif not self._seek(state, new.board, old.board if old is not None and goes_on else None):
                 assert old is not None
                 return old
-        follow(new.board, self._rule._replace(deep=bool(new.board.seeking)))
+        follow(new.board, self._rule._replace(deep=new.stops_on_score))
         self._mirror = new
         return new
 

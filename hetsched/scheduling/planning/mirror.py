@@ -59,6 +59,8 @@ class Like(Struct, frozen=True, gc=False):
 class Mirror:
     """A board with the names of its trials and workers.
 
+    `stops_on_score` says whether the trials of some experiment stop on a score.
+
     `guesses` says whether some step time is unknown. Until it is known, the worker counts as fast
     as the fastest known worker. If no worker is known, its step time is 1 s.
     """
@@ -73,6 +75,7 @@ class Mirror:
         self._forgets_at = min((slow.until for slow in self.slowness.values()), default=inf)
         self.workers: Sequence[Worker] = list(state.workers.values())
         self.trials = list(state.trials)
+        self.stops_on_score = any(experiment.stop_score is not None for experiment in state.experiments.values())
         self.guesses = False
         self._overdue: dict[int, float] = {}  # when segments should have ended
         self._seen = (len(state.trials), len(state.workers))
@@ -136,8 +139,6 @@ class Mirror:
         if trial.id in state.running or self._kinds.get(like(state, trial)) != board.kind_of[running.trial]:
             return False
         board.finish(running, _left(state, trial))
-        if trial.completed is not None:
-            board.seeking.discard(trial.experiment)
         board.has_state[running.trial] = trial.iterations > 0
         if trial.at is None:  # it copied another
             board.at[running.trial] = -1
@@ -203,10 +204,7 @@ class Mirror:
             running=self._running(state, open_trials),
             work=[0] * len(kinds),
             active=len(open_trials),
-            experiment_of=[trial.experiment for trial in trials],
-            seeking={experiment.id for experiment in state.experiments.values() if experiment.stop_score is not None},
         )
-        board.seeking -= {trial.experiment for trial in trials if trial.completed is not None}
         for number, trial in open_trials.items():
             board.work[kind_of[number]] += board.left[number]
             if trial.id not in state.running:

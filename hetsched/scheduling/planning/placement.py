@@ -5,7 +5,6 @@ the planned pace. A worker is slow for a trial if a whole segment there is slowe
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from math import inf
 
 from msgspec import Struct
@@ -23,7 +22,7 @@ ROUNDING = 0.25
 """A segment may end after the planned end by this share of the shortest segment."""
 
 MARGIN = 2.0
-"""The least advanced trial waits for the leader while its slack is at least this many
+"""The least advanced trial waits for the most advanced one while its slack is at least this many
 whole segments."""
 
 
@@ -107,7 +106,7 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     """The trial of this kind that the worker could run: the least advanced one. A slow worker gets
     a trial that can afford the slow segment.
 
-    By a deep rule the worker gets the leader while the least advanced trial can wait.
+    By a deep rule the worker gets the most advanced trial while the least advanced one can wait.
     With `wanted` only this trial is considered.
     """
     kind, rule = board.kinds[number], board.rule
@@ -117,14 +116,12 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     ready = board.ready[number] if wanted is None else [(-board.left[wanted], wanted)]
     costs = kind.fixed[worker] + (0.0 if board.warm[worker] else kind.start_up[worker])
     slow = kind.whole[worker] > 1.001 * whole * pace
-    can_wait = rule.deep and end - now + ready[0][0] * pace >= MARGIN * whole * pace
-    leader = _leader(board, ready) if can_wait else None
-    place, fits = leader or 0, True
+    deep = rule.deep and end - now + ready[0][0] * pace >= MARGIN * whole * pace
+    place, fits = (len(ready) - 1 if deep else 0), True
     if slow:
         rest = pace + rule.trust * (kind.best - pace)
         limit = (end - now - costs - whole * kind.step[worker]) / rest + whole
-        if leader is None:
-            place = len(ready) - 1 if rule.ahead else bisect_left(ready, (-limit, -1))
+        place = len(ready) - 1 if rule.ahead or deep else bisect_left(ready, (-limit, -1))
         fits = place < len(ready) and -ready[place][0] <= limit
         if not fits and wanted is not None:
             return None
@@ -143,15 +140,6 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     if rule.exchange and not slow and board.scarce:
         iterations = until_an_exchange(board, kind, worker, slack, costs, iterations)
     return Option(slack, trial, iterations)
-
-
-def _leader(board: Board, ready: Sequence[tuple[int, int]]) -> int | None:
-    """The place of the most advanced trial whose experiment still seeks its score. None: there is
-    none."""
-    if not board.seeking:
-        return None
-    places = range(len(ready) - 1, -1, -1)
-    return next((place for place in places if board.experiment_of[ready[place][1]] in board.seeking), None)
 
 
 def _length(board: Board, kind: Kind, worker: int, most: int, costs: float, slack: float | None) -> int:

@@ -19,8 +19,8 @@ class Rule(NamedTuple):
       the planned time so far, not the kind whose trial has least slack.
     - `loss`: a trial runs on a worker if an iteration there loses less than this share of its
       worth.
-    - `deep`: until the first trial of an experiment ends, its most advanced trials go first while
-      the least advanced trials have enough slack to wait.
+    - `deep`: the most advanced trials go first while the least advanced trials have enough slack to
+      wait.
 
     If there are at most as many trials as workers, three more apply:
 
