@@ -9,6 +9,7 @@ python -m benchmarks.planning_page
 import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import dropwhile
 from pathlib import Path
 from statistics import geometric_mean
 
@@ -22,7 +23,7 @@ def main() -> None:
     before, found, after = PAGE.read_text().partition(HEAD)
     if not found:
         raise SystemExit(f"{PAGE}: expected a table with the headings {HEAD.splitlines()[0]}")
-    rest = "".join(line for line in after.splitlines(keepends=True) if not line.startswith("|"))
+    rest = "".join(dropwhile(lambda line: line.startswith("|"), after.splitlines(keepends=True)))
     PAGE.write_text(before + HEAD + "".join(f"{row}\n" for row in rows()) + rest)
 
 
