@@ -26,6 +26,7 @@ from statistics import fmean, geometric_mean
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from benchmarks.kept_rows import MEASURED, Row, keep
 from hetsched.analysis.best_over_time import best_over_time
 from hetsched.analysis.paired import Difference, differences
 from hetsched.core.log import read_log
@@ -57,7 +58,7 @@ Makespans = Mapping[str, Sequence[float]]
 
 
 def main() -> None:
-    """Simulate, and print a table in Markdown."""
+    """Simulate, and put a row per case into docs/measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenarios", nargs="+", default=SCENARIOS, metavar="NAME")
     parser.add_argument("--policies", nargs="+", default=OTHERS, metavar="NAME", help="the other policies")
@@ -66,8 +67,6 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, help="file for the makespan of each run")
     options = parser.parse_args()
     strategies = {policy: f"{options.allocation}+{policy}" for policy in (OURS, *options.policies)}
-    print("| scenario | stop | score |", *(f"/ `{other}` |" for other in options.policies), "/ best other |")
-    print("| --- | --- | --- |", *("--- |" for _ in options.policies), "--- |")
     with options.csv.open("w", newline="", buffering=1) if options.csv else nullcontext() as file:
         rows = csv.writer(file or StringIO(), lineterminator="\n")
         rows.writerow(["scenario", "stop", "score", "policy", "seed", "makespan_s"])
@@ -78,7 +77,9 @@ def main() -> None:
                 for policy, seconds in found.items()
                 for seed, makespan_s in enumerate(seconds)
             )
-            print(row(case, found), flush=True)
+            kept = {"seeds": options.seeds, **row(case, found)}
+            print(kept, flush=True)
+            keep(MEASURED / "stop_on_score.csv", [kept], ["scenario", "stop"])
 
 
 def cases(scenarios: Sequence[str], reference: str) -> Iterator[Case]:
@@ -117,15 +118,16 @@ def simulated(setup: Setup, strategy: str, seed: int, folder: Path) -> RunResult
     return carry_out("sim", setup, *task, run_folder(folder, *task))[0]
 
 
-def row(case: Case, found: Makespans) -> str:
-    """A line of the table."""
+def row(case: Case, found: Makespans) -> Row:
+    """The ratio to each other policy, and to the best one, as text with its interval."""
     ours, half = found[OURS], len(found[OURS]) // 2
     others = {policy: seconds for policy, seconds in found.items() if policy != OURS}
     ratios = differences(ours, others)
     best = min(others, key=lambda policy: geometric_mean(others[policy][:half]))
     judged = differences(ours[half:], {best: others[best][half:]})[best]
-    cells = [f"`{case.scenario}`", case.stop, f"{case.score:g}", *(cell(ratios[policy]) for policy in others)]
-    return f"| {' | '.join(cells)} | `{best}` {cell(judged)} |"
+    cells = {policy.partition("-")[0]: cell(ratios[policy]) for policy in others}
+    first = {"scenario": case.scenario, "stop": case.stop, "score": f"{case.score:g}"}
+    return {**first, **cells, "best": f"`{best}` {cell(judged)}"}
 
 
 def cell(difference: Difference) -> str:

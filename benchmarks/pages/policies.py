@@ -53,6 +53,20 @@ GAVEL = {
 }
 
 
+STOP_ON_SCORE = {
+    "scenario": "`{scenario}`",
+    "stop": "{stop}",
+    "score": "{score:g}",
+    "/ `least-progress`": "{least}",
+    "/ `fifo`": "{fifo}",
+    "/ `hrfs`": "{hrfs}",
+    "/ `srtf`": "{srtf}",
+    "/ `sia`": "{sia}",
+    "/ `lpt`": "{lpt}",
+    "/ best other": "{best}",
+}
+
+
 def ratios(*policies: str, scenarios: Sequence[str] | None = None) -> Maker:
     """Makespan / bound without overheads and with them, by scenario and policy. Without
     `scenarios`: those of the suite, their geometric mean and the worst of them."""
@@ -209,6 +223,7 @@ TABLES: Mapping[str, Maker] = {
     "lookahead": lookahead,
     "held-out": held_out,
     "planning": planning,
+    "stop-on-score": measured("stop_on_score.csv", STOP_ON_SCORE),
     "drawn": drawn,
     "queueing": ratios("fifo", "least-progress", "pbt-sync", "las", "srtf", "lpt", "lookahead"),
     "packages": ratios("hrfs", "era", "eta", "least-progress", *FIFO_AND_LOOKAHEAD),
