@@ -19,7 +19,8 @@ from hetsched.scenario.packaged.suite import held_out_names, suite_names
 from hetsched.studies.suite.suite import suite
 
 OF_RULES = {
-    "planning": {"1.5", "0.2"},  # when the rule is chosen anew; `patience`
+    # When the rule is chosen anew; `patience`; where a late score is taken, and the level of intervals.
+    "planning": {"1.5", "0.2", "70%", "95%"},
     "packages": {"0.9", "0.8"},  # `shrink`; when workers retire
     "stopping": {"1.1", "0.90", "0.08", "1.0"},  # `hypersched` moves a trial; prices and budget of the demo
 }
