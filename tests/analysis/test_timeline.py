@@ -30,7 +30,7 @@ EXPERIMENT = Experiment(OF, "resnet18", "cifar10", (32,), 2, 100, None, None, {}
 
 
 def worker(name: WorkerId, device: str = "cpu") -> Worker:
-    return Worker(name, NodeId(name[0]), device, 2)
+    return Worker(name, NodeId(name[0]), device, 2, 0.0 if device == "cpu" else 1.0)
 
 
 BEGIN: list[Event] = [
