@@ -1,12 +1,11 @@
 """Users' own policies in benchmarks, and the figures that the tables of pytest-benchmark lack:
 printed after them, and with `--keep` put into docs/measured."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from benchmarks.kept_rows import MEASURED, Row, keep
+from benchmarks.kept_rows import MEASURED, Keep, keep
 from hetsched.domain.registry import load_file
 
 
@@ -18,7 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def kept(request: pytest.FixtureRequest) -> Callable[[str, Row, Sequence[str]], None]:
+def kept(request: pytest.FixtureRequest) -> Keep:
     """Puts a row into a file of docs/measured, with the option `--keep`. See
     `benchmarks.kept_rows.keep`."""
     if not request.config.getoption("--keep"):

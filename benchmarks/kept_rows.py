@@ -1,13 +1,16 @@
 """The rows of figures in docs/measured, from which tables of the docs are made."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 MEASURED = Path(__file__).parents[1] / "docs/measured"
 
 Row = Mapping[str, object]
+
+Keep = Callable[[str, Row, Sequence[str]], None]
+"""Puts a row into a file of docs/measured, by the file's name. See `keep` for the key."""
 
 
 def keep(path: Path, rows: Sequence[Row], key: Sequence[str]) -> None:

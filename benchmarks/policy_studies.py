@@ -12,6 +12,7 @@ A study writes the file of its name:
 - `deadline`: the demo under `hypersched` with a deadline, five seeds
 - `drawn`: `lookahead` and the best other policy on scenarios of `hetsched suite generate`, under
   seed 0
+- `drawn_suites`: all policies on three other draws, five seeds
 - `gavel`: the worst deviations from the answers of Gavel's own simulator
 """
 
@@ -19,7 +20,7 @@ import argparse
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import fmean
@@ -34,6 +35,7 @@ from hetsched.scenario.loading import load
 from hetsched.scenario.packaged import packaged_scenario
 from hetsched.scenario.scenario import Scenario
 from hetsched.studies.chosen_workers import chosen_workers
+from hetsched.studies.suite.result import OverScenarios
 from sim.engine import simulate
 from tests.gavel_runs import NAMES, TYPES, gavel_scenario, rows
 
@@ -50,6 +52,7 @@ OF_ANY_ALLOCATION = ("sliced", "fusion", "gpu-only", "cpu-only", "uniform")
 DRAWN = (501, 502, 503)
 """The seeds under which scenarios are drawn."""
 
+DRAWN_FRESH = (1, 2, 3)
 PER_SEED = 8
 
 
@@ -147,14 +150,24 @@ def deadline() -> Iterator[Row]:
     yield {"policy": "hypersched", "deadline_s": DEADLINE_S, "runs": len(ends), "late": late, "last_end_s": max(ends)}
 
 
-def drawn() -> Iterator[Row]:
+def on_drawn(draws: Sequence[int], seeds: int) -> Mapping[str, OverScenarios]:
+    """All policies on the scenarios that are drawn under each of `draws`."""
     with tempfile.TemporaryDirectory() as folder:
-        files = [file for seed in DRAWN for file in draw(Path(folder) / f"{seed}", seed, PER_SEED)]
-        result = hetsched.suite(files, None, 1, Path(folder) / "suite")
-        ratios = {
-            policy: {name: one.bound_ratio for name, one in found.scenarios.items()}
-            for policy, found in result.over_scenarios.items()
-        }
+        files = [file for number in draws for file in draw(Path(folder) / f"{number}", number, PER_SEED)]
+        return hetsched.suite(files, None, seeds, Path(folder) / "suite").over_scenarios
+
+
+def drawn_suites() -> Iterator[Row]:
+    for number in DRAWN_FRESH:
+        for policy, found in on_drawn([number], SEEDS).items():
+            yield {"seed": number, "policy": policy, "ratio": found.interquartile_mean.mean}
+
+
+def drawn() -> Iterator[Row]:
+    ratios = {
+        policy: {name: one.bound_ratio for name, one in found.scenarios.items()}
+        for policy, found in on_drawn(DRAWN, 1).items()
+    }
     mine = ratios.pop("lookahead")
     for scenario, ratio in mine.items():
         best = min(ratios, key=lambda policy: ratios[policy][scenario])
@@ -213,6 +226,7 @@ STUDIES: Mapping[str, tuple[Study, list[str]]] = {
     "deadline": (deadline, ["policy"]),
     "gavel": (gavel, ["policy"]),
     "drawn": (drawn, ["scenario"]),
+    "drawn_suites": (drawn_suites, ["seed", "policy"]),
 }
 """The studies by the names of their files, each with what tells its rows apart."""
 

@@ -2,14 +2,14 @@
 reused."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import count
 
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.kept_rows import Row
+from benchmarks.kept_rows import Keep
 from hetsched.analysis.bounds import cluster_devices, jct_bound, makespan_bound, worker_devices
 from hetsched.analysis.bounds_groups import Devices, Job
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId, gpu_worker
@@ -83,7 +83,7 @@ def test_bound(
     benchmark: BenchmarkFixture,
     problem: Callable[[np.random.Generator], Problem],
     bound: Callable[[Counter[Job], Devices, StepTimes], float],
-    kept: Callable[[str, Row, Sequence[str]], None],
+    kept: Keep,
 ) -> None:
     seeds = count()
     found = benchmark.pedantic(bound, setup=lambda: (problem(np.random.default_rng(next(seeds))), {}), rounds=5)

@@ -9,7 +9,7 @@ that is always busy. `test_switch.py` has the figures of a driver that is not.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,7 +22,7 @@ pytest.importorskip("ray")
 from ray import tune
 from ray.tune.schedulers import PopulationBasedTraining
 
-from benchmarks.kept_rows import Row
+from benchmarks.kept_rows import Keep
 from benchmarks.meeting import MEETING
 from benchmarks.test_switch import dispatch_seconds
 from benchmarks.trivial_stock import Stock
@@ -41,7 +41,6 @@ TRIALS_PER_WORKER = 1.5
 SEGMENTS = {8: 40, 32: 20, 64: 15}
 """Segments of each trial, by the number of workers."""
 
-Keep = Callable[[str, Row, Sequence[str]], None]
 KEY = ("driver", "workers", "trials")
 
 LEARNING_RATES = (1e-5, 1e-1)

@@ -2,7 +2,6 @@
 pool."""
 
 import shutil
-from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from timeit import repeat
@@ -11,7 +10,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.bare_pool import run_pool
-from benchmarks.kept_rows import Row
+from benchmarks.kept_rows import Keep
 from hetsched.domain.registry import Strategy
 from hetsched.testing.scenarios import make_setup
 from sim.engine import simulate
@@ -54,7 +53,7 @@ def test_simulate(
     tmp_path: Path,
     size: str,
     policy: str,
-    kept: Callable[[str, Row, Sequence[str]], None],
+    kept: Keep,
 ) -> None:
     trials, workers = SIZES[size]
     setup = make_setup(unequal_nodes(workers), population=trials, stop_iterations=SEGMENTS_PER_TRIAL * 10)

@@ -6,7 +6,6 @@ Eight workers are on one machine, as in the figures with which Ray Tune's own sw
 The baseline is the cost in the same run when a worker goes on with the same trial.
 """
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -15,7 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytest.importorskip("ray")
 
-from benchmarks.kept_rows import Row
+from benchmarks.kept_rows import Keep
 from hetsched.core.events import SegmentEnded, SegmentStarted
 from hetsched.core.log import read_log
 from hetsched.core.state import State
@@ -50,9 +49,7 @@ def dispatch_seconds(log: Path) -> tuple[list[float], list[float], int]:
 
 
 @pytest.mark.benchmark(group="switching trials")
-def test_switch_of_trial(
-    benchmark: BenchmarkFixture, tmp_path: Path, kept: Callable[[str, Row, Sequence[str]], None]
-) -> None:
+def test_switch_of_trial(benchmark: BenchmarkFixture, tmp_path: Path, kept: Keep) -> None:
     nodes = [{"name": f"n{number}", "cores": 1, "pace": 1.0} for number in range(WORKERS)]
     row = ProfileRow(
         model="resnet18",

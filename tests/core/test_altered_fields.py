@@ -15,19 +15,11 @@ from hetsched.core.state import state_of
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.errors import InputError
 from tests.conftest import Simulate, make_setup
+from tests.core.test_log import STARTED as OLDEST_START
 
 CPU_WORKER: dict[str, Any] = {"id": "a/cpu0", "node": "a", "device": "cpu", "cores": 1}
 GPU_WORKER = CPU_WORKER | {"device": "t4", "gpu_share": 1.0}
-STARTED: dict[str, Any] = {
-    "event": "run-started",
-    "scenario": "s",
-    "strategy": "fusion+fifo",
-    "backend": "sim",
-    "seed": 0,
-    "paced": False,
-    "synthetic": False,
-    "log_version": LOG_VERSION,
-}
+STARTED = OLDEST_START | {"log_version": LOG_VERSION}
 START = {"event": "segment-started", "trial": "e-0", "worker": "a/cpu0", "iterations": 10, "segment": 1}
 ADDED = {"event": "trial-added", "trial": "e-0", "experiment": "e", "batch_size": 32, "hyperparameters": {}}
 SAMPLED = {"event": "resources-sampled", "node": "a", "cpu": 0.5, "memory_bytes": 1, "memory_total_bytes": 2}
