@@ -36,9 +36,9 @@ class TraceModelsTable(Table):
     jobs: Literal["all", "completed"] = "all"
     """Which jobs of the trace are read."""
     gangs: bool = True
-    """Whether a job takes all its GPUs at once; else one GPU, for as many GPU-seconds."""
+    """Whether a job takes all its GPUs at once; else one GPU, for as many GPU-seconds or iterations."""
     window_s: tuple[Seconds, Seconds] | None = Field(default=None, strict=False, examples=[[0.0, 86400.0]])
-    """Start and end of the part of the trace that is read, from its first job on."""
+    """Start and end of the part of the trace that is read, since its first job."""
     checkpoint_s: Annotated[float, Field(gt=0, le=1e9)] | Literal[False] = CHECKPOINT_S
     """Time between two checkpoints of a job on `device`; false: only the one at its end."""
     gpu_types: dict[str, Name] = Field(default={}, examples=[{"V100M16": "v100"}])

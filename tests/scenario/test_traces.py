@@ -2,6 +2,7 @@
 are made up."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -180,8 +181,54 @@ def test_a_helios_job_trains_for_its_duration_on_the_reference_device(tmp_path: 
 
 def test_jobs_can_be_the_completed_ones_of_a_window_on_one_gpu_each(tmp_path: Path) -> None:
     assert [job.id for job in dealt(tmp_path, HELIOS, jobs="completed")] == ["job15", "job11"]
-    assert figures(dealt(tmp_path, HELIOS, window_s=(1.0, 91.0))) == [("job11", 0.0, 1, 6000)]
+    assert figures(dealt(tmp_path, HELIOS, window_s=(61.0, 151.0))) == [("job11", 0.0, 1, 6000)]
     assert figures(dealt(tmp_path, HELIOS, gangs=False))[-1] == ("job13", 91.0, 1, 72_000)  # 2 GPU-hours
+
+
+def test_a_window_begins_at_the_traces_first_job_also_if_that_job_is_left_out(tmp_path: Path) -> None:
+    """Job 12 has no GPU and is submitted at 18:40:00. Jobs 15 and 11 follow a minute later."""
+    minute = (60.0, 61.5)
+    assert [job.id for job in dealt(tmp_path, HELIOS, window_s=minute)] == ["job15", "job11"]
+    assert [job.id for job in dealt(tmp_path, HELIOS, window_s=minute, jobs="completed")] == ["job15", "job11"]
+
+
+def test_arrivals_are_since_the_first_job_that_is_kept(tmp_path: Path) -> None:
+    """The first job is of a category without a model. It is left out when models are dealt."""
+    small = DealtModel("resnet18", None, 32, "medium")
+    rule = Unfit(model="leave-out")
+    assert figures(dealt(tmp_path, HELIOS, small, rule=rule)) == [("job13", 0.0, 2, 60_000)]
+
+
+MIXED = """job_id,model,batch_size,num_gpus,iterations,duration_s,arrival_s
+first,other,32,1,100,,{0}
+a,resnet18,32,2,100,,{50}
+b,resnet18,32,1,100,,{100}
+c,,,2,,60,{200}
+"""
+"""A trace of our own format. The profile lacks the model of the first job. The last job is dealt
+one."""
+
+
+def mixed(tmp_path: Path, since_s: int = 0, **options: Any) -> list[tuple[str, float, int, int]]:
+    path = tmp_path / "t.csv"
+    path.write_text(re.sub(r"\{(\d+)\}", lambda found: str(since_s + int(found[1])), MIXED))
+    dealing, rule = Dealing((RESNET,), "v100", **options), Unfit(model="leave-out")
+    return figures(list(read_trace(path, "hetsched", dealing, rule, StepTimes(GANGS), {Gpu("v100"): 8}, {}).jobs))
+
+
+def test_arrivals_of_our_format_are_as_given_or_since_the_first_job_that_is_kept(tmp_path: Path) -> None:
+    assert [arrival for _, arrival, *_ in mixed(tmp_path)] == [50.0, 100.0, 200.0]
+    assert [arrival for _, arrival, *_ in mixed(tmp_path, since_s=1_500_000_000)] == [0.0, 50.0, 150.0]
+
+
+@pytest.mark.parametrize("since_s", [0, 1_500_000_000])
+def test_a_window_selects_jobs_of_our_format(tmp_path: Path, since_s: int) -> None:
+    assert [job[:2] for job in mixed(tmp_path, since_s, window_s=(100.0, 201.0))] == [("jobb", 0.0), ("jobc", 100.0)]
+
+
+def test_without_gangs_jobs_of_our_format_keep_their_iterations(tmp_path: Path) -> None:
+    """The duration of 60 s on two GPUs becomes 120 s on one."""
+    assert [job[2:] for job in mixed(tmp_path, gangs=False)] == [(1, 100), (1, 100), (1, 1200)]
 
 
 ATTEMPT = {"start_time": "2017-10-07 01:12:00", "end_time": "2017-10-07 01:13:00", "detail": [{"ip": "m1"}]}

@@ -40,8 +40,8 @@ class DealtModel(Struct, frozen=True):
 class Dealing(Struct, frozen=True):
     """What a cluster's trace does not say.
 
-    Its durations count as durations on `device`. Without `gangs` every job takes one GPU, for the
-    same GPU-seconds. `window_s` selects the jobs of a part of the trace, in seconds since its first
+    Its durations count as durations on `device`. Without `gangs` every job takes one GPU: for the
+    same GPU-seconds if it has a duration, for the same iterations if it has these. `window_s` selects the jobs of a part of the trace, in seconds since its first
     job. `checkpoint_s` are the seconds, on `device`, between two checkpoints of a job (None: only
     one, at its end). `gpu_types` maps types of the trace to the names that the scenario's cluster
     has for them.
@@ -105,6 +105,10 @@ class Dealer:
             checkpoint_interval=self.interval(kind, gang, self.dealing.checkpoint_s),
         )
 
+    def gpus(self, job: ClusterJob) -> float:
+        """The GPUs that the job takes if they fit. Without gangs: at most one."""
+        return job.gpus if self.dealing.gangs else min(job.gpus, 1.0)
+
     def work(self, job: ClusterJob, kind: TrialKind, devices: tuple[DeviceType, ...] | None) -> tuple[int, int]:
         """The workers of the job's gang, and its iterations. On the reference device the job takes
         the log's GPU-seconds.
@@ -113,8 +117,7 @@ class Dealer:
         """
         assert job.seconds is not None
         device, fitting = self.dealing.device, self._fitting
-        wanted = fitting.workers(job.gpus if self.dealing.gangs else min(job.gpus, 1.0), job.line)
-        gang = fitting.gang(kind, wanted, devices, job.line, device)
+        gang = fitting.gang(kind, fitting.workers(self.gpus(job), job.line), devices, job.line, device)
         of_share = fitting.times.seconds_per_iteration(kind, WorkerType(device, 0, job.gpus)) if job.gpus < 1 else None
         step_s = fitting.times.seconds_per_iteration(kind, WorkerType(device, 0, float(gang)))
         assert step_s is not None

@@ -15,7 +15,7 @@ from hetsched.scenario.tables import Fraction
 from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
 from hetsched.scenario.traces.dealing import Dealer, Dealing
 from hetsched.scenario.traces.fitting import Devices, Fitting
-from hetsched.scenario.traces.logs import none_left, timed
+from hetsched.scenario.traces.logs import begin_s, in_window, none_left, since_the_first, timed
 from hetsched.scenario.traces.models import dataset_of, datasets_by_model
 from hetsched.scenario.traces.naming import named
 from hetsched.scenario.traces.times import Times, check_units
@@ -120,13 +120,14 @@ def read_jobs(
     which = "all" if dealing is None else dealing.jobs
     kept = list(named(timed(jobs.values(), which, fitting, _with_iterations(rows)), fitting))
     check_units(path, kept)
-    least_s = min((job.submitted_s or 0.0 for job in kept), default=0.0)
-    dates = any(not _is_number(rows[job.line].arrival_s) for job in kept)
+    window_s, first_s = None if dealing is None else dealing.window_s, begin_s(jobs.values())
     maker = _Maker(fitting, search_space, None if dealing is None else Dealer(dealing, fitting))
-    experiments = maker.experiments(rows, kept, least_s if dates or least_s > SINCE_1970_S else 0.0)
+    experiments = maker.experiments(rows, in_window(kept, window_s, first_s, fitting.counts))
     if not experiments:
         raise none_left(path, fitting.counts)
-    return experiments
+    dates = any(not _is_number(rows[job.line].arrival_s) for job in kept)
+    shifts = dates or window_s is not None or min(made.arrival_s for made in experiments) >= SINCE_1970_S
+    return since_the_first(experiments) if shifts else experiments
 
 
 def _with_iterations(rows: Mapping[str, JobRow]) -> set[str]:
@@ -178,16 +179,16 @@ class _Maker:
         self._dealer = dealer
         self._datasets = datasets_by_model(fitting.times)
 
-    def experiments(self, rows: Mapping[str, JobRow], jobs: Iterable[ClusterJob], start_s: float) -> list[Experiment]:
+    def experiments(self, rows: Mapping[str, JobRow], jobs: Iterable[ClusterJob]) -> list[Experiment]:
         made = []
         for job in jobs:
             try:
-                made.append(self._experiment(rows[job.line], job, (job.submitted_s or 0.0) - start_s))
+                made.append(self._experiment(rows[job.line], job))
             except LeftOutError as left_out:
                 self._fitting.counts.leave_out(str(left_out), job.line, left_out.more)
         return made
 
-    def _experiment(self, row: JobRow, job: ClusterJob, arrival_s: float) -> Experiment:
+    def _experiment(self, row: JobRow, job: ClusterJob) -> Experiment:
         kind, devices = self._kind(row, job), self._fitting.devices(job.gpu_types, job.line)
         gang, iterations, interval = self._work(row, job, kind, devices)
         return Experiment(
@@ -200,7 +201,7 @@ class _Maker:
             stop_score=row.stop_score,
             pbt=row.pbt,
             search_space=dict(self._search_space) if row.evaluated else {},
-            arrival_s=arrival_s,
+            arrival_s=job.submitted_s or 0.0,
             evaluation_images=row.evaluated,
             devices=devices,
             gang=gang,
@@ -225,7 +226,8 @@ class _Maker:
             interval = self._dealer.interval(kind, gang, self._dealer.dealing.checkpoint_s)
             return gang, iterations, row.checkpoint_steps or (None if row.population > 1 else interval)
         fitting = self._fitting
-        gang = fitting.gang(kind, fitting.workers(job.gpus, job.line), devices, job.line)
+        gpus = job.gpus if self._dealer is None else self._dealer.gpus(job)
+        gang = fitting.gang(kind, fitting.workers(gpus, job.line), devices, job.line)
         return gang, fitting.capped(row.iterations, job.line), row.checkpoint_steps
 
 

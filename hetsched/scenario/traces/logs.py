@@ -4,6 +4,8 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
+from msgspec.structs import replace
+
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, counted
 from hetsched.scenario.traces.cluster_job import ClusterJob
@@ -19,7 +21,7 @@ def read_log(
     path: Path, read: Callable[[Path], Iterator[ClusterJob]], dealing: Dealing, fitting: Fitting
 ) -> list[Experiment]:
     """The jobs of a cluster's log in the order of their arrivals. Arrivals are in seconds since the
-    first job.
+    first job that is kept.
 
     Raises InputError, naming file and line, if the file is no such log, if no job of it is left,
     and if the rule refuses a job that does not fit.
@@ -30,19 +32,27 @@ def read_log(
     jobs = list(timed(everything, dealing.jobs, fitting))
     check_units(path, jobs)
     submitted = sorted(named(jobs, fitting), key=lambda job: job.submitted_s or 0.0)
-    jobs = list(_in_window(submitted, dealing.window_s, counts))
     experiments: list[Experiment] = []
-    first_s: float | None = None
-    for job in jobs:
-        assert job.submitted_s is not None
-        first_s = job.submitted_s if first_s is None else first_s
+    for job in in_window(submitted, dealing.window_s, begin_s(everything), counts):
         try:
-            experiments.append(dealer.experiment(job, job.submitted_s - first_s))
+            experiments.append(dealer.experiment(job, job.submitted_s or 0.0))
         except LeftOutError as left_out:
             counts.leave_out(str(left_out), job.line, left_out.more)
     if not experiments:
         raise none_left(path, counts)
-    return experiments
+    return since_the_first(experiments)
+
+
+def since_the_first(experiments: Iterable[Experiment]) -> list[Experiment]:
+    """The experiments with their arrivals in seconds since the first of them."""
+    kept = list(experiments)
+    first_s = min((experiment.arrival_s for experiment in kept), default=0.0)
+    return [replace(experiment, arrival_s=experiment.arrival_s - first_s) for experiment in kept]
+
+
+def begin_s(jobs: Iterable[ClusterJob]) -> float:
+    """When the first job of a trace was submitted, also if that job is left out."""
+    return min((job.submitted_s for job in jobs if job.submitted_s is not None), default=0.0)
 
 
 def none_left(path: Path, counts: Counts) -> InputError:
@@ -96,14 +106,12 @@ def _check_whole(job: ClusterJob, rule: Unfit, timed: bool) -> None:
         refuse_or_leave_out(rule.time, "time", job.line, "had no duration (or one of 0 or less)")
 
 
-def _in_window(jobs: list[ClusterJob], window_s: tuple[float, float] | None, counts: Counts) -> Iterator[ClusterJob]:
-    """The jobs that were submitted in the window, which is in seconds since the first job.
-
-    `jobs` must be sorted by submission.
-    """
+def in_window(
+    jobs: Iterable[ClusterJob], window_s: tuple[float, float] | None, first_s: float, counts: Counts
+) -> Iterator[ClusterJob]:
+    """The jobs that were submitted in the window. The window is in seconds since `first_s`."""
     for job in jobs:
-        since_s = (job.submitted_s or 0.0) - (jobs[0].submitted_s or 0.0)
-        if window_s is None or window_s[0] <= since_s < window_s[1]:
+        if window_s is None or window_s[0] <= (job.submitted_s or 0.0) - first_s < window_s[1]:
             yield job
         else:
             counts.leave_out("came outside workload.trace_models.window_s", job.line)
