@@ -39,6 +39,7 @@ from hetsched.core.ready_trials import ReadyTrials
 from hetsched.core.trial import NONE_REPORTED, Package, Segment, Timing, Trained, Trial, Work
 from hetsched.core.worker_pool import WorkerPool
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
+from hetsched.domain.hyperparameters import unchangeable
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.errors import InputError
 
@@ -219,7 +220,7 @@ class State:
         self.best_score[experiment.id] = None
 
     def _trial_added(self, event: TrialAdded) -> None:
-        frozen = MappingProxyType(event.hyperparameters)
+        frozen = unchangeable(event.hyperparameters)
         experiment = self.experiments[event.experiment]
         kind = TrialKind(experiment.model, experiment.dataset, event.batch_size)
         trial = Trial(event.trial, len(self.trials), event.experiment, kind, frozen, event.time, ready_since=event.time)
@@ -307,7 +308,7 @@ class State:
         old, source = self.trials[event.trial], self.trials[event.source]
         experiment = self.experiments[old.experiment]
         kind = experiment.kind_with(event.hyperparameters, old.kind)
-        frozen = MappingProxyType(event.hyperparameters)
+        frozen = unchangeable(event.hyperparameters)
         trial = old.copying(source, frozen, kind, takes_count=experiment.counts_lineage)
         if trial.iterations == old.iterations:
             self.trials[old.id] = trial

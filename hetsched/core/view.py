@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeVar
 
 from hetsched.core.corrections import Corrections
 from hetsched.core.fits import Fits
@@ -16,21 +17,23 @@ from hetsched.domain.cluster import NodeId, Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import Costs, StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 
+Item = TypeVar("Item")
 
-class ReadOnly(Sequence[Trial]):
-    """Trials that cannot be changed."""
 
-    def __init__(self, trials: Sequence[Trial]) -> None:
-        self._trials = trials
+class ReadOnly(Sequence[Item]):
+    """A sequence that cannot be changed."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
 
     def __len__(self) -> int:
-        return len(self._trials)
+        return len(self._items)
 
     def __getitem__(self, place):  # type: ignore[no-untyped-def]
-        return self._trials[place]
+        return self._items[place]
 
-    def __iter__(self) -> Iterator[Trial]:
-        return iter(self._trials)
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
 
 
 class StateView:
@@ -146,7 +149,7 @@ class StateView:
         def speed(worker: Worker) -> float | None:
             return self.seconds_per_iteration(trial, worker) or 0.0 if self.usable(trial, worker) else None
 
-        return self._kept.ranking(self.alike(trial), speed)
+        return ReadOnly(self._kept.ranking(self.alike(trial), speed))
 
     @property
     def idle_by_type(self) -> Mapping[WorkerType, Mapping[str, Turn]]:

@@ -3,6 +3,7 @@ trial."""
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 
@@ -80,22 +81,27 @@ class ByType:
         self._changes = pool.followed()
         self._types: dict[str, WorkerType] = {}
         self._workers: dict[WorkerType, dict[str, Turn]] = {}
+        self._shown: dict[WorkerType, Mapping[str, Turn]] = {}  # the same, read-only: policies see it
+        self._view = MappingProxyType(self._shown)
 
     def up_to_date(self) -> Mapping[WorkerType, Mapping[str, Turn]]:
         if self._changes:
             for name, turn in self._changes.drained().items():
                 self._take_in(name, turn)
-        return self._workers
+        return self._view
 
     def _take_in(self, name: str, turn: Turn | None) -> None:
         before = self._types.pop(name, None)
         if before is not None:
             del self._workers[before][name]
             if not self._workers[before]:
-                del self._workers[before]
+                del self._workers[before], self._shown[before]
         if turn is not None:
             self._types[name] = here = turn[1].type
-            self._workers.setdefault(here, {})[name] = turn
+            if here not in self._workers:
+                self._workers[here] = {}
+                self._shown[here] = MappingProxyType(self._workers[here])
+            self._workers[here][name] = turn
 
 
 class Ranking:

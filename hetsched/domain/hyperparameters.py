@@ -6,11 +6,12 @@ training is.
 """
 
 from collections.abc import Mapping
-from copy import deepcopy
 from math import floor
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NoReturn
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 Hyperparameters = dict[str, Any]
 """Values by name, flat."""
@@ -104,6 +105,9 @@ class Choice(Struct, frozen=True, tag="choice", tag_field="kind"):
     values: tuple[Any, ...]
     ordered: bool = False
 
+    def __post_init__(self) -> None:
+        force_setattr(self, "values", tuple(map(_fixed, self.values)))
+
     def at(self, u: float) -> Any:
         """The value at the quantile `u` in 0..1."""
         return self.values[min(floor(u * len(self.values)), len(self.values) - 1)]
@@ -133,6 +137,9 @@ class Constant(Struct, frozen=True, tag="constant", tag_field="kind"):
 
     value: Any
 
+    def __post_init__(self) -> None:
+        force_setattr(self, "value", _fixed(self.value))
+
     def at(self, u: float) -> Any:
         """The value, whatever the quantile."""
         return self.value
@@ -152,6 +159,37 @@ Domain = Float | Integer | Choice | Constant
 """The values that a hyperparameter may have."""
 
 
+class FixedList(list[Any]):
+    """A list that cannot be changed. It equals the list of the same values."""
+
+    def __reduce__(self) -> tuple[type["FixedList"], tuple[list[Any]]]:
+        return FixedList, (list(self),)
+
+
+def _refuse(self: FixedList, *_: object, **__: object) -> NoReturn:
+    raise TypeError("the hyperparameters of a trial cannot be changed")
+
+
+for _name in ("append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"):
+    setattr(FixedList, _name, _refuse)
+for _name in ("__setitem__", "__delitem__", "__iadd__", "__imul__"):
+    setattr(FixedList, _name, _refuse)
+
+
+def unchangeable(hyperparameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The hyperparameters as policies and learning models see them. Neither the mapping nor its
+    lists can be changed.
+
+    >>> unchangeable({"layers": [1, 2]})["layers"] == [1, 2]
+    True
+    """
+    return MappingProxyType({name: _fixed(value) for name, value in hyperparameters.items()})
+
+
+def _fixed(value: Any) -> Any:
+    return FixedList(value) if isinstance(value, list) else value
+
+
 def nested(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
     """Values by name as a user's code gets them: `optimizer.lr` is `lr` in the table `optimizer`.
     Lists are copied, so that the user's code may change them.
@@ -165,7 +203,7 @@ def nested(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         table = tables
         for part in outer:
             table = table.setdefault(part, {})
-        table[name] = deepcopy(value) if isinstance(value, list) else value
+        table[name] = list(value) if isinstance(value, list) else value
     return tables
 
 

@@ -41,10 +41,10 @@ class Dealing(Struct, frozen=True):
     """What a cluster's trace does not say.
 
     Its durations count as durations on `device`. Without `gangs` every job takes one GPU: for the
-    same GPU-seconds if it has a duration, for the same iterations if it has these. `window_s` selects the jobs of a part of the trace, in seconds since its first
-    job. `checkpoint_s` are the seconds, on `device`, between two checkpoints of a job (None: only
-    one, at its end). `gpu_types` maps types of the trace to the names that the scenario's cluster
-    has for them.
+    same GPU-seconds if it has a duration, for the same iterations if it has these. `window_s`
+    selects the jobs of a part of the trace, in seconds since its first job. `checkpoint_s` are the
+    seconds, on `device`, between two checkpoints of a job (None: only one, at its end). `gpu_types`
+    maps types of the trace to the names that the scenario's cluster has for them.
     """
 
     models: tuple[DealtModel, ...]
