@@ -32,7 +32,7 @@ from hetsched.studies.named_folder import has_begun, logs_below, results_folder,
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult, scenario_of, summary_of, unfinished
-from hetsched.studies.results_csv import decided
+from hetsched.studies.results_csv import decided, with_decisions
 from hetsched.studies.resume import COMPLETED
 from hetsched.studies.simulate import strategy_result
 from hetsched.studies.sittings import study_of
@@ -133,8 +133,7 @@ def _finished(folder: Path, setup: Setup, strategies: Sequence[Strategy]) -> dic
                 continue
             run, state = look_up(setup, log, task := Task(strategy, seed))
             if state.ended == COMPLETED:
-                took = cost.get(str(log.relative_to(folder)))
-                done[task] = run if took is None else run._replace(**took._asdict())
+                done[task] = with_decisions(run, cost, folder)
     return done
 
 
@@ -163,8 +162,7 @@ def strategy_in(folder: Path) -> StrategyResult:
     found = []
     for log in logs:
         run, state = look_up(setup, log)
-        took = cost.get(str(log.relative_to(folder)))
-        found.append((run if took is None else run._replace(**took._asdict()), state))
+        found.append((with_decisions(run, cost, folder), state))
     found.sort(key=lambda pair: pair[0].metrics.seed)
     names = {run.metrics.strategy for run, _ in found}
     if len(names) > 1 or len(scenarios) > 1:

@@ -161,9 +161,9 @@ def resume_comparison(
 ) -> ComparisonResult:
     """Go on with a comparison that was stopped, from the runs that its folder holds.
 
-    The `decision_s` of a run that was finished before is unknown and left out of the mean. Raises
-    InputError if the folder has no comparison, or its scenario has changed since. Other errors are
-    those of `compare`.
+    The `decision_s` of a run that was finished before is the one in `results.csv`. If that file has
+    none, it is unknown, and left out of the mean. Raises InputError if the folder has no
+    comparison, or its scenario has changed since. Other errors are those of `compare`.
     """
     folder = path_of(folder, "folder")
     plan = load_plan(folder)

@@ -19,6 +19,7 @@ from hetsched.studies.assumptions import dealt_jobs
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.json_file import other_version, write_json
 from hetsched.studies.one_run import RunResult, look_up
+from hetsched.studies.results_csv import decided, with_decisions
 from hetsched.studies.run_plan import is_complete
 from hetsched.studies.sums import check_sums, scenario_files, sums
 from hetsched.version import __version__
@@ -112,7 +113,7 @@ def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Cont
 
     Raises InputError for a log of another strategy or seed.
     """
-    done = {}
+    known, done = decided(folder), {}
     for strategy in strategies:
         for home in sorted((folder / str(strategy)).glob("seed-*")):
             seed = home.name.removeprefix("seed-")
@@ -120,7 +121,7 @@ def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Cont
             if task is None or task.seed not in seeds or home != run_folder(folder, *task) or not home.is_dir():
                 continue  # somebody else's, such as a copy
             if is_complete(home / LOG_NAME):
-                done[task] = look_up(setup, home / LOG_NAME, task)[0]
+                done[task] = with_decisions(look_up(setup, home / LOG_NAME, task)[0], known, folder)
             else:
                 rmtree(home)
     return done

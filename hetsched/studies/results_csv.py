@@ -2,7 +2,7 @@
 notebooks."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from os.path import relpath
 from pathlib import Path
@@ -64,3 +64,9 @@ def decided(folder: Path) -> dict[str, Decided]:
         raise InputError(
             f"{path}: not what a study wrote: {error}: remove it, and only the seconds of decisions are then unknown"
         ) from error
+
+
+def with_decisions(run: RunResult, known: Mapping[str, Decided], folder: Path) -> RunResult:
+    """The run of the folder with the seconds and calls of its decisions, as far as `known`."""
+    took = known.get(relpath(run.log, folder))
+    return run if took is None else run._replace(**took._asdict())

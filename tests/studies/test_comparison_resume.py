@@ -16,6 +16,7 @@ from hetsched.cli.main import main
 from hetsched.core.log import LOG_NAME
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.compare import Interrupted, resume_comparison
+from hetsched.studies.results_csv import RESULTS_NAME
 from tests.conftest import ROWS
 from tests.test_front_door import TABLES
 
@@ -125,6 +126,7 @@ def test_what_a_policy_cost_is_unknown_where_nobody_measured_it(scenario: hetsch
     """It was 0 s per call, and `summary.json` said so in the place of what was measured."""
     measured = hetsched.compare(scenario, STRATEGIES, 1, "out").comparisons["fusion+hrfs"].decision_s
     assert measured is not None and measured > 0
+    (Path("out") / RESULTS_NAME).unlink()
     assert resume_comparison("out").comparisons["fusion+hrfs"].decision_s is None
     assert summary("out")["strategies"]["fusion+hrfs"]["decision_s"] is None
     assert {run.decision_s for run in hetsched.load_results("out").runs} == {None}
@@ -237,3 +239,10 @@ def test_a_comparison_has_one_process_at_a_time(scenario: hetsched.Scenario) -> 
     hetsched.compare(scenario, STRATEGIES[:2], 1, "part", progress=meanwhile)
     assert refused == ["part: another process is carrying this comparison out; wait until it ends, or stop it"] * 2
     assert resume_comparison("part").complete
+
+
+def test_going_on_keeps_what_the_decisions_of_finished_runs_took(scenario: hetsched.Scenario) -> None:
+    hetsched.compare(scenario, STRATEGIES, 2, "out")
+    before = (Path("out") / RESULTS_NAME).read_bytes()
+    resumed = resume_comparison("out").comparisons["fusion+hrfs"]
+    assert resumed.decision_s is not None and (Path("out") / RESULTS_NAME).read_bytes() == before
