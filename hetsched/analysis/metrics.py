@@ -251,7 +251,7 @@ class Measurement:
 
     def _segment_started(self, state: State, event: SegmentStarted) -> None:
         self._occupancy.start(event)
-        self._moves.start(event.time, event.trial, (event.worker, *event.others))
+        self._moves.start(event.time, event.trial, (event.worker, *event.others), event.package)
 
     def _segment_ended(self, state: State, event: SegmentEnded) -> None:
         time, score = event.time, event.score

@@ -8,7 +8,8 @@ class Moves:
     """How often trials are moved.
 
     - preemptions: how often an unfinished trial had to wait at the end of a segment because another
-      trial took its worker (of a gang: one of its workers). A trial that goes on elsewhere at the
+      trial took its worker (of a gang: one of its workers). All trials of a package have their
+      worker until the package is reported. A trial that goes on elsewhere at the
       same moment does not count: it was moved. A trial whose segment was lost does not count
       either: no policy took its worker.
     - migrations: segments that begin on other workers than the segment before of the same trial.
@@ -25,30 +26,41 @@ class Moves:
         self.preemptions = 0
         self.migrations = 0
         self._last: dict[TrialId, tuple[WorkerId, ...]] = {}
-        self._holder: dict[WorkerId, TrialId] = {}
+        self._holders: dict[WorkerId, tuple[int | None, list[TrialId]]] = {}  # the package and its trials
         self._waiting: set[TrialId] = set()
         self._preempted: dict[TrialId, float] = {}
 
-    def start(self, time: float, trial: TrialId, workers: tuple[WorkerId, ...]) -> None:
-        """A segment of the trial begins on these workers."""
+    def start(self, time: float, trial: TrialId, workers: tuple[WorkerId, ...], package: int | None = None) -> None:
+        """A segment of the trial begins on these workers, alone or as a part of a package."""
         before = self._last.get(trial)
         if before is not None:
             self._waiting.discard(trial)
             if before != workers and set(before) != set(workers):
                 self.migrations += 1
-                for worker in before:
-                    if self._holder.get(worker) == trial:
-                        del self._holder[worker]
+                self._leave(trial, before)
             if self._preempted.pop(trial, None) == time:  # its new worker was dispatched after its old one
                 self.preemptions -= 1
         self._last[trial] = workers
         for worker in workers:
-            holder = self._holder.get(worker)
-            if holder is not None and holder in self._waiting:
-                self._waiting.remove(holder)
-                self._preempted[holder] = time
-                self.preemptions += 1
-            self._holder[worker] = trial
+            self._take(time, trial, worker, package)
+
+    def _leave(self, trial: TrialId, workers: tuple[WorkerId, ...]) -> None:
+        for worker in workers:
+            _, holders = self._holders.get(worker, (None, []))
+            if trial in holders:
+                holders.remove(trial)
+
+    def _take(self, time: float, trial: TrialId, worker: WorkerId, package: int | None) -> None:
+        """The trial has the worker now. Who had it and waits is preempted."""
+        before, holders = self._holders.get(worker, (None, []))
+        if package is not None and package == before:
+            holders.append(trial)
+            return
+        for holder in self._waiting.intersection(holders):
+            self._waiting.remove(holder)
+            self._preempted[holder] = time
+            self.preemptions += 1
+        self._holders[worker] = (package, [trial])
 
     def end(self, trial: TrialId) -> None:
         """Note the end of a segment. The trial waits until it goes on or is completed."""

@@ -20,8 +20,8 @@ OUTCOMES = ("win", "alike", "loss", "open")
 class Duel(Struct, frozen=True):
     """The result of one policy against another. The lists name scenarios.
 
-    - win, loss: a difference is shown (`Difference.shown`, corrected for the number of scenarios),
-      and the ratio is outside the region of equivalence
+    - win, loss: a difference is shown (`Difference.shown`, corrected for the number of scenarios) or
+      the ratio is the same under every seed, and the ratio is outside the region of equivalence
     - alike: the whole 95% interval of the ratio lies within the region of equivalence
     - open: neither; more seeds would decide
     - beats: the probability that the policy has the smaller figure under a seed of a scenario, both
