@@ -26,12 +26,12 @@ class Moves:
         self.preemptions = 0
         self.migrations = 0
         self._last: dict[TrialId, tuple[WorkerId, ...]] = {}
-        self._holders: dict[WorkerId, tuple[int | None, list[TrialId]]] = {}  # the package and its trials
+        self._holders: dict[WorkerId, tuple[int, list[TrialId]]] = {}  # the package and its trials
         self._waiting: set[TrialId] = set()
         self._preempted: dict[TrialId, float] = {}
 
-    def start(self, time: float, trial: TrialId, workers: tuple[WorkerId, ...], package: int | None = None) -> None:
-        """A segment of the trial begins on these workers, alone or as a part of a package."""
+    def start(self, time: float, trial: TrialId, workers: tuple[WorkerId, ...], package: int = 0) -> None:
+        """A segment of the trial begins on these workers, alone (0) or in a package."""
         before = self._last.get(trial)
         if before is not None:
             self._waiting.discard(trial)
@@ -46,14 +46,14 @@ class Moves:
 
     def _leave(self, trial: TrialId, workers: tuple[WorkerId, ...]) -> None:
         for worker in workers:
-            _, holders = self._holders.get(worker, (None, []))
+            _, holders = self._holders.get(worker, (0, []))
             if trial in holders:
                 holders.remove(trial)
 
-    def _take(self, time: float, trial: TrialId, worker: WorkerId, package: int | None) -> None:
+    def _take(self, time: float, trial: TrialId, worker: WorkerId, package: int) -> None:
         """The trial has the worker now. Who had it and waits is preempted."""
-        before, holders = self._holders.get(worker, (None, []))
-        if package is not None and package == before:
+        before, holders = self._holders.get(worker, (0, []))
+        if package and package == before:
             holders.append(trial)
             return
         for holder in self._waiting.intersection(holders):
