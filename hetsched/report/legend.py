@@ -142,8 +142,9 @@ SUITE = {
     "x bound, mean": "the same ratio, the geometric mean over all scenarios",
     "x bound, worst, and where": "the largest ratio of any scenario, and that scenario",
     BASELINE: "the baseline's makespan / this makespan, the geometric mean over the scenarios (95% interval)",
-    WINS: "on how many scenarios it is shown faster than the baseline, alike, slower, or nothing is shown",
-    "beats it": "the share of scenarios on which it is faster than the baseline",
+    WINS: "on how many scenarios it is faster than the baseline (shown by the test, or by the same ratio under every "
+    "seed), alike, slower, or nothing is shown",
+    "beats it": "the probability that it is faster than the baseline, on a random scenario and under random seeds",
     "mean rank": "its place among the policies by makespan (1: the best), the mean over the scenarios",
     "decision [ms]": "the time of one call of the policy",
 }

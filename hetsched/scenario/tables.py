@@ -217,7 +217,7 @@ class PlannedFault(Table):
     node: str | None = Field(default=None, examples=["box"])
     """The node that leaves."""
     back_s: Seconds | None = Field(default=None, examples=[60.0])
-    """When the node is back, from the start of the run."""
+    """When the node is back, from the start of the run; required with `node`."""
 
     @model_validator(mode="after")
     def _a_worker_or_a_node(self) -> Self:

@@ -19,7 +19,7 @@ from hetsched.signals import one_interrupt
 from hetsched.studies import comparison
 from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
 from hetsched.studies.comparison import NARROW, Comparison, Runs
-from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command
+from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command, unreported
 from hetsched.studies.fan_out import Simulate, Task, fan_out
 from hetsched.studies.folder import ResultsFolder, report_command, write_running_results, write_summary
 from hetsched.studies.frames import frame, metric_columns
@@ -171,10 +171,8 @@ def resume_comparison(
     setup = load_setup(folder / SCENARIO_NAME)
     chosen = chosen_strategies(setup, plan.strategies)
     check_learning(setup)
-    first = setup.scenario.first_seed
-    seeds = range(first, first + plan.max_seeds) if plan.seeds == "auto" else plan.seeds
     with sole_owner(folder, COMPARISON):
-        done = finished(folder, setup, chosen, seeds)
+        done = finished(folder, setup, chosen, plan.seeds_from(setup.scenario.first_seed))
         with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
             home = ResultsFolder(folder)
             go_on_with_study(folder)
@@ -209,10 +207,13 @@ def _carried_out(
 
 def _interrupted(home: ResultsFolder, setup: Setup, plan: ComparisonPlan, done: dict[Task, RunResult]) -> Interrupted:
     """The result of the complete seeds, which is also written to the folder, and how to go on."""
-    runs = comparison.complete_seeds(chosen_strategies(setup, plan.strategies), done)
-    seeds = len(next(iter(runs.values())))
+    chosen, seeds = chosen_strategies(setup, plan.strategies), plan.seeds_from(setup.scenario.first_seed)
+    tasks = [Task(strategy, seed) for seed in seeds for strategy in chosen]
+    done |= unreported(home.path, setup, (task for task in tasks if task not in done))
+    runs = comparison.complete_seeds(chosen, done)
+    complete = len(next(iter(runs.values())))
     try:
-        stop = Interrupted(_written(home, setup, plan, runs, len(done), complete=False) if seeds else None)
+        stop = Interrupted(_written(home, setup, plan, runs, len(done), complete=False) if complete else None)
     except HetschedError:  # a run trained nothing, so there is no result
         stop = Interrupted(None)
     return _with_notes(stop, home, len(plan.strategies), plan.asked, done)

@@ -1,7 +1,7 @@
 """Comparing strategies: every strategy under every seed, and statements about the differences."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from math import ceil
 from pathlib import Path
 from statistics import fmean
@@ -118,8 +118,9 @@ def run_all(
     strategies, seeds = list(strategies), list(seeds)
     missing = [task for seed in seeds for strategy in strategies if (task := Task(strategy, seed)) not in done]
     if missing:
-        with progress(len(missing)) as advance:
-            for task, run in simulate(missing, folder):
+        # Closed at once when Ctrl-C comes, so that no process goes on.
+        with progress(len(missing)) as advance, closing(simulate(missing, folder)) as found:
+            for task, run in found:
                 done[task] = run
                 advance()
     return {strategy: [done[Task(strategy, seed)] for seed in seeds] for strategy in strategies}

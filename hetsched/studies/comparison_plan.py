@@ -1,7 +1,7 @@
 """The plan of a `hetsched compare` in its folder (`compare.json`), so that the comparison can go on
 after a stop."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from shlex import join
 from shutil import rmtree
@@ -48,6 +48,10 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
     def asked(self) -> int | None:
         """How many runs were asked for. None: seeds are "auto"."""
         return None if self.seeds == "auto" else len(self.strategies) * len(self.seeds)
+
+    def seeds_from(self, first: int) -> Sequence[int]:
+        """The seeds that may be asked for. `first` is the scenario's first seed."""
+        return range(first, first + self.max_seeds) if self.seeds == "auto" else self.seeds
 
     def logs(self, folder: Path, there: Iterable[Path]) -> list[Path]:
         """The logs of the runs that were asked for. If seeds are "auto", the logs of the seeds that
@@ -125,3 +129,9 @@ def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Cont
             else:
                 rmtree(home)
     return done
+
+
+def unreported(folder: Path, setup: Setup, tasks: Iterable[Task]) -> dict[Task, RunResult]:
+    """The tasks whose logs are complete. Ctrl-C may come before their processes report them."""
+    logs = {task: run_folder(folder, *task) / LOG_NAME for task in tasks}
+    return {task: look_up(setup, log, task)[0] for task, log in logs.items() if is_complete(log)}

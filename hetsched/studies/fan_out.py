@@ -42,9 +42,9 @@ class Task(NamedTuple):
     seed: int
 
 
-Simulate = Callable[[Sequence[Task], Path], Iterable[tuple[Task, RunResult]]]
+Simulate = Callable[[Sequence[Task], Path], Generator[tuple[Task, RunResult], None, None]]
 """Simulates the tasks, with their logs below the folder. Yields each when it is done, in any
-order."""
+order. Closing the generator ends the processes."""
 
 Attempt = Callable[[Sequence[Task], Path], Iterable[tuple[Task, RunResult | HetschedError]]]
 """Simulates tasks as `Simulate` does. For a task that fails it yields the error."""
@@ -82,7 +82,7 @@ def _with_logs(simulate: Simulate) -> Simulate:
     """Simulates with the absolute path of the folder: other processes have another current
     folder."""
 
-    def simulate_and_look(tasks: Sequence[Task], folder: Path) -> Iterator[tuple[Task, RunResult]]:
+    def simulate_and_look(tasks: Sequence[Task], folder: Path) -> Generator[tuple[Task, RunResult], None, None]:
         for task, run in simulate(tasks, folder):
             yield task, run._replace(log=run_folder(folder, *task) / LOG_NAME)
 
@@ -103,7 +103,7 @@ def attempts(setup: Setup, jobs: int | None = None, ray_address: str | None = No
 @contextmanager
 def _here(
     setup: Setup, jobs: int | None, policy_files: Sequence[Path], carry_out_one: Callable[[Setup, Task, Path], R]
-) -> Iterator[Callable[[Sequence[Task], Path], Iterable[tuple[Task, R]]]]:
+) -> Iterator[Callable[[Sequence[Task], Path], Generator[tuple[Task, R], None, None]]]:
     if jobs == 1:
         yield lambda tasks, folder: ((task, carry_out_one(setup, task, folder)) for task in tasks)
         return
@@ -168,7 +168,7 @@ class _OnCores(Generic[R]):
         files = tuple((path.resolve(), path.stat().st_mtime_ns) for path in policy_files)
         self._common = (carry_out_one, pickle.dumps(setup), files)
 
-    def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, R]]:
+    def __call__(self, tasks: Sequence[Task], folder: Path) -> Generator[tuple[Task, R], None, None]:
         calls = (_call(_carry_out_here, task, folder.resolve(), *self._common) for task in tasks)
         results: Generator[tuple[Task, R], None, None] | None = None
         try:
@@ -198,7 +198,7 @@ class _Away(Generic[R]):
         sources = tuple((path.resolve(), path.read_bytes()) for path in policy_files)
         self._common = (carry_out_one, pickle.dumps(setup), sources)
 
-    def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, R]]:
+    def __call__(self, tasks: Sequence[Task], folder: Path) -> Generator[tuple[Task, R], None, None]:
         many = AWAY_AT_ONCE * self._parallel.n_jobs
         for first in range(0, len(tasks), many):
             calls = (_call(_carry_out_away, task, *self._common) for task in tasks[first : first + many])

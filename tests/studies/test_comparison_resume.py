@@ -17,6 +17,7 @@ from hetsched.core.log import LOG_NAME
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.compare import Interrupted, resume_comparison
 from hetsched.studies.results_csv import RESULTS_NAME
+from hetsched.studies.run_plan import is_complete
 from tests.conftest import ROWS
 from tests.test_front_door import TABLES
 
@@ -246,3 +247,10 @@ def test_going_on_keeps_what_the_decisions_of_finished_runs_took(scenario: hetsc
     before = (Path("out") / RESULTS_NAME).read_bytes()
     resumed = resume_comparison("out").comparisons["fusion+hrfs"]
     assert resumed.decision_s is not None and (Path("out") / RESULTS_NAME).read_bytes() == before
+
+
+def test_ctrl_c_counts_finished_runs_that_no_process_has_reported(scenario: hetsched.Scenario) -> None:
+    with pytest.raises(Interrupted) as stopped:
+        hetsched.compare(scenario, STRATEGIES, 6, "out", jobs=2, progress=ctrl_c_after(3))
+    finished = sum(is_complete(log) for log in Path("out").rglob(LOG_NAME))
+    assert stopped.value.__notes__[0].startswith(f"{finished} of 18 runs finished")
