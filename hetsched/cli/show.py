@@ -10,6 +10,7 @@ from hetsched.cli.shared import finish, say_whole, show_strategy
 from hetsched.cli.simulate import show_ablation
 from hetsched.cli.suite import print_suite
 from hetsched.cli.validate import print_agreements
+from hetsched.core.events import COMPLETED
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies import comparison_plan, run_plan
 from hetsched.studies.ablation import AblationResult
@@ -18,7 +19,6 @@ from hetsched.studies.compare import ComparisonResult, runs_finished
 from hetsched.studies.named_folder import results_folder
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult
-from hetsched.studies.resume import COMPLETED
 from hetsched.studies.suite import suite_plan
 from hetsched.studies.suite.suite import suite_in
 from hetsched.studies.suite.suite_plan import PLAN_NAME
