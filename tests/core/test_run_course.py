@@ -117,3 +117,16 @@ def test_a_run_that_was_cut_short_may_leave_trials_open(log: Path) -> None:
         return len(lines)
 
     assert alter_file(log, cut) == len(list(read_log(log)))
+
+
+def test_a_population_that_no_scenario_could_have_is_refused(log: Path) -> None:
+    """`hetsched report` ran without end."""
+
+    def alter(lines: Lines) -> int:
+        at = next(number for number, line in enumerate(lines) if line["event"] == "experiment-arrived")
+        lines[at]["experiment"]["population"] = 10**15
+        return at + 1
+
+    at = alter_file(log, alter)
+    with pytest.raises(InputError, match=rf"{LOG_NAME}:{at}: not an event .*1000000 - at `\$.experiment.population`"):
+        list(read_log(log))
