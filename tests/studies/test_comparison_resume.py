@@ -237,3 +237,11 @@ def test_a_comparison_has_one_process_at_a_time(scenario: hetsched.Scenario) -> 
     hetsched.compare(scenario, STRATEGIES[:2], 1, "part", progress=meanwhile)
     assert refused == ["part: another process is carrying this comparison out; wait until it ends, or stop it"] * 2
     assert resume_comparison("part").complete
+
+
+def test_a_folder_of_several_scenarios_names_the_command_that_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "suite.json").write_text("{}")
+    assert main(["compare", "--resume", str(tmp_path)]) == 2
+    assert f"is of several scenarios; go on with: hetsched suite --resume {tmp_path}" in capsys.readouterr().err
