@@ -1,8 +1,8 @@
 """`hetsched show`."""
 
 import argparse
-from pathlib import Path
 
+from hetsched.argument_types import a_path
 from hetsched.cli.compare import print_comparison, print_overhead
 from hetsched.cli.json_output import Emit
 from hetsched.cli.planning import print_plan
@@ -27,7 +27,7 @@ EXAMPLES = ("hetsched show results/tutorial",)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the results folder of a study")
+    parser.add_argument("folder", type=a_path, metavar="DIR", help="the results folder of a study")
     text = "of a plan: show every strategy (default: the best ones only)"
     parser.add_argument("--all", action="store_true", help=text)
 

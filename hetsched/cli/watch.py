@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from hetsched.argument_types import a_path
 from hetsched.cli.arguments import add_report_interval
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, print_heading, show_run
@@ -24,7 +25,7 @@ EXAMPLES = ("hetsched watch results",)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", type=Path, metavar="DIR", help="the results folder of a run, or one with runs below it: the newest"
+        "folder", type=a_path, metavar="DIR", help="the results folder of a run, or one with runs below it: the newest"
     )
     parser.add_argument(
         "--stay",
