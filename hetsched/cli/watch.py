@@ -43,6 +43,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     while True:
         with FollowedRun(log, options.report_interval) as run:
             run.look()
+            if run.state.run is None:
+                print(printable(f"{log}: its first line is not finished yet; waiting for the rest"), file=sys.stderr)
             while not run.over or (options.stay and newest_log(options.folder) == log):
                 time.sleep(LOOK_EVERY_S)
                 run.look()
