@@ -2,6 +2,7 @@
 
 import argparse
 from math import inf, nan
+from pathlib import Path
 
 AUTO = "auto"
 """What --seeds says instead of a number."""
@@ -75,3 +76,10 @@ def _whole(text: str, least: int, most: float, alternative: str = "") -> int:
         expected = f"from {least}" if number < least else f"from {least} to {most:,}"
         raise argparse.ArgumentTypeError(f"expected a whole number {expected}{alternative}, found {text!r}")
     return number
+
+
+def a_path(text: str) -> Path:
+    """A path. An empty text, as of an unset variable of a shell, would be the working folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found ''")
+    return Path(text)

@@ -10,6 +10,8 @@ from typing import NoReturn
 
 def start() -> int:
     """Run the command of the command line and return its exit status."""
+    if sys.stderr is None:  # closed (2>&-): the work is done, and nobody reads its messages
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (it is open as long as the process)
     before = signal.getsignal(signal.SIGINT)
     if callable(before):
         signal.signal(signal.SIGINT, _leave)

@@ -36,6 +36,7 @@ def simulate(
         except BaseException as error:
             if isinstance(error, PolicyError):
                 write_policy_error(folder, simulation.dispatcher, error)
-            simulation.dispatcher.record(RunEnded(simulation.env.now, failed(error)))
+            if simulation.dispatcher.state.ended is None:
+                simulation.dispatcher.record(RunEnded(simulation.env.now, failed(error)))
             raise
     return Outcome.of(simulation.dispatcher)

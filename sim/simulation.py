@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hetsched.core.dispatcher import Decided, Dispatcher, Listener
-from hetsched.core.events import Parts, RunEnded, SegmentEnded
+from hetsched.core.events import COMPLETED, Parts, RunEnded, SegmentEnded
 from hetsched.core.log import LogWriter
 from hetsched.core.open_packages import OpenPackages, Turn
 from hetsched.core.state import State
@@ -123,7 +123,7 @@ class Simulation:
             self.env.timeout(arrival_s, list(together)).callbacks.append(self._arrive)
         self._start_processes()
         self.env.run(self._over)
-        self.dispatcher.record(RunEnded(self.env.now, "completed"))
+        self.dispatcher.record(RunEnded(self.env.now, COMPLETED))
 
     # What a disturbed simulation overrides.
 

@@ -2,9 +2,8 @@
 everywhere."""
 
 import argparse
-from pathlib import Path
 
-from hetsched.argument_types import count, seconds, seed
+from hetsched.argument_types import a_path, count, seconds, seed
 from hetsched.cores import available_cores
 
 SCENARIO = "a TOML file, or the name of a scenario that comes with hetsched, such as demo"
@@ -33,7 +32,7 @@ def add_further(parser: argparse.ArgumentParser, *, policies: bool = False, of_p
 def _add_policy_files(arguments: Arguments, default: object) -> None:
     arguments.add_argument(
         "--policy-file",
-        type=Path,
+        type=a_path,
         action="append",
         default=default,
         metavar="FILE.py",
@@ -44,19 +43,19 @@ def _add_policy_files(arguments: Arguments, default: object) -> None:
 def add_model_file(arguments: Arguments) -> None:
     arguments.add_argument(
         "--model-file",
-        type=Path,
+        type=a_path,
         metavar="FILE.py",
         help="a Python file that registers models or trainers of your own, as real.model_file of a scenario",
     )
 
 
 def add_scenario(arguments: Arguments) -> None:
-    arguments.add_argument("scenario", type=Path, metavar="SCENARIO", help=SCENARIO)
+    arguments.add_argument("scenario", type=a_path, metavar="SCENARIO", help=SCENARIO)
 
 
 def add_out(arguments: Arguments) -> None:
     arguments.add_argument(
-        "--out", type=Path, metavar="DIR", help="the folder for the results, a new one (default: one in results/)"
+        "--out", type=a_path, metavar="DIR", help="the folder for the results, a new one (default: one in results/)"
     )
 
 
@@ -105,7 +104,7 @@ def add_threads(arguments: Arguments) -> None:
 def add_data_dir(arguments: Arguments) -> None:
     arguments.add_argument(
         "--data-dir",
-        type=Path,
+        type=a_path,
         metavar="DIR",
         help="the folder of the data set, as parquet (Hugging Face's layout) or as torchvision's files "
         "(default: the scenario's real.data_dir)",

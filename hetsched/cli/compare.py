@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hetsched.argument_types import AUTO, count, count_or_auto
+from hetsched.argument_types import AUTO, a_path, count, count_or_auto
 from hetsched.cli.arguments import SCENARIO, add_baseline, add_jobs, add_out, add_ray, add_strategies
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import (
@@ -39,11 +39,11 @@ EXAMPLES = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "scenario", type=Path, nargs="?", metavar="SCENARIO", help=f"{SCENARIO}; or one of 'hetsched suite list'"
+        "scenario", type=a_path, nargs="?", metavar="SCENARIO", help=f"{SCENARIO}; or one of 'hetsched suite list'"
     )
     parser.add_argument(
         "more",
-        type=Path,
+        type=a_path,
         nargs="*",
         metavar="MORE",
         help="further scenarios: strategies are ranked over all of them",
@@ -64,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_out(results)
     results.add_argument(
         "--resume",
-        type=Path,
+        type=a_path,
         metavar="DIR",
         help="instead of SCENARIO: go on with the comparison in this folder. "
         "Of several scenarios, 'hetsched suite --resume DIR' goes on",

@@ -1,8 +1,8 @@
 """`hetsched export`."""
 
 import argparse
-from pathlib import Path
 
+from hetsched.argument_types import a_path
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say_whole
 from hetsched.report.export.exporting import EXPORT, FORMATS, export
@@ -14,11 +14,13 @@ EXAMPLES = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a results folder, of one run or of many")
+    parser.add_argument("folder", type=a_path, metavar="DIR", help="a results folder, of one run or of many")
     files = parser.add_argument_group("files")
     formats = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
     files.add_argument("--to", required=True, choices=FORMATS, metavar="FORMAT", help=formats)
-    files.add_argument("--out", type=Path, metavar="DIR", help=f"the folder for the files (default: {EXPORT}/ in DIR)")
+    files.add_argument(
+        "--out", type=a_path, metavar="DIR", help=f"the folder for the files (default: {EXPORT}/ in DIR)"
+    )
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

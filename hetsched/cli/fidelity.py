@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from hetsched.argument_types import a_path
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, live_view, say, say_remarks, say_whole, show
 from hetsched.errors import InputError
@@ -31,14 +32,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=["record", "add"],
         help="record: run for real the cells that have no recording. add: take over the real runs of validations",
     )
-    parser.add_argument("validations", nargs="*", type=Path, metavar="RESULTS", help="with add: folders of validations")
+    parser.add_argument(
+        "validations", nargs="*", type=a_path, metavar="RESULTS", help="with add: folders of validations"
+    )
     recordings = parser.add_argument_group("recordings")
     recordings.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help="the cells or recordings that are used (default: all)"
     )
     recordings.add_argument(
         "--folder",
-        type=Path,
+        type=a_path,
         default=Path("fidelity"),
         metavar="DIR",
         help="the folder of cells and recordings (default: fidelity)",
@@ -46,12 +49,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     recordings.add_argument(
         "--calibrate",
         nargs="+",
-        type=Path,
+        type=a_path,
         default=[],
         metavar="RUNS",
         help="instead: fit a profile to these real runs (recordings, or results folders), and test it on each in turn",
     )
-    recordings.add_argument("--out", type=Path, metavar="FILE", help="with --calibrate, the CSV file of the profile")
+    recordings.add_argument("--out", type=a_path, metavar="FILE", help="with --calibrate, the CSV file of the profile")
     tables = parser.add_argument_group("tables")
     tables.add_argument("--markdown", action="store_true", help="print the tables as Markdown, and nothing else")
     tables.add_argument("--write", action="store_true", help="write the errors to DIR/errors.csv")

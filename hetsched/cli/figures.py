@@ -1,8 +1,8 @@
 """`hetsched figures`."""
 
 import argparse
-from pathlib import Path
 
+from hetsched.argument_types import a_path
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say
 from hetsched.report.figures.folder import COLUMN_IN, FORMATS, KINDS, PAGE_IN, figures_by_study
@@ -11,7 +11,7 @@ EXAMPLES = ("hetsched figures results/tutorial --only gantt --format pdf,png",)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a results folder")
+    parser.add_argument("folder", type=a_path, metavar="DIR", help="a results folder")
     drawn = parser.add_argument_group("what is drawn")
     drawn.add_argument(
         "--only",
@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FIGURE",
         help=f"of {', '.join(KINDS)} (default: all)",
     )
-    drawn.add_argument("--out", type=Path, metavar="DIR", help="the folder for the files (default: figures/ in DIR)")
+    drawn.add_argument("--out", type=a_path, metavar="DIR", help="the folder for the files (default: figures/ in DIR)")
     drawn.add_argument(
         "--format",
         type=lambda text: text.split(","),

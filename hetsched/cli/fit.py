@@ -1,10 +1,9 @@
 """`hetsched fit`."""
 
 import argparse
-from pathlib import Path
 from typing import get_args
 
-from hetsched.argument_types import count, seed
+from hetsched.argument_types import a_path, count, seed
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_whole, show
 from hetsched.domain.metric import DEFAULT, Mode
@@ -23,7 +22,7 @@ EXAMPLES = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE.csv", help="recordings (default: those that come with hetsched)"
+        "files", nargs="*", type=a_path, metavar="FILE.csv", help="recordings (default: those that come with hetsched)"
     )
     score = parser.add_argument_group("the score")
     score.add_argument("--metric", default=DEFAULT.name, help="a column of the files (default: %(default)s)")

@@ -1,10 +1,9 @@
 """`hetsched profile`."""
 
 import argparse
-from pathlib import Path
 from typing import get_args
 
-from hetsched.argument_types import count, seconds
+from hetsched.argument_types import a_path, count, seconds
 from hetsched.cli.arguments import SCENARIO, add_device, add_further, add_model_file
 from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import Emit
@@ -33,7 +32,7 @@ EXAMPLES = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     measured = parser.add_argument_group("what is measured")
-    measured.add_argument("--out", type=Path, metavar="FILE.csv", help="the profile to write, a new file; required")
+    measured.add_argument("--out", type=a_path, metavar="FILE.csv", help="the profile to write, a new file; required")
     measured.add_argument(
         "--models", nargs="+", default=["resnet18"], metavar="MODEL", help="networks (default: resnet18)"
     )
@@ -71,8 +70,8 @@ def _configure_check(parser: argparse.ArgumentParser) -> None:
         add_help=False,
     )
     check.set_defaults(execute=check_file)
-    check.add_argument("profile", type=Path, metavar="FILE.csv", help="such as one of a notebook")
-    check.add_argument("asking", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
+    check.add_argument("profile", type=a_path, metavar="FILE.csv", help="such as one of a notebook")
+    check.add_argument("asking", type=a_path, nargs="?", metavar="SCENARIO", help=SCENARIO)
     add_further(check, of_part=True)
 
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from shlex import join
 
-from hetsched.argument_types import count, iterations, part, seed
+from hetsched.argument_types import a_path, count, iterations, part, seed
 from hetsched.cli.arguments import add_data_dir, add_device, add_scenario, add_threads
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_whole
@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     recorded = parser.add_argument_group("what is recorded")
     recorded.add_argument(
         "--out",
-        type=Path,
+        type=a_path,
         required=True,
         metavar="FILE.csv",
         help="the file to write. What it has already is not recorded again",

@@ -1,8 +1,8 @@
 """`hetsched replay`."""
 
 import argparse
-from pathlib import Path
 
+from hetsched.argument_types import a_path
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, print_heading, say
 from hetsched.errors import HetschedError
@@ -13,7 +13,7 @@ EXAMPLES = ("hetsched replay results/demo-run-20260101-120000",)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of one run, with its events.jsonl")
+    parser.add_argument("run", type=a_path, metavar="RUN", help="the folder of one run, with its events.jsonl")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

@@ -1,8 +1,8 @@
 """`hetsched report`."""
 
 import argparse
-from pathlib import Path
 
+from hetsched.argument_types import a_path
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say_whole
 from hetsched.report.page.page import write_reports
@@ -13,9 +13,9 @@ EXAMPLES = ("hetsched report results/tutorial",)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", type=Path, metavar="DIR", help="a results folder, finished or not, or one run in it, or recordings"
+        "folder", type=a_path, metavar="DIR", help="a results folder, finished or not, or one run in it, or recordings"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help=f"the file to write (default: DIR/{REPORT_NAME})")
+    parser.add_argument("--out", type=a_path, metavar="FILE", help=f"the file to write (default: DIR/{REPORT_NAME})")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

@@ -5,6 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from hetsched.argument_types import a_path
 from hetsched.cli.arguments import SCENARIO, add_cluster, add_out, add_repeat, add_seed, add_track
 from hetsched.cli.json_output import Emit
 from hetsched.cli.planning import add_planning, planning, planning_words, print_plan
@@ -27,7 +28,7 @@ EXAMPLES = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scenario", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
+    parser.add_argument("scenario", type=a_path, nargs="?", metavar="SCENARIO", help=SCENARIO)
     what = parser.add_argument_group("what is run")
     what.add_argument(
         "--strategy", metavar="A+S", help="such as fusion+hrfs. auto: the best one of a plan, which is made first"
@@ -36,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_repeat(what)
     what.add_argument(
         "--resume",
-        type=Path,
+        type=a_path,
         metavar="DIR",
         help="instead of SCENARIO and --strategy: go on with the run in this folder",
     )

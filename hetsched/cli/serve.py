@@ -2,11 +2,10 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import msgspec
 
-from hetsched.argument_types import port
+from hetsched.argument_types import a_path, port
 from hetsched.cli.json_output import Emit
 from hetsched.domain.entry_points import needed_for
 from hetsched.report.printable import printable
@@ -18,7 +17,7 @@ EXAMPLES = ("hetsched serve results",)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a folder with results in it, at any depth")
+    parser.add_argument("folder", type=a_path, metavar="DIR", help="a folder with results in it, at any depth")
     address = parser.add_argument_group("the address")
     text = f"TCP port to listen on. 0: a free one (default: {PORT})"
     address.add_argument("--port", type=port, default=PORT, metavar="N", help=text)

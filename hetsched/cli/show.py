@@ -1,8 +1,8 @@
 """`hetsched show`."""
 
 import argparse
-from pathlib import Path
 
+from hetsched.argument_types import a_path
 from hetsched.cli.compare import print_comparison, print_overhead
 from hetsched.cli.json_output import Emit
 from hetsched.cli.planning import print_plan
@@ -10,6 +10,7 @@ from hetsched.cli.shared import finish, say_whole, show_strategy
 from hetsched.cli.simulate import show_ablation
 from hetsched.cli.suite import print_suite
 from hetsched.cli.validate import print_agreements
+from hetsched.core.events import COMPLETED
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies import comparison_plan, run_plan
 from hetsched.studies.ablation import AblationResult
@@ -18,7 +19,6 @@ from hetsched.studies.compare import ComparisonResult, runs_finished
 from hetsched.studies.named_folder import results_folder
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult
-from hetsched.studies.resume import COMPLETED
 from hetsched.studies.suite import suite_plan
 from hetsched.studies.suite.suite import suite_in
 from hetsched.studies.suite.suite_plan import PLAN_NAME
@@ -27,7 +27,7 @@ EXAMPLES = ("hetsched show results/tutorial",)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the results folder of a study")
+    parser.add_argument("folder", type=a_path, metavar="DIR", help="the results folder of a study")
     text = "of a plan: show every strategy (default: the best ones only)"
     parser.add_argument("--all", action="store_true", help=text)
 

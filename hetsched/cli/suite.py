@@ -6,7 +6,7 @@ from pathlib import Path
 from shlex import quote
 
 from hetsched import scheduling
-from hetsched.argument_types import count, seed
+from hetsched.argument_types import a_path, count, seed
 from hetsched.cli.arguments import add_baseline, add_jobs, add_out, add_ray
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, runs_progress, say, say_whole, show
@@ -82,7 +82,7 @@ def _configure_results(parser: argparse.ArgumentParser) -> None:
     """Add the arguments for the results, for where they are simulated, and for 'generate'."""
     results = parser.add_argument_group("results")
     add_out(results)
-    results.add_argument("--resume", type=Path, metavar="DIR", help="go on with the suite in this folder")
+    results.add_argument("--resume", type=a_path, metavar="DIR", help="go on with the suite in this folder")
     where = parser.add_argument_group("where it is simulated")
     add_jobs(where)
     add_ray(where)

@@ -1,9 +1,8 @@
 """`hetsched validate`."""
 
 import argparse
-from pathlib import Path
 
-from hetsched.argument_types import count
+from hetsched.argument_types import a_path, count
 from hetsched.cli.arguments import add_cluster, add_out, add_repeat, add_scenario, add_seed, add_strategies
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import (
@@ -37,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_seed(validated)
     add_repeat(validated)
     text = "a profile to predict from (default: one is measured first)"
-    validated.add_argument("--profile", type=Path, metavar="FILE.csv", help=text)
+    validated.add_argument("--profile", type=a_path, metavar="FILE.csv", help=text)
     text = "simulations per real run: their mean is the prediction (default: %(default)s)"
     validated.add_argument("--predictions", type=count, metavar="N", default=PREDICTIONS, help=text)
     add_cluster(parser.add_argument_group("where it is run"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from hetsched.argument_types import a_path
 from hetsched.cli.arguments import add_report_interval
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, print_heading, show_run
@@ -24,7 +25,7 @@ EXAMPLES = ("hetsched watch results",)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", type=Path, metavar="DIR", help="the results folder of a run, or one with runs below it: the newest"
+        "folder", type=a_path, metavar="DIR", help="the results folder of a run, or one with runs below it: the newest"
     )
     parser.add_argument(
         "--stay",
@@ -42,6 +43,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     while True:
         with FollowedRun(log, options.report_interval) as run:
             run.look()
+            if run.state.run is None:
+                print(printable(f"{log}: its first line is not finished yet; waiting for the rest"), file=sys.stderr)
             while not run.over or (options.stay and newest_log(options.folder) == log):
                 time.sleep(LOOK_EVERY_S)
                 run.look()

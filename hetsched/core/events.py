@@ -32,6 +32,10 @@ SIMULATED = "sim"
 """The backend whose seconds are simulated, not measured by a clock."""
 
 
+COMPLETED = "completed"
+"""The reason with which a run ends that has nothing left to do."""
+
+
 class Event(Struct, frozen=True, gc=False, tag_field="event", forbid_unknown_fields=True):
     """Something that happened at `time` seconds after the start of the run."""
 

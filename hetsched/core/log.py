@@ -12,6 +12,7 @@ import msgspec
 
 from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunResumed, RunStarted
 from hetsched.core.older_logs import NOT_READ, NUMBERED_SINCE, SegmentNumbers, as_of_now
+from hetsched.core.run_course import RunCourse
 from hetsched.core.running_segments import RunningSegments
 from hetsched.domain.plain import plain
 from hetsched.errors import HetschedError, InputError
@@ -179,6 +180,10 @@ def reserve_of(log: Path) -> Path:
     return log.with_name(f".{log.name}.reserve")
 
 
+_BEGINNINGS = (RunStarted, RunResumed)
+"""The first events of the parts of a log."""
+
+
 class LogDecoder:
     """Decodes the lines of one log in their order. Drivers may have written them in different
     formats."""
@@ -188,13 +193,15 @@ class LogDecoder:
         self._line = 0
         self._version = UNNUMBERED
         self._numbers = SegmentNumbers()
+        self._course = RunCourse()
         self._segments = RunningSegments()
 
     def event(self, line: bytes) -> AnyEvent:
         """The event of the next line.
 
         Raises InputError, naming file and line, for a line that is no event, for the end of a
-        segment that is not as the segment's start, and for a log of a newer hetsched.
+        segment that is not as the segment's start, and for a log of a newer hetsched. It also
+        raises for an event that the course of a run cannot have there (see `RunCourse`).
         """
         self._line += 1
         try:
@@ -202,13 +209,13 @@ class LogDecoder:
         except NOT_READ as error:
             _check_format(line, f"{self._path}:{self._line}")
             raise InputError(f"{self._path}:{self._line}: not an event of a hetsched log: {error}; {MEND}") from error
-        if isinstance(event, RunStarted | RunResumed):
+        if isinstance(event, _BEGINNINGS):
             self._version = event.log_version
             if self._version > LOG_VERSION:
                 _check_format(line, f"{self._path}:{self._line}")
         if self._version < NUMBERED_SINCE:
             event = self._numbers.numbered(event)
-        if (fault := self._segments.fault(event)) is not None:
+        if (fault := self._course.fault(event) or self._segments.fault(event)) is not None:
             raise InputError(f"{self._path}:{self._line}: {fault}: was it altered? {MEND}")
         return event
 

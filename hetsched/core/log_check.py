@@ -7,8 +7,6 @@ from hetsched.core.events import (
     CheckpointLost,
     Event,
     ExperimentArrived,
-    RunEnded,
-    RunResumed,
     RunStarted,
     SegmentEnded,
     SegmentLost,
@@ -19,6 +17,7 @@ from hetsched.core.events import (
     WorkerJoined,
     WorkerLeft,
 )
+from hetsched.core.run_course import RunCourse
 from hetsched.core.running_segments import RAY_TUNE
 from hetsched.core.state import State, state_of
 from hetsched.domain.cluster import WorkerId
@@ -45,13 +44,15 @@ def check_log(events: Iterable[Event]) -> State:
     - A trial falls back only to iterations that it, or a trial that it copied, has done.
     - A worker, an experiment and a trial come once; a worker may come again after it left. A worker
       that leaves is idle.
-    - After the end of the run nothing follows, unless the run is resumed.
+    - The run starts once, with the first event. Events of a driver that records no start may lack
+      it. After the end of the run nothing follows, unless the run is resumed. If the run is
+      completed, all its trials are.
     - Every event follows from the events before (`State.apply`).
 
     Raises AssertionError, which names the line (from 1) and the trial or worker.
     """
     listed = list(events)
-    checked = _CheckedLog()
+    checked = _CheckedLog(begun=not any(isinstance(event, RunStarted) for event in listed))
     for line, event in enumerate(listed, start=1):
         checked.check(line, event)
     try:
@@ -63,10 +64,10 @@ def check_log(events: Iterable[Event]) -> State:
 class _CheckedLog:
     """A log up to a line. Its bookkeeping does not rely on `State`."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun: bool) -> None:
         self._line = 0
         self._now = 0.0
-        self._ended = False
+        self._course = RunCourse(begun)
         self._workers: set[WorkerId] = set()
         self._experiments: dict[ExperimentId, Experiment] = {}
         self._home: dict[TrialId, ExperimentId] = {}
@@ -82,8 +83,8 @@ class _CheckedLog:
 
     def check(self, line: int, event: Event) -> None:
         self._line = line
-        self._expect(not self._ended or isinstance(event, RunResumed), "the run has ended, and was not resumed")
-        self._ended = isinstance(event, RunEnded)
+        fault = self._course.fault(event)
+        self._expect(fault is None, fault or "")
         self._expect(event.time >= self._now, f"time goes back from {self._now} to {event.time}")
         self._now = event.time
         self._take(event)

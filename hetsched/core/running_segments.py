@@ -7,6 +7,8 @@ RAY_TUNE = "ray-tune"
 """The backend whose training code itself decides when a trial can be saved, and when it is
 completed."""
 
+_ENDS = (SegmentEnded, SegmentLost)
+
 
 class RunningSegments:
     """Compares the end or the loss of each segment with the start of the segment.
@@ -27,7 +29,7 @@ class RunningSegments:
         """
         if isinstance(event, SegmentStarted):
             self._running[event.trial] = event
-        elif isinstance(event, SegmentEnded | SegmentLost):
+        elif isinstance(event, _ENDS):
             started = self._running.pop(event.trial, None)
             if started is None:
                 return None

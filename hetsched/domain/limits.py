@@ -7,6 +7,9 @@ from msgspec import Meta
 
 Count = Annotated[int, Meta(ge=0)]
 Many = Annotated[int, Meta(ge=1)]
+Population = Annotated[int, Meta(ge=1, le=10**6)]
+"""A number of trials, at most as many as in a scenario."""
+
 Amount = Annotated[float, Meta(ge=0)]
 """A number of seconds, or another amount."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NewType
 from msgspec import Meta, Struct
 
 from hetsched.domain.hyperparameters import Choice, Constant, Domain, Hyperparameters, Integer
-from hetsched.domain.limits import Amount, Count, Many, Name, Share
+from hetsched.domain.limits import Amount, Count, Many, Name, Population, Share
 from hetsched.domain.metric import DEFAULT, Metric
 from hetsched.domain.random_streams import stream
 
@@ -86,7 +86,7 @@ class Experiment(Struct, frozen=True, dict=True):
     model: str
     dataset: str
     batch_sizes: Annotated[tuple[Many, ...], Meta(min_length=1)]
-    population: Many
+    population: Population
     stop_iterations: Many
     stop_score: float | None
     pbt: PBT | None

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from hetsched.analysis.step_times import worker_steps
-from hetsched.core.events import RunStarted
+from hetsched.core.events import COMPLETED, RunStarted
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, NoResultError, counted
@@ -33,7 +33,6 @@ from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult, scenario_of, summary_of, unfinished
 from hetsched.studies.results_csv import decided, with_decisions
-from hetsched.studies.resume import COMPLETED
 from hetsched.studies.simulate import strategy_result
 from hetsched.studies.sittings import study_of
 from hetsched.studies.unknown_scores import joined

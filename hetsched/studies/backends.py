@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 from msgspec import Struct
 
 from hetsched.core.dispatcher import Dispatcher, Listener
-from hetsched.core.events import AnyEvent
+from hetsched.core.events import COMPLETED, AnyEvent
 from hetsched.core.state import State
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
@@ -22,7 +22,6 @@ from hetsched.errors import InputError, nearest
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.fit_result import FitOrder, Fitted
 from hetsched.studies.recording_plan import Recorded, RecordingPlan
-from hetsched.studies.resume import COMPLETED
 
 if TYPE_CHECKING:
     from joblib import Parallel

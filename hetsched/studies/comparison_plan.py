@@ -25,6 +25,7 @@ from hetsched.studies.sums import check_sums, scenario_files, sums
 from hetsched.version import __version__
 
 PLAN_NAME = "compare.json"
+SUITE_PLAN_NAME = "suite.json"
 
 
 class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,6 +104,9 @@ def load_plan(folder: Path) -> ComparisonPlan:
     try:
         return msgspec.json.decode(path.read_bytes(), type=ComparisonPlan)
     except OSError as error:
+        if (folder / SUITE_PLAN_NAME).is_file():
+            command = join(["hetsched", "suite", "--resume", str(folder)])
+            raise InputError(f"--resume {folder}: is of several scenarios; go on with: {command}") from error
         raise InputError(
             f"--resume {folder}: no comparison to go on with ({PLAN_NAME}: {error.strerror}); name the results folder "
             "of a 'hetsched compare'"

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from stat import S_ISDIR
 
+from hetsched.core.events import COMPLETED
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, NoResultError, counted, path_of, unreadable
 from hetsched.studies.comparison_plan import PLAN_NAME, load_plan
 from hetsched.studies.folder import DRAWS, PROBE, PROBES, SUMMARY_NAME
-from hetsched.studies.resume import COMPLETED
 from hetsched.studies.sittings import study_of
 
 logger = logging.getLogger(__name__)

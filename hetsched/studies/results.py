@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_remarks
+from hetsched.core.events import COMPLETED
 from hetsched.core.state import State
 from hetsched.domain.prediction import Prediction
 from hetsched.errors import InputError, counted, unreadable
@@ -22,7 +23,6 @@ from hetsched.studies.frames import runs_frame, table_frame
 from hetsched.studies.lost_segments import lost_segments
 from hetsched.studies.named_folder import results_folder, results_logs
 from hetsched.studies.one_run import RunResult, look_up
-from hetsched.studies.resume import COMPLETED
 from hetsched.studies.unknown_scores import joined
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from hetsched.core.asked_again import UNTOLD, AskedAgain, parts_by_driver, polic
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import (
+    COMPLETED,
     LOG_VERSION,
     AnyEvent,
     CheckpointLost,
@@ -48,9 +49,6 @@ DIED = "the driver died"
 DECIDED_BEFORE = "decided before, and not written down: "
 """The beginning of the reason with which a trial is completed that an earlier driver's policy
 stopped."""
-
-COMPLETED = "completed"
-"""The reason with which a run ends that has nothing left to do."""
 
 FAILED = "failed: "
 """The beginning of the reason with which a run ends that failed."""

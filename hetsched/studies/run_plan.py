@@ -8,13 +8,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hetsched.core.events import RunEnded
+from hetsched.core.events import COMPLETED, RunEnded
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.prediction import Prediction
 from hetsched.errors import InputError
 from hetsched.studies.folder import SEGMENT_ENDED
 from hetsched.studies.json_file import other_version, write_json
-from hetsched.studies.resume import COMPLETED
 from hetsched.studies.sums import check_sums, run_sums
 
 PLAN_NAME = "run.json"

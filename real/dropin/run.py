@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hetsched.core.dispatcher import Decided, Dispatcher
-from hetsched.core.events import ExperimentArrived, RunEnded, SegmentEnded, TrialAdded, TrialCompleted
+from hetsched.core.events import COMPLETED, ExperimentArrived, RunEnded, SegmentEnded, TrialAdded, TrialCompleted
 from hetsched.core.log import LOG_NAME, LogWriter
 from hetsched.core.running_segments import RAY_TUNE
 from hetsched.core.state import State
@@ -18,7 +18,7 @@ from hetsched.domain.workload import TrialId
 from hetsched.errors import PolicyError
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.beginning import begin
-from hetsched.studies.resume import COMPLETED, failed
+from hetsched.studies.resume import failed
 from real.dropin.measured import Measured
 from real.dropin.progress import Progress
 from real.tune.clock import Clock

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hetsched.core.dispatcher import Dispatcher, Listener
-from hetsched.core.events import AnyEvent, RunEnded
+from hetsched.core.events import COMPLETED, AnyEvent, RunEnded
 from hetsched.core.log import LogWriter
 from hetsched.core.state import State
 from hetsched.domain.cluster import NodeId, Worker
@@ -18,7 +18,7 @@ from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Outcome
 from hetsched.studies.beginning import begin
 from hetsched.studies.policy_error import write_policy_error
-from hetsched.studies.resume import COMPLETED, Remembered, failed, remember, take_up
+from hetsched.studies.resume import Remembered, failed, remember, take_up
 from real.checkpoints.generations import GENERATIONS, Checkpoints
 from real.tune.clock import Clock
 from real.tune.stopping import Stopping

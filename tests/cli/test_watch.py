@@ -178,3 +178,19 @@ def test_with_stay_it_waits_for_the_next_run(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=LONG_S)
     assert process.returncode == 130
+
+
+def test_an_unfinished_first_line_is_waited_for_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It waited without a word."""
+    run = SlowLog(tmp_path)
+    run.append(run.lines[0][:20])
+    run._written = 20
+
+    def carry_out() -> None:
+        time.sleep(PAUSE_S * 3)
+        run.write(1.0)
+
+    driver = beside(carry_out)
+    assert main(["watch", str(tmp_path)]) == 0
+    driver.join()
+    assert f"{run.path}: its first line is not finished yet; waiting for the rest" in capsys.readouterr().err

@@ -167,6 +167,7 @@ def test_hyperparameters_of_every_kind_are_read_as_they_were_written(simulate_lo
     assert {type(values["layers"]) for values in added.values()} == {int}
 
 
+BEGUN = RunStarted(0.0, "s", "fusion+fifo", "sim", 0, False, False, LOG_VERSION)
 BAD = [
     RunEnded(1.0, object()),  # type: ignore[arg-type]
     RunEnded(1.0, np.zeros(2)),  # type: ignore[arg-type]
@@ -184,12 +185,12 @@ def test_an_event_that_cannot_be_written_is_refused_when_it_comes_and_takes_no_o
     later."""
     path = tmp_path / LOG_NAME
     with LogWriter(path, durable=durable) as log:
-        log.write(PolicyWoken(0.5))
+        log.write(BEGUN)
         for event in BAD + UNREADABLE * durable:
             with pytest.raises(HetschedError, match=f"{LOG_NAME}: cannot write down [A-Z]"):
                 log.write(event)
         log.write(PolicyWoken(2.0))
-    assert list(read_log(path)) == [PolicyWoken(0.5), PolicyWoken(2.0)]
+    assert list(read_log(path)) == [BEGUN, PolicyWoken(2.0)]
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -200,6 +201,7 @@ def test_values_of_numpy_are_written_as_those_of_python(durable: bool, tmp_path:
     parts, measured = Parts(*np.zeros(6)), {"loss": half}
     values: Any = np.float64(1), np.str_("e-0"), np.str_("w"), np.int64(3), half, parts, half, measured
     with LogWriter(path, durable=durable) as log:
+        log.write(BEGUN)
         log.write(SegmentEnded(*values))
     plain = 1.0, TrialId("e-0"), WorkerId("w"), 3, 0.5, Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), 0.5
-    assert list(read_log(path)) == [SegmentEnded(*plain, {"loss": 0.5})]
+    assert list(read_log(path)) == [BEGUN, SegmentEnded(*plain, {"loss": 0.5})]

@@ -135,7 +135,7 @@ def test_a_training_of_ray_tunes_ends_its_segments_by_itself(log: list[Event]) -
         (written_twice(ExperimentArrived), r"e arrives twice"),
         (written_twice(TrialAdded), r"e-0 is added twice"),
         (dropped(ExperimentArrived), r"e-0 is of e, no such experiment"),
-        (goes_on_after_its_end, r"the run has ended, and was not resumed"),
+        (goes_on_after_its_end, r"WorkerLeft after the end of the run, which was not resumed"),
         (leaves_while_it_trains, r"/cpu0 leaves, and trains e-\d"),
         (on_the_same_worker, r"e-\d starts on '.*', which trains e-\d"),
         (trained_after_its_end, r"e-\d is completed"),

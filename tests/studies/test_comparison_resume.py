@@ -254,3 +254,11 @@ def test_ctrl_c_counts_finished_runs_that_no_process_has_reported(scenario: hets
         hetsched.compare(scenario, STRATEGIES, 6, "out", jobs=2, progress=ctrl_c_after(3))
     finished = sum(is_complete(log) for log in Path("out").rglob(LOG_NAME))
     assert stopped.value.__notes__[0].startswith(f"{finished} of 18 runs finished")
+
+
+def test_a_folder_of_several_scenarios_names_the_command_that_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "suite.json").write_text("{}")
+    assert main(["compare", "--resume", str(tmp_path)]) == 2
+    assert f"is of several scenarios; go on with: hetsched suite --resume {tmp_path}" in capsys.readouterr().err

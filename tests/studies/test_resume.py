@@ -22,6 +22,7 @@ from hetsched.core.events import (
     Event,
     Parts,
     PolicyAsked,
+    PolicyWoken,
     RunEnded,
     RunResumed,
     RunStarted,
@@ -190,7 +191,7 @@ def test_altered_log_is_refused(simulate_log: Simulate, tmp_path: Path) -> None:
     simulate_log(make_setup())
     log = tmp_path / "run-1" / LOG_NAME
     log.write_bytes(log.read_bytes() + b'{"event":"segment-lost","time":1.0,"trial":"x","worker":"y","reason":"z"}\n')
-    with pytest.raises(InputError, match="events.jsonl: its events do not follow from each other .*the run has ended"):
+    with pytest.raises(InputError, match=r"events.jsonl:\d+: SegmentLost after the end of the run"):
         take(log)
 
 
@@ -264,10 +265,13 @@ def test_why_a_start_failed_is_said_before_its_log_goes(
     assert "this run had not begun (failed: PolicyError: it raised in setup); started over" in caplog.text
 
 
+BEGUN = RunStarted(0.0, "x" * 200, "fusion+fifo", "ray", 0, False, False, LOG_VERSION)
+
+
 def test_full_log_keeps_whole_lines(tmp_path: Path) -> None:
     """The file may not grow beyond a limit: no event is written in part, and the error names the file."""
     log = tmp_path / LOG_NAME
-    event = RunEnded(1.0, "x" * 200)
+    event = BEGUN
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     with LogWriter(log) as writer:
         writer.write(event)
@@ -285,7 +289,7 @@ def test_full_log_keeps_whole_lines(tmp_path: Path) -> None:
 
 def test_log_ends_before_what_is_held(tmp_path: Path) -> None:
     log, ready = tmp_path / LOG_NAME, set[int]()
-    told = [RunEnded(float(number), "x") for number in range(6)]
+    told = [BEGUN, *(PolicyWoken(float(number)) for number in range(1, 6))]
     with LogWriter(log) as writer:
         for number, event in enumerate(told):
             if number in (1, 3):
@@ -300,10 +304,10 @@ def test_log_ends_before_what_is_held(tmp_path: Path) -> None:
         writer.commit()
         assert list(read_log(log)) == told and not writer.holds()
         writer.hold(lambda: False)
-        writer.write(told[0])
+        writer.write(told[1])
         writer.commit()
         assert list(read_log(log)) == told
-    assert list(read_log(log)) == [*told, told[0]], "at its end nothing is held back"
+    assert list(read_log(log)) == [*told, told[1]], "at its end nothing is held back"
 
 
 def fill(disk: Path) -> None:
@@ -316,8 +320,8 @@ def test_full_disk_leaves_room_for_the_end_of_the_log(small_disk: Path) -> None:
     log = small_disk / LOG_NAME
     with LogWriter(log) as writer:
         fill(small_disk)
-        for number in range(20):
-            writer.write(RunEnded(float(number), "x" * 200))
+        for event in (BEGUN, *(SegmentLost(float(n), TrialId("t"), WorkerId("w"), "x" * 200) for n in range(1, 20))):
+            writer.write(event)
             writer.commit()
         assert writer.full is not None
     assert [event.time for event in read_log(log)] == list(range(20))

@@ -10,6 +10,7 @@ from threading import Lock
 import msgspec
 from msgspec import Struct
 
+from hetsched.core.events import COMPLETED
 from hetsched.core.log import LOG_NAME
 from hetsched.core.older_logs import NOT_READ
 from hetsched.errors import InputError, counted
@@ -17,7 +18,6 @@ from hetsched.report.printable import printable
 from hetsched.report.server.places import Found, Served, files
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.folder import SUMMARY_NAME
-from hetsched.studies.resume import COMPLETED
 from hetsched.studies.sittings import STUDY_NAME, study_of
 
 SILENT_S = 60.0

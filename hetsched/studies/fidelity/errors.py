@@ -13,14 +13,13 @@ from hetsched.analysis.error_parts import ErrorParts, RunSeconds, error_parts, w
 from hetsched.analysis.intervals import mean_of_known
 from hetsched.analysis.metrics import Metrics, measure
 from hetsched.analysis.step_times import LATE, WorkerSteps, worker_steps
-from hetsched.core.events import RunEnded
+from hetsched.core.events import COMPLETED, RunEnded
 from hetsched.core.log import read_log
 from hetsched.errors import InputError
 from hetsched.studies.draws import PREDICTIONS
 from hetsched.studies.draws import predict as simulate
 from hetsched.studies.fidelity.recordings import Machine, Recording
 from hetsched.studies.one_run import RunResult
-from hetsched.studies.resume import COMPLETED
 from hetsched.studies.validation import NEVER_THERE, decisions
 
 FACTORS = ("training", "policy", "workers", "trials_per_worker", "segment", "pace", "checkpoints", "machine")

@@ -17,13 +17,14 @@ from hetsched.domain.registry import Registry
 from hetsched.errors import InputError
 from hetsched.scenario.policy_files import POLICIES
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.studies.comparison_plan import SUITE_PLAN_NAME
 from hetsched.studies.json_file import other_version, write_json
 from hetsched.studies.periods import Fit
 from hetsched.studies.suite.record import Cell, Record
 from hetsched.studies.sums import check_sums, copied_files, scenario_files, sums
 from hetsched.version import __version__
 
-PLAN_NAME = "suite.json"
+PLAN_NAME = SUITE_PLAN_NAME
 
 RUNS_NAME = "runs.jsonl"
 
