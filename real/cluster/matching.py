@@ -164,7 +164,12 @@ def match_all(cluster: ClusterSpec, ray_nodes: list[RayNode], some_may_lack: boo
     missing = [node for node in cluster if node.id not in found]
     if missing and some_may_lack and found:
         absent = ", ".join(node.id for node in missing)
-        logger.warning("going on without %s, which the cluster does not have (yet)", absent)
+        logger.warning(
+            "going on without %s, which the cluster does not have (yet): it joins when it is started with "
+            "'ray start --address=HEAD:6379 --labels %s=NAME'",
+            absent,
+            NODE_LABEL,
+        )
     elif missing:
         lacking = "; ".join(_lack(node, cluster, ray_nodes) for node in missing)
         raise InputError(

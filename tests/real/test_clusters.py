@@ -326,7 +326,10 @@ def test_a_token_that_is_refused_is_bad_input(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(ray_cluster, "check_greeting", lambda address: None)
     monkeypatch.setattr(ray_cluster, "_init", refuse)
-    expected = r"real.address\) h:1: cannot join the Ray cluster: RAY_AUTH_TOKEN_PATH is set but file cannot be opened$"
+    expected = (
+        r"real.address\) h:1: cannot join the Ray cluster: RAY_AUTH_TOKEN_PATH is set but file cannot be opened; "
+        "expected the cluster's own token and version of Ray: give this process both$"
+    )
     with pytest.raises(InputError, match=expected):
         ray_cluster.join("h:1")
 
