@@ -114,10 +114,7 @@ class Durations:
             if self._start_ups is not None:
                 start_up_s *= self._start_ups.factor(trial.id)
         if trial.iterations > 0 if after is not None else state.must_restore(trial, worker.id, others):
-            mean_s = costs.restore_s if self._checkpoints is None else self._restore_s(trial, worker, others, costs)
-            restore_s = grown(costs.state_growth, trial.iterations) * self._vary(
-                mean_s, costs.restore_cv, "restore", trial
-            )
+            restore_s = self._restore_s(trial, worker, others, costs)
         if steady:
             return Parts(start_up_s, restore_s, train_s, evaluation_s, save_s, self._latency_s)
         factor = grown(costs.state_growth, trial.iterations + iterations)
@@ -149,6 +146,11 @@ class Durations:
         return Prices(iterations * seconds, spread, evaluation_s, save_s, costs, steady)
 
     def _restore_s(self, trial: Trial, worker: Worker, others: Sequence[WorkerId], costs: Costs) -> float:
+        """The seconds of the trial's restore on these workers."""
+        mean_s = costs.restore_s if self._checkpoints is None else self._from_memory_s(trial, worker, others, costs)
+        return grown(costs.state_growth, trial.iterations) * self._vary(mean_s, costs.restore_cv, "restore", trial)
+
+    def _from_memory_s(self, trial: Trial, worker: Worker, others: Sequence[WorkerId], costs: Costs) -> float:
         """The mean seconds of a restore if checkpoints are in object stores. A gang on several
         nodes waits for its slowest worker."""
         assert self._checkpoints is not None
