@@ -1,6 +1,6 @@
 """Durations: the seconds of a segment's parts, drawn from the profile's distributions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import exp, inf, log, sqrt
 from typing import NamedTuple
 
@@ -81,9 +81,18 @@ class Durations:
             source: TrialDraws(draws, source) for source in ("start-up", "restore", "evaluate", "checkpoint")
         }
 
-    def parts(self, trial: Trial, worker: Worker, iterations: int, after: TrialId | None = None) -> Parts:
+    def parts(
+        self,
+        trial: Trial,
+        worker: Worker,
+        iterations: int,
+        after: TrialId | None = None,
+        others: Sequence[WorkerId] = (),
+    ) -> Parts:
         """The parts of the trial's next segment, in seconds, if it started now. `after` is the
         trial that the worker has just trained in the same package. That trial is not reported yet.
+        `others` are the further workers of a gang. All workers of a gang start up and restore at
+        the same time.
 
         Raises PolicyError for a pair without a step time, which is not `usable` by the policy's
         view.
@@ -100,15 +109,12 @@ class Durations:
             train_s *= self._variation.factor(trial, worker, self._state.experiments[trial.experiment].gang)
         start_up_s = restore_s = 0.0
         state = self._state
-        if worker.id not in state.in_memory and after is None:
+        if after is None and state.in_memory.must_start_up(worker.id, others):
             start_up_s = self._vary(costs.start_up_s, costs.start_up_cv, "start-up", trial)
             if self._start_ups is not None:
                 start_up_s *= self._start_ups.factor(trial.id)
-        if trial.iterations > 0 if after is not None else state.must_restore(trial, worker.id):
-            mean_s = costs.restore_s if self._checkpoints is None else self._restore_s(trial, worker, costs)
-            restore_s = grown(costs.state_growth, trial.iterations) * self._vary(
-                mean_s, costs.restore_cv, "restore", trial
-            )
+        if trial.iterations > 0 if after is not None else state.must_restore(trial, worker.id, others):
+            restore_s = self._restore_s(trial, worker, others, costs)
         if steady:
             return Parts(start_up_s, restore_s, train_s, evaluation_s, save_s, self._latency_s)
         factor = grown(costs.state_growth, trial.iterations + iterations)
@@ -139,11 +145,18 @@ class Durations:
         steady = not (costs.evaluation_cv or costs.checkpoint_cv or costs.state_growth)
         return Prices(iterations * seconds, spread, evaluation_s, save_s, costs, steady)
 
-    def _restore_s(self, trial: Trial, worker: Worker, costs: Costs) -> float:
-        """The mean seconds of a restore if checkpoints are in object stores."""
+    def _restore_s(self, trial: Trial, worker: Worker, others: Sequence[WorkerId], costs: Costs) -> float:
+        """The seconds of the trial's restore on these workers."""
+        mean_s = costs.restore_s if self._checkpoints is None else self._from_memory_s(trial, worker, others, costs)
+        return grown(costs.state_growth, trial.iterations) * self._vary(mean_s, costs.restore_cv, "restore", trial)
+
+    def _from_memory_s(self, trial: Trial, worker: Worker, others: Sequence[WorkerId], costs: Costs) -> float:
+        """The mean seconds of a restore if checkpoints are in object stores. A gang on several
+        nodes waits for its slowest worker."""
         assert self._checkpoints is not None
         node = self._checkpoints.node(trial.id)
-        if node == worker.node:
+        nodes = {worker.node, *(self._state.workers[one].node for one in others)}
+        if nodes == {node}:
             return costs.object_store_restore_s
         if node is None or self._checkpoints.behind:
             return costs.restore_s

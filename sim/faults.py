@@ -16,7 +16,6 @@ import simpy
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import TrialId
-from hetsched.scenario.node_checks import check_faulty_workers
 from hetsched.scenario.tables import FaultsTable, PlannedFault
 
 Process = Generator[simpy.Event, Any, None]
@@ -63,7 +62,6 @@ class Faults:
         self._crashes: dict[TrialId, np.random.Generator] = {}
         self.late = {w for node in table.late for w in self._of_node[NodeId(node)]}
         self._absences.update(self.late)
-        check_faulty_workers(self._workers, table)
 
     @property
     def expected(self) -> bool:

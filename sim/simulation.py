@@ -229,7 +229,7 @@ class Simulation:
     def _put_on_its_way(self, segment: Segment, now: float) -> None:
         trial, worker = self.state.trials[segment.trial], self.state.workers[segment.worker]
         after = self._packages.after(segment) if segment.package else None
-        parts = self._durations.parts(trial, worker, segment.iterations, after)
+        parts = self._durations.parts(trial, worker, segment.iterations, after, segment.others)
         self._start(segment, trial, parts, now)
 
     def _look_for_end(self) -> None:

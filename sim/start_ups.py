@@ -22,7 +22,8 @@ class StartUps:
         self._places = core_places(workers, host_cores)
 
     def factor(self, trial: TrialId) -> float:
-        """The factor for the worker on which the trial's segment has just begun."""
+        """The factor for the segment of the trial, which has just begun: a gang waits for the slowest
+        of its start-ups."""
         state, segment = self._state, self._state.running[trial]
         starting = {
             worker
@@ -31,4 +32,5 @@ class StartUps:
             for worker in other.workers
             if worker not in state.in_memory
         }
-        return slowdowns(starting, self._places, self._host_cores)[segment.worker]
+        slowed = slowdowns(starting, self._places, self._host_cores)
+        return max(slowed[worker] for worker in segment.workers if worker in starting)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hetsched.domain.cluster import WorkerType
-from hetsched.domain.missing_times import why_missing
+from hetsched.domain.missing_times import MEASURE, why_missing
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.segment_costs import SegmentCosts
 from hetsched.domain.workload import TrialKind
@@ -224,10 +224,26 @@ def _ways(
 
 
 def _runs_nowhere(job: Job, devices: Devices, times: StepTimes) -> str:
+    """Why there is no way to train the job: too few workers, or no step time."""
     gang = f" for a gang of {job.gang}" if job.gang > 1 else ""
-    lacks = [why_missing(times, job.kind, mode.worker.gang(job.gang)) for mode in devices.modes[:1]]
-    none = f"no bound: the profile has no step time of {job.kind} on any device of the cluster{gang}"
-    return none + "".join(f": {why}" for why in lacks)
+    allowed = [mode for mode in devices.modes if job.devices is None or mode.worker.device in job.devices]
+    enough = [mode.worker.gang(job.gang) for mode in allowed if mode.workers >= job.gang]
+    if not enough:
+        there = ", ".join(dict.fromkeys(mode.worker.device for mode in devices.modes)) or "none"
+        may = f", on {' or '.join(job.devices)} only" if job.devices else ""
+        return (
+            f"no bound: no type has enough workers for {job.kind}{gang}{may}; the workers are of: {there}: give the "
+            "cluster such workers, take another allocation, or change devices or gang of the experiment"
+        )
+    tried = ", ".join(dict.fromkeys(worker.device for worker in enough))
+    rows = [row for row in times.rows if (row.model, row.dataset) == (job.kind.model, job.kind.dataset)]
+    has = ", ".join(sorted({f"{row.worker_type} at batch {row.batch_size}" for row in rows})) or "no row of this model"
+    why = why_missing(times, job.kind, enough[0])
+    remedy = "" if MEASURE in why or not rows else f"; {MEASURE}"
+    return (
+        f"no bound: the profile has no step time of {job.kind} on any worker{gang} of the types there ({tried}); it "
+        f"has {has}: {why}{remedy}"
+    )
 
 
 def resource_parts(ways: Iterable[Way]) -> Iterator[tuple[str, float]]:

@@ -99,7 +99,10 @@ class LogWriter:
                 _decoder.decode(waiting[end:])
         except NOT_WRITTEN as error:
             del waiting[end:]
-            raise HetschedError(f"{self.path}: cannot write down {event}: {error}") from error
+            raise HetschedError(
+                f"{self.path}: cannot write down {event}: {error}; expected numbers, texts and truth values: mend what "
+                "the policy or the training gives"
+            ) from error
         waiting += b"\n"
 
     def commit(self) -> None:

@@ -37,6 +37,7 @@ from hetsched.core.log import MEND
 from hetsched.core.node_presence import NodePresence
 from hetsched.core.ready_trials import ReadyTrials
 from hetsched.core.trial import NONE_REPORTED, Package, Segment, Timing, Trained, Trial, Work
+from hetsched.core.worker_memory import WorkerMemory
 from hetsched.core.worker_pool import WorkerPool
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.hyperparameters import unchangeable
@@ -80,7 +81,7 @@ class State:
         self._unreported: Counter[int] = Counter()  # of each package the segments that run
         self.serving: dict[WorkerId, Worker] = {}
         self.types: dict[WorkerType, None] = {}
-        self.in_memory: dict[WorkerId, TrialId] = {}
+        self.in_memory = WorkerMemory()
         self.emptied: dict[WorkerId, float] = {}
         self.unfinished: dict[ExperimentId, int] = {}
         self.lead: dict[ExperimentId, int] = {}
@@ -115,10 +116,10 @@ class State:
         self.now = event.time
         _HANDLERS[type(event)](self, event)
 
-    def must_restore(self, trial: Trial, worker: WorkerId) -> bool:
-        """Whether the trial has a state, and the worker's memory lacks it."""
-        held = trial.at == worker and self.in_memory.get(worker) == trial.id
-        return not held and trial.iterations > 0
+    def must_restore(self, trial: Trial, worker: WorkerId, others: Sequence[WorkerId] = ()) -> bool:
+        """Whether the trial has a state that the memory of the worker, or of one of the `others` of
+        its gang, lacks."""
+        return self.in_memory.must_restore(trial, worker, others)
 
     def stop_reason(self, trial: Trial) -> str | None:
         """Why the trial must stop now, by its stop rule. None: it need not stop."""
@@ -242,7 +243,8 @@ class State:
 
     def _segment_ended(self, event: SegmentEnded) -> None:
         name, worker, score = event.trial, event.worker, event.score
-        old, segment = self.trials[name], self.running.pop(name)
+        segment = self.running.pop(name)
+        old = replace(self.trials[name], at=worker, others=segment.others)
         best, home = old.best_score, self.experiments[old.experiment]
         experiment, metric = home.id, home.metric
         progress = old.iterations + event.iterations
@@ -252,7 +254,7 @@ class State:
                 self.best_score[experiment] = score
         metrics: Mapping[str, float | None] = MappingProxyType(event.metrics) if event.metrics else NONE_REPORTED
         self.trials[name] = trial = replace(
-            old, iterations=progress, score=score, best_score=best, at=worker, metrics=metrics, ready_since=event.time
+            old, iterations=progress, score=score, best_score=best, metrics=metrics, ready_since=event.time
         )
         self.ready.add(trial)
         work, parts = (old.kind, home.gang), event.parts
@@ -296,7 +298,7 @@ class State:
             self.in_memory.pop(worker, None)
             if segment.package:
                 self.emptied[worker] = event.time
-        trial = replace(self.trials[event.trial], at=None, ready_since=event.time)
+        trial = replace(self.trials[event.trial], at=None, others=(), ready_since=event.time)
         self.trials[trial.id] = trial
         self.ready.add(trial)
 

@@ -32,7 +32,7 @@ class Trial(Struct, frozen=True, gc=False):
       If copies take over counts (`pbt.iterations = "lineage"`), it is the iterations behind the
       trial's weights.
     - `at`: the worker on which the trial trained last. None: the trial's state is in its checkpoint
-      only.
+      only. `others`: the further workers of a gang, which trained it together with `at`.
     - `score`, `metrics`: the score and further metrics of the present weights. `best_score`: the
       best score that the trial has had. None: not known.
     - `base`: the count that the trial last copied. `taken_over`: how much copies have added to its
@@ -60,6 +60,7 @@ class Trial(Struct, frozen=True, gc=False):
     taken_over: int = 0
     earlier: tuple[tuple[TrialKind, int], ...] = ()
     ready_since: float = 0.0
+    others: tuple[WorkerId, ...] = ()
 
     @property
     def trained(self) -> int:
@@ -95,6 +96,7 @@ class Trial(Struct, frozen=True, gc=False):
             score=source.score,
             metrics=source.metrics,
             at=None,
+            others=(),
             exploits=self.exploits + 1,
             base=source.iterations if takes_count else self.base,
             taken_over=self.taken_over + jump,
@@ -118,6 +120,7 @@ class Trial(Struct, frozen=True, gc=False):
             score=score,
             metrics=NONE_REPORTED,
             at=None,
+            others=(),
             base=iterations if from_before else min(iterations, self.base),
             taken_over=iterations - (self.trained - lost),
             earlier=tuple(_first(self.trained - lost, self.earlier)),

@@ -276,23 +276,35 @@ class StateView:
         trains on several workers of the type together. None: the profile does not say."""
         return self._times.seconds_per_iteration(trial.kind, worker.gang(self.experiment(trial).gang))
 
-    def segment_seconds(self, trial: Trial, worker: Worker, iterations: int) -> float | None:
+    def segment_seconds(
+        self, trial: Trial, worker: Worker, iterations: int, others: Sequence[WorkerId] = ()
+    ) -> float | None:
         """Expected seconds of a whole segment. None: the step time is unknown.
 
-        They include start-up if the worker is cold, restore if the trial's state is elsewhere,
-        training, evaluation and checkpoint.
+        They include start-up and restore (see `beginning_seconds`), training, evaluation and
+        checkpoint. `others` are the further workers of a gang.
         """
         seconds = self.seconds_per_iteration(trial, worker)
         if seconds is None:
             return None
         costs = self.costs(trial, worker)
         return (
-            (0.0 if worker.id in self._state.in_memory else costs.start_up_s)
-            + (costs.restore_s if self._state.must_restore(trial, worker.id) else 0.0)
+            self._beginning(costs, trial, worker.id, others)
             + iterations * seconds
             + self.experiment(trial).evaluation_images * costs.evaluation_s_per_image
             + costs.checkpoint_s
         )
+
+    def beginning_seconds(self, trial: Trial, worker: Worker, others: Sequence[WorkerId] = ()) -> float:
+        """Expected seconds before a segment trains: start-up if the worker is cold, and restore if
+        its memory lacks the trial's state. A gang starts up if any of its workers is cold, and
+        restores if any of them lacks the state."""
+        return self._beginning(self.costs(trial, worker), trial, worker.id, others)
+
+    def _beginning(self, costs: Costs, trial: Trial, worker: WorkerId, others: Sequence[WorkerId]) -> float:
+        memory = self._state.in_memory
+        start_up_s = costs.start_up_s if memory.must_start_up(worker, others) else 0.0
+        return start_up_s + (costs.restore_s if memory.must_restore(trial, worker, others) else 0.0)
 
     def costs(self, trial: Trial, worker: Worker) -> Costs:
         """What a segment of the trial costs on the worker beside its iterations, by the profile.
@@ -312,7 +324,7 @@ class StateView:
         if segment.package:
             seconds = self._package_seconds(segment, worker)
         else:
-            seconds = self.segment_seconds(self.trials[segment.trial], worker, segment.iterations)
+            seconds = self.segment_seconds(self.trials[segment.trial], worker, segment.iterations, segment.others)
         return None if seconds is None else segment.time + seconds
 
     def _package_seconds(self, segment: Segment, worker: Worker) -> float | None:

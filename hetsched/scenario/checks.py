@@ -39,7 +39,7 @@ def profiled_workers(setup: Setup, strategy: Strategy) -> list[Worker]:
     of trial on any of the workers. Raises InputError, too, if a planned fault is of no worker.
     """
     workers = setup.workers(strategy)
-    check_faulty_workers([worker.id for worker in workers], setup.scenario.faults)
+    check_faulty_workers(strategy, [worker.id for worker in workers], setup.scenario.faults)
     types = Counter(worker.type for worker in workers)
     single = getattr(scheduling.policies.factory(strategy.scheduling), "single_workers_only", False)
     for experiment in setup.workload.experiments:

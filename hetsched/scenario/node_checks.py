@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from hetsched.domain.cluster import WorkerId
+from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.cluster_tables import ClusterTable
 from hetsched.scenario.tables import FaultsTable, MetricsTable
@@ -20,11 +21,13 @@ def check_faulty_nodes(cluster: ClusterTable, faults: FaultsTable) -> None:
                 raise ValueError(f"faults.{key}: the cluster has no node {node!r}: {nearest(node, names)}")
 
 
-def check_faulty_workers(workers: Collection[WorkerId], faults: FaultsTable) -> None:
-    """Raise InputError if faults name a worker that a strategy does not make."""
+def check_faulty_workers(strategy: Strategy, workers: Collection[WorkerId], faults: FaultsTable) -> None:
+    """Raise InputError if faults name a worker that is not among the strategy's workers."""
     for fault in faults.planned:
         if fault.worker is not None and fault.worker not in workers:
-            raise InputError(f"faults.planned: no worker {fault.worker!r}: {nearest(fault.worker, workers)}")
+            raise InputError(
+                f"faults.planned: {strategy} has no worker {fault.worker!r}: {nearest(fault.worker, workers)}"
+            )
 
 
 def check_budget(cluster: ClusterTable, metrics: MetricsTable) -> None:

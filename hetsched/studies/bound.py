@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hetsched.analysis.bounds import Bounds, cluster_devices, worker_devices, workload_bounds
+from hetsched.analysis.bounds_groups import Devices
+from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
+from hetsched.errors import InputError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.assumptions import dealt_jobs, not_there, nothing_there, pairs_of, step_times
 from hetsched.studies.frames import frame
@@ -75,7 +78,7 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
     setup = resolved(scenario)
     workload, times = setup.workload, setup.times
     devices = cluster_devices(setup.cluster, times)
-    overall = workload_bounds(workload, devices, times, setup.costs)
+    overall = _bounds(setup, devices)
     alone = workload_bounds(workload, devices, times)
     by_allocation, training_alone = {}, {"any": alone}
     assumed: dict[str, None] = dict.fromkeys(dealt_jobs(setup))
@@ -86,7 +89,7 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
         assumed |= dict.fromkeys([*step_times(times, pairs_of(setup, types)), *not_there(setup, types)])
         assumed |= nothing_there(setup, types)
         # A schedule under this allocation is also a schedule under any allocation.
-        own = workload_bounds(workload, devices, times, setup.costs)
+        own = _bounds(setup, devices, strategy)
         by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))
         own_alone = workload_bounds(workload, devices, times)
         training_alone[strategy.allocation] = Bounds(*map(max, own_alone, alone))
@@ -98,6 +101,17 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
         assumptions=list(assumed),
         notes=list(uncertain_work(workload.experiments)),
     )
+
+
+def _bounds(setup: Setup, devices: Devices, strategy: Strategy | None = None) -> Bounds:
+    """The bounds with costs, for the strategy's workers or for any allocation. Raises InputError
+    that names the profile, and the strategy if only its workers lack a step time."""
+    try:
+        return workload_bounds(setup.workload, devices, setup.times, setup.costs)
+    except InputError as error:
+        sources = ", ".join(setup.scenario.profile.sources)
+        whose = "" if strategy is None else f": of the workers of {strategy}; another allocation may make others"
+        raise InputError(f"profile.sources ({sources}){whose}: {error}") from error
 
 
 def uncertain_work(experiments: Sequence[Experiment]) -> Iterator[str]:

@@ -86,7 +86,8 @@ def seen_segments(events: Iterable[Event], host_cores: int | None) -> tuple[dict
         starts.see(event, state)
         if isinstance(event, SegmentEnded):
             trial = state.trials[event.trial]
-            worker, restored = state.workers[event.worker], state.must_restore(trial, event.worker)
+            worker, others = state.workers[event.worker], state.running[event.trial].others
+            restored = state.must_restore(trial, event.worker, others)
             images = state.experiments[trial.experiment].evaluation_images
             pair = (trial.kind, worker.type.as_profiled)
             slowdown = starts.slowdown(event, state)

@@ -363,6 +363,11 @@ CORNER_CASES = {
     "trials bound to a device": _corner(make_experiment(devices=("k80",)), make_experiment(1, devices=(CPU,))),
     "a worker leaves and comes back": _corner(absences=(Absence(0, 3, 25),), noise=True),
     "a worker leaves for good": _corner(absences=(Absence(0, 13, None),)),
+    "a trial waits whose worker has left for good": _corner(
+        make_experiment(pbt=False, stop_iterations=30),
+        nodes=tuple(make_node(place, 1) for place in range(3)),
+        absences=(Absence(0, 3, None), Absence(2, 50, None)),
+    ),
     "a worker joins late": _corner(absences=(Absence(0, 0, 13),)),
     "all workers are away for a while": _corner(absences=(Absence(0, 3, 9), Absence(1, 3, 9), Absence(2, 3, 8))),
     "segments are lost": _corner(losses=(3, 12), costs=True),

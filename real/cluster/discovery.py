@@ -11,7 +11,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hetsched.errors import InputError
 from real.cluster import ray_cluster
-from real.cluster.matching import ACCELERATOR_LABEL, RayNode, RayNodeId, alive
+from real.cluster.matching import ACCELERATOR_LABEL, RayNode, RayNodeId, alive, given_twice
 from real.ray_internals import ray_itself
 from real.resources.gpus import Gpus
 
@@ -72,14 +72,14 @@ def tables(ray_nodes: list[RayNode], gpu_names: GpuNames = MappingProxyType({}))
 
     The name of a node is its label, its host or its address: the first that no other node has. A
     label goes before a host, and a host before an address. Raises InputError for GPUs of unknown
-    type, and if there is no node.
+    type, for nodes that only a label tells apart that several nodes have, and if there is no node.
     """
     serving = [ray_node for ray_node in ray_nodes if ray_node.cores]
     if not serving:
         listed = ", ".join(map(str, ray_nodes)) or "none"
         raise InputError(f"cluster: no node of the Ray cluster has CPUs: {listed}; run 'ray start --num-cpus N'")
     addresses = Counter(ray_node.address for ray_node in serving)
-    names, found = _names(serving, [ray_node.label for ray_node in ray_nodes]), []
+    names, found = _names(serving, ray_nodes), []
     for ray_node in serving:
         own_address = ray_node.address if addresses[ray_node.address] == 1 else None
         table: dict[str, Any] = {"name": names[ray_node.id], "cores": ray_node.cores}
@@ -96,9 +96,9 @@ def tables(ray_nodes: list[RayNode], gpu_names: GpuNames = MappingProxyType({}))
     return sorted(found, key=lambda table: str(table["name"]))
 
 
-def _names(serving: Sequence[RayNode], all_labels: Sequence[str | None]) -> dict[RayNodeId, str]:
-    """The names of the nodes. `all_labels` also has the labels of nodes that do not serve."""
-    labels = Counter(all_labels)
+def _names(serving: Sequence[RayNode], ray_nodes: Sequence[RayNode]) -> dict[RayNodeId, str]:
+    """The names of the nodes that serve. `ray_nodes` are all nodes: each may have a label."""
+    labels = Counter(ray_node.label for ray_node in ray_nodes)
     hosts = Counter(ray_node.host for ray_node in serving)
     addresses = Counter(ray_node.address for ray_node in serving)
     names = {}
@@ -110,6 +110,9 @@ def _names(serving: Sequence[RayNode], all_labels: Sequence[str | None]) -> dict
             names[ray_node.id] = host
         elif addresses[address] == 1 and address not in labels and address not in hosts:
             names[ray_node.id] = address
+        elif label:
+            same = [other for other in ray_nodes if other.label == label]
+            raise InputError(f"cluster: {given_twice(label, same)}")
         else:
             names[ray_node.id] = f"{address}-{ray_node.id[:8]}"
     return names

@@ -26,4 +26,4 @@ def check_greeting(address: str) -> None:
         raise ValueError(f"expected HOST:PORT, such as head:6379, found {where!r}")
     with socket.create_connection((host.strip("[]"), int(port)), ANSWER_S) as connection:
         if os.environ.get("RAY_USE_TLS", "0") == "0" and connection.recv(4)[3:] != SETTINGS:
-            raise ConnectionError("what answers there is something else")
+            raise ConnectionError("expected the head of a Ray cluster, and something else answers")

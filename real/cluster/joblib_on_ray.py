@@ -26,7 +26,8 @@ def on_cluster(address: str, jobs: int | None = None) -> Iterator[Parallel]:
         with parallel_config("ray"), Parallel(jobs or effective_n_jobs(-1)) as parallel:
             yield parallel
     except RayError as error:
-        raise HetschedError(f"the Ray cluster at {address!r} failed: {type(error).__name__}: {error}") from error
+        failed = f"the Ray cluster at {address!r} failed: {type(error).__name__}: {error}"
+        raise HetschedError(f"{failed}; start it again, or leave --ray out") from error
     finally:
         ray.shutdown()
 

@@ -164,7 +164,12 @@ def match_all(cluster: ClusterSpec, ray_nodes: list[RayNode], some_may_lack: boo
     missing = [node for node in cluster if node.id not in found]
     if missing and some_may_lack and found:
         absent = ", ".join(node.id for node in missing)
-        logger.warning("going on without %s, which the cluster does not have (yet)", absent)
+        logger.warning(
+            "going on without %s, which the cluster does not have (yet): it joins when it is started with "
+            "'ray start --address=HEAD:6379 --labels %s=NAME'",
+            absent,
+            NODE_LABEL,
+        )
     elif missing:
         lacking = "; ".join(_lack(node, cluster, ray_nodes) for node in missing)
         raise InputError(
@@ -179,11 +184,16 @@ def _check_labels(cluster: ClusterSpec, ray_nodes: Sequence[RayNode]) -> None:
     for node in cluster:
         same = [ray_node for ray_node in ray_nodes if ray_node.label == node.id]
         if len(same) > 1:
-            listed = " and ".join(f"{ray_node}, id {ray_node.id[:8]}" for ray_node in same)
-            raise InputError(
-                f"cluster.nodes: {len(same)} Ray nodes have the label {NODE_LABEL}={node.id}: {listed}; expected one: "
-                "stop the others, or start them with labels of their own"
-            )
+            raise InputError(f"cluster.nodes: {given_twice(node.id, same)}")
+
+
+def given_twice(label: str, same: Sequence[RayNode]) -> str:
+    """A phrase that names the Ray nodes with one label, and what to do about them."""
+    listed = " and ".join(f"{ray_node}, id {ray_node.id[:8]}" for ray_node in same)
+    return (
+        f"{len(same)} Ray nodes have the label {NODE_LABEL}={label}: {listed}; expected one: "
+        "stop the others, or start them with labels of their own"
+    )
 
 
 def _is_other_type(node: Node, ray_node: RayNode) -> bool:

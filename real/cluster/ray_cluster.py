@@ -123,7 +123,8 @@ def reach(address: str) -> None:
     try:
         _init(address)
     except (OSError, RuntimeError, ValueError, RayError) as error:
-        raise InputError(f"cannot join the Ray cluster: {_first_line(error)}") from error
+        same = "expected the cluster's own token and version of Ray: give this process both"
+        raise InputError(f"cannot join the Ray cluster: {_first_line(error)}; {same}") from error
 
 
 def _first_line(error: Exception) -> str:
@@ -176,7 +177,8 @@ def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
             _add_nodes(local, cluster, machine_gpus, common)
     except Exception as error:
         _end(local)
-        raise HetschedError(f"Ray does not start on this machine: {type(error).__name__}: {error}") from error
+        failed = f"Ray does not start on this machine: {type(error).__name__}: {error}"
+        raise HetschedError(f"{failed}; its logs say why (/tmp/ray/session_latest/logs)") from error
     except KeyboardInterrupt:
         _end(local)
         raise

@@ -136,7 +136,8 @@ class Driver:
         try:
             self._states.settle()
         except Exception as error:
-            logger.warning("checkpoints could not be completed: %s: %s", type(error).__name__, error)
+            resumed = "a resumed run goes on from those that are in storage"
+            logger.warning("checkpoints could not be completed: %s: %s; %s", type(error).__name__, error, resumed)
 
     def _end_for(self, first: Exception) -> None:
         """Break off what runs, once. If that fails, raise the first error: without it the caller
@@ -146,7 +147,8 @@ class Driver:
         try:
             self._actors.end()
         except Exception as error:
-            logger.warning("segments could not be broken off: %s: %s", type(error).__name__, error)
+            left = "look for processes that still train, and end them"
+            logger.warning("segments could not be broken off: %s: %s; %s", type(error).__name__, error, left)
             raise first from error
         self._is_ended = True
 
@@ -214,7 +216,10 @@ class Driver:
             return
         if not state.workers:
             reasons = "; ".join(self._nodes.absences.values())
-            raise HetschedError(f"no worker is left, with {counted(len(state.ready), 'trial')} not done: {reasons}")
+            waiting = counted(len(state.ready), "trial")
+            raise HetschedError(
+                f"no worker is left, with {waiting} not done: {reasons}; start nodes again, then resume the run"
+            )
         self._dispatcher.check_stalled()
 
     def _started(self, trial: TrialId, fresh: bool) -> None:
@@ -255,8 +260,10 @@ class Driver:
     def _ended(self, trial: TrialId, result: SegmentResult) -> Next:
         dispatcher, state, now = self._dispatcher, self._dispatcher.state, self._clock.now()
         segment = state.running.get(trial)
-        if segment is None or self._attempt_of.get(trial) != result.attempt:
-            logger.warning("a result of trial %s came late or twice; it does not count", trial)
+        expected = self._attempt_of.get(trial)
+        if segment is None or expected != result.attempt:
+            found = f"expected attempt {expected or 'none'}, found {result.attempt}; nothing is to be done"
+            logger.warning("a result of trial %s came late or twice; it does not count: %s", trial, found)
             return Next.IGNORED
         del self._attempt_of[trial]
         self._decide()
@@ -316,7 +323,8 @@ class Driver:
         if (result.worker, result.ray_node) != (segment.worker, ray_node):
             raise HetschedError(
                 f"trial {segment.trial!r} was sent to worker {segment.worker!r} on Ray node {ray_node} and trained on "
-                f"{result.worker!r}, Ray node {result.ray_node}: this version of Ray does not place trials as expected"
+                f"{result.worker!r}, Ray node {result.ray_node}: this version of Ray does not place trials as "
+                "expected; install a version that hetsched[real] asks for"
             )
 
     # What goes wrong, and how the run ends and goes on.

@@ -66,7 +66,10 @@ class Failures:
         else:
             self._counts.failed(trial, node)
         if (failures := self._counts.failures(trial)) > MAX_FAILURES:
-            raise HetschedError(f"trial {trial!r} failed {failures} times, at last with: {failure.reason}")
+            raise HetschedError(
+                f"trial {trial!r} failed {failures} times, at last with: {failure.reason}; a run bears "
+                f"{MAX_FAILURES} per trial: mend the cause, then resume the run"
+            )
         if self._counts.strikes(node) >= STRIKES:
             self._set_aside(node, f"{STRIKES} segments in a row failed there, the last of {trial}: {failure.reason}")
 

@@ -14,7 +14,7 @@ from hetsched.core.dispatcher import Listener
 from hetsched.core.log import LOG_NAME, LogWriter
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
-from hetsched.errors import HetschedError, InputError
+from hetsched.errors import HetschedError, InputError, counted
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Outcome
 from hetsched.studies.resume import take_log, workers_of
@@ -41,6 +41,9 @@ ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints even at verbosity 0
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
+
+
+TRY_AGAIN = "resume the run; if this comes again, install a version of Ray that hetsched[real] asks for"
 
 
 def run(
@@ -141,12 +144,17 @@ def _fit(tuner: tune.Tuner, driver: Driver, course: Course, *meanwhile: Abstract
             raise driver.error from error
         driver.give_up(error)
         if isinstance(error, TuneError):
-            raise HetschedError(f"Ray Tune failed: {str(error).strip().rpartition(chr(10))[2]}") from error
+            last = str(error).strip().rpartition("\n")[2]
+            raise HetschedError(f"{course.log.path}: Ray Tune failed: {last}; {TRY_AGAIN}") from error
         raise
     if driver.error is not None:
         raise driver.error
-    if not course.dispatcher.state.finished and course.stopping.error is None:
-        raise HetschedError("Ray Tune ended before every trial was completed")
+    state = course.dispatcher.state
+    if not state.finished and course.stopping.error is None:
+        lacking = counted(len(state.ready) + len(state.running), "trial")
+        raise HetschedError(
+            f"{course.log.path}: Ray Tune ended before every trial was completed: {lacking} not done; {TRY_AGAIN}"
+        )
 
 
 def _trial_name(trial: tune.experiment.Trial) -> str:

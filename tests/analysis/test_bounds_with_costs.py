@@ -344,20 +344,42 @@ def test_no_policy_beats_the_bounds(tmp_path_factory: pytest.TempPathFactory, po
     check_ratios(measure(read_log(folder / LOG_NAME), setup))
 
 
-@pytest.mark.parametrize("strategy", ["uniform+least-progress", "fusion+fifo"])
+GANGS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "gang": st.integers(1, 3),
+            "population": st.integers(1, 4),
+            "stop_iterations": st.integers(1, 30),
+            "arrival_s": st.sampled_from([0.0, 5.0, 60.0]),
+            "pbt": st.sampled_from([{"enabled": False}, {"perturbation_interval": 7}]),
+            "devices": st.sampled_from([["k80"], None]),
+        }
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@pytest.mark.parametrize("policy", ["least-progress", "fifo", "lookahead", "sia", "gavel-las"])
 @given(data=st.data())
-def test_no_gang_beats_the_bounds(tmp_path_factory: pytest.TempPathFactory, strategy: str, data: st.DataObject) -> None:
-    gang = [profile_row("k80", seconds=0.3, gpu_share=2.0), profile_row(cores=8, seconds=0.9)]
-    rows = [row.model_copy(update=data.draw(st.fixed_dictionaries(COSTS))) for row in [*ROWS, *gang]]
-    tables = [
-        {"name": "pairs", "gang": 2, "pbt": {"enabled": False}, "devices": ["k80"]},
-        {"name": "late", "arrival_s": data.draw(st.sampled_from([0.0, 5.0])), "devices": ["k80"]},
+def test_no_gang_beats_the_bounds(tmp_path_factory: pytest.TempPathFactory, policy: str, data: st.DataObject) -> None:
+    """Experiments of gangs and of single workers meet on the same workers. So a gang may have warm
+    workers and cold ones."""
+    pairs = [
+        *(profile_row("k80", seconds=seconds, gpu_share=share) for share, seconds in ((2.0, 0.3), (3.0, 0.2))),
+        profile_row(cores=8, seconds=0.9),
     ]
-    setup = make_setup(
-        ({"name": "g", "cores": 8, "gpus": 3, "gpu_type": "k80"},), rows, {"noise": False}, experiments=tables
-    )
+    costs = COSTS | {"restore_s": st.sampled_from([0.0, 2.0, 20.0])}
+    rows = [row.model_copy(update=data.draw(st.fixed_dictionaries(costs))) for row in [*ROWS, *pairs]]
+    tables = [{"name": f"e{number}", **table} for number, table in enumerate(data.draw(GANGS))]
+    gpus = data.draw(st.integers(3, 5))
+    nodes = [{"name": f"g{number}", "cores": 8, "gpus": 1, "gpu_type": "k80"} for number in range(gpus)]
+    setup = make_setup(nodes, rows, {"noise": False}, experiments=tables)
+    setup = setup.replace(checkpoints={"place": data.draw(st.sampled_from(["both", "storage"]))})
     folder = tmp_path_factory.mktemp("run")
-    simulate(setup, parse_strategy(strategy), 0, folder)
+    simulate(
+        setup, parse_strategy(f"{data.draw(st.sampled_from(['uniform', 'fusion', 'gpu-only']))}+{policy}"), 0, folder
+    )
     check_ratios(measure(read_log(folder / LOG_NAME), setup))
 
 

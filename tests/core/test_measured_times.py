@@ -1,5 +1,7 @@
 """The step times that a run has measured, as policies see them."""
 
+from typing import Any
+
 import pytest
 
 from hetsched.core.events import ExperimentArrived, Parts, SegmentEnded, SegmentStarted, TrialAdded, WorkerJoined
@@ -49,6 +51,27 @@ def test_all_workers_of_a_gang_have_finished_its_segment(after_a_gang_of_four: S
     _, view, workers = after_a_gang_of_four
     expected: dict[WorkerId, Timing] = {worker.id: Timing(10, 30.0) for worker in workers}
     assert dict(view.first_segments) == expected
+
+
+def test_a_running_gang_starts_up_and_restores_as_any_of_its_workers_must() -> None:
+    node = {"name": "g", "cores": 3, "gpus": 3, "gpu_type": "v100"}
+    costs: dict[str, Any] = {"start_up_s": 7.0, "restore_s": 2.0, "checkpoint_s": 0.0, "seconds_per_iteration": 1.0}
+    rows = [profile_row("v100", gpu_share=2.0, **costs)]
+    setup = make_setup([node], rows, gang=2, population=1, evaluation_images=0)
+    state, [experiment] = State(), setup.workload.experiments
+    view, workers = StateView(state, StepTimes(rows)), gpu_workers(setup.cluster.nodes[0])
+    for worker in workers:
+        state.apply(WorkerJoined(0.0, worker))
+    state.apply(ExperimentArrived(0.0, experiment))
+    state.apply(TrialAdded(0.0, TrialId("e-0"), experiment.id, 32, {}))
+    a, b, c = (worker.id for worker in workers)
+    expected = []
+    for number, (first, other) in enumerate([(a, b), (b, a), (a, c), (a, b)]):
+        start = SegmentStarted(100.0 * number, TrialId("e-0"), first, 5, (other,))
+        expected.append((view.expected_end(start) or 0.0) - start.time)
+        state.apply(start)
+        state.apply(SegmentEnded(start.time + 5, start.trial, first, 5, 0.5, Parts(0.0, 0.0, 5.0, 0.0, 0.0, 0.0)))
+    assert expected == pytest.approx([12.0, 5.0, 14.0, 7.0])
 
 
 def ended_on_two_workers(rows: list[ProfileRow]) -> tuple[State, StateView]:

@@ -14,10 +14,12 @@ pytest.importorskip("torch")  # what keeps snapshots imports it
 pytest.importorskip("ray")
 
 import ray
+from ray.tune import TuneError
 
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Place, TrialId
+from hetsched.errors import HetschedError
 from hetsched.scenario.tables import CheckpointsTable
 from real.cluster.nodes import Nodes
 from real.tune import tune_actors
@@ -128,7 +130,7 @@ def test_what_goes_wrong_with_checkpoints_does_not_hide_the_first_error(
         assert fake.ended
         assert under_test.error is first
         assert under_test.guarded(lambda: "done", "not done") == "not done"
-    assert "checkpoints could not be completed: RuntimeError: no actor" in caplog.text
+    assert "checkpoints could not be completed: RuntimeError: no actor; a resumed run goes on from" in caplog.text
 
 
 def test_a_run_that_cannot_be_ended_raises_its_first_error_now_and_later(tmp_path: Path) -> None:
@@ -164,6 +166,31 @@ def test_what_is_in_memory_is_written_though_tune_itself_fails(place: Place, tmp
         checkpoints = under_test._states.checkpoints
         assert checkpoints.missing() == {}
         assert under_test.guarded(lambda: "done", "not done") == "not done"
+
+
+@pytest.mark.parametrize(
+    ("fails", "message"),
+    [
+        (TuneError("Traceback\nno room"), "Ray Tune failed: no room; resume the run"),
+        (None, "Ray Tune ended before every trial was completed: 5 trials not done; resume the run"),
+    ],
+)
+def test_what_goes_wrong_in_tune_names_the_log_and_what_to_do(
+    fails: Exception | None, message: str, tmp_path: Path
+) -> None:
+    def fit() -> None:
+        if fails is not None:
+            raise fails
+
+    with driver(tmp_path) as (under_test, _):
+        tuner: Any = SimpleNamespace(fit=fit)
+        course: Any = SimpleNamespace(
+            dispatcher=under_test._dispatcher,
+            log=SimpleNamespace(path=tmp_path / LOG_NAME),
+            stopping=under_test._stopping,
+        )
+        with pytest.raises(HetschedError, match=f"{tmp_path / LOG_NAME}: {message}"):
+            _fit(tuner, under_test, course, nullcontext())
 
 
 def test_the_driver_waits_for_all_actors_together(tmp_path: Path) -> None:

@@ -174,7 +174,8 @@ def test_a_mistake_is_one_line_that_says_what_to_do(scenario_file: Path, old: st
 
 def test_a_planned_fault_of_a_worker_that_the_strategy_does_not_make(scenario_file: Path) -> None:
     scenario_file.write_text(GOOD + '[[faults.planned]]\nworker = "a/cpu7"\nat_s = 5.0\n')
-    with pytest.raises(InputError, match=rf"^{scenario_file}: faults.planned: no worker 'a/cpu7': did you mean"):
+    expected = rf"^{scenario_file}: faults.planned: fusion\+fifo has no worker 'a/cpu7': did you mean"
+    with pytest.raises(InputError, match=expected):
         check_profile_covers(scenario_file, load_setup(scenario_file), Strategy("fusion", "fifo"))
 
 

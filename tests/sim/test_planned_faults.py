@@ -64,5 +64,5 @@ def test_a_fault_that_cannot_be_is_refused(fault: dict[str, object], message: st
 
 
 def test_a_worker_that_is_not_there_is_named(simulate_log: Simulate) -> None:
-    with pytest.raises(InputError, match=r"faults\.planned: no worker 'a/cpu9'"):
+    with pytest.raises(InputError, match=r"faults\.planned: fusion\+fifo has no worker 'a/cpu9'"):
         simulate_log(faulty({"worker": "a/cpu9", "at_s": 1.0}))

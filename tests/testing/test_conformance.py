@@ -33,6 +33,7 @@ from hetsched.testing import (
     verdict,
 )
 from hetsched.testing import scheduling as suite
+from hetsched.testing.situations import CORNER_CASES
 
 ROOT = Path(__file__).parents[2]
 SCHEDULING, ALLOCATION = scheduling.policies.names(), allocation.policies.names()
@@ -252,6 +253,16 @@ class RemembersWorkers(Right):
         return super().dispatch(state)
 
 
+class LooksUpTheLastWorker(Right):
+    """Of each trial, in the order of arrival, though that worker may have left for good."""
+
+    def trials(self, state: StateView) -> list[Any]:
+        trials = list(state.ready_by_arrival)
+        for trial in trials:
+            assert trial.at is None or state.workers[trial.at]
+        return trials
+
+
 class NeverDecides(Right):
     def dispatch(self, state: StateView) -> Iterable[Decision]:
         return []
@@ -289,6 +300,8 @@ class WaitsForEver(Right):
         yield WakeAt(1e300)
 
 
+WAITS = "a trial waits whose worker has left for good"
+
 WRONG = {
     TwiceOnOneWorker: "capacity",
     OnAnyDevice: "capacity",
@@ -309,6 +322,7 @@ WRONG = {
     NeedsSomethingAtTheStart: "always ends",
     Forgets: "always ends",
     RemembersWorkers: "always ends",
+    LooksUpTheLastWorker: "always ends",
     NeverDecides: "always ends",
     Leaves: "always ends",
     WaitsForEver: "always ends",
@@ -339,6 +353,13 @@ def test_a_wrong_scheduling_policy_fails_one_check(policy: type[Right], monkeypa
     verdicts = scheduling_verdicts(policy, examples=20)
     assert failed(verdicts) == [WRONG[policy]]
     assert verdicts[-1].result == "not made"  # the decision time
+
+
+def test_the_corner_cases_alone_find_a_policy_that_looks_up_a_worker_that_has_left() -> None:
+    happened = [
+        course.drive(LooksUpTheLastWorker, "careless", situation).raised or "" for situation in CORNER_CASES.values()
+    ]
+    assert ["KeyError" in raised for raised in happened] == [title == WAITS for title in CORNER_CASES]
 
 
 @pytest.mark.usefixtures("large_examples")

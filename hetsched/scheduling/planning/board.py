@@ -1,6 +1,7 @@
 """The run in numbers: `lookahead` decides on a board, and plays it forward."""
 
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 
@@ -35,7 +36,8 @@ class Board:
 
     - By worker: its `types`, the trial in its `memory` (-1: none), whether it is `warm`.
     - By trial: its kind, the iterations `left`, whether it has a state that must be restored
-      elsewhere (`has_state`), and the worker that it is `at` (-1: none).
+      elsewhere (`has_state`), and the worker that it is `at` (-1: none). `beside` has the further
+      workers of a gang that it is at.
     - By type: the `idle` workers. The workers to choose first are at the front.
     - By kind: the `ready` trials as sorted pairs (minus the iterations left, trial). `work` is the
       iterations left of all trials, less the iterations of running segments.
@@ -71,6 +73,7 @@ class Board:
     waiting: int = 0
     of_type: list[int] = field(default_factory=list)
     scarce: bool = False
+    beside: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.waiting = sum(map(len, self.ready))
@@ -88,6 +91,7 @@ class Board:
             left=list(self.left),
             has_state=list(self.has_state),
             at=list(self.at),
+            beside=dict(self.beside),
             idle=[list(workers) for workers in self.idle],
             ready=[list(trials) for trials in self.ready],
             running=dict(self.running),
@@ -101,15 +105,19 @@ class Board:
         place = bisect_left(ready, key)
         return place < len(ready) and ready[place] == key
 
-    def seconds(self, trial: int, worker: int, iterations: int) -> float:
+    def seconds(self, trial: int, team: Sequence[int], iterations: int) -> float:
         """Expected seconds of a segment: start-up, restore, training, evaluation and checkpoint."""
-        kind = self.kinds[self.kind_of[trial]]
+        kind, worker = self.kinds[self.kind_of[trial]], team[0]
         seconds = kind.fixed[worker] + iterations * kind.step[worker]
-        if not self.warm[worker]:
+        if not (self.warm[worker] if kind.gang == 1 else all(self.warm[one] for one in team)):
             seconds += kind.start_up[worker]
-        if self.has_state[trial] and not (self.at[trial] == worker and self.memory[worker] == trial):
+        if self.has_state[trial] and not all(self._holds(one, trial) for one in team):
             seconds += kind.restore[worker]
         return seconds
+
+    def _holds(self, worker: int, trial: int) -> bool:
+        """Whether the worker trained the trial's last segment, and nothing since."""
+        return self.memory[worker] == trial and (self.at[trial] == worker or worker in self.beside.get(trial, ()))
 
     def start(self, start: Start) -> Running:
         """A segment starts now."""
@@ -123,7 +131,7 @@ class Board:
             self.idle[worker_type].remove(worker)
         self.work[number] -= iterations
         self.last_start[worker_type] = self.now
-        running = Running(self.now + self.seconds(trial, first, iterations), trial, team, iterations, self.now)
+        running = Running(self.now + self.seconds(trial, team, iterations), trial, team, iterations, self.now)
         self.used[number][worker_type] += len(team) * (running.end - self.now)
         self.running[first] = running
         return running
@@ -137,6 +145,8 @@ class Board:
             self.warm[worker] = True
             self.memory[worker] = trial
         self.at[trial] = team[0]
+        if len(team) > 1:
+            self.beside[trial] = team[1:]
         self.has_state[trial] = True
         number = self.kind_of[trial]
         self.work[number] += left - self.left[trial] + running.iterations

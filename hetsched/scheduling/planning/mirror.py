@@ -142,6 +142,7 @@ class Mirror:
         board.has_state[running.trial] = trial.iterations > 0
         if trial.at is None:  # it copied another
             board.at[running.trial] = -1
+            board.beside.pop(running.trial, None)
         return True
 
     # Making the board.
@@ -204,6 +205,11 @@ class Mirror:
             running=self._running(state, open_trials),
             work=[0] * len(kinds),
             active=len(open_trials),
+            beside={
+                number: tuple(self._worker_numbers.get(one, -1) for one in trial.others)
+                for number, trial in enumerate(trials)
+                if trial.others
+            },
         )
         for number, trial in open_trials.items():
             board.work[kind_of[number]] += board.left[number]

@@ -81,9 +81,10 @@ def soonest(board: Board) -> Start | None:
             if len(idle) >= kind.gang and kind.step[idle[0]] < inf:
                 trial = ready[0][1]
                 iterations = min(kind.interval, board.left[trial])
-                seconds = board.seconds(trial, idle[0], iterations)
+                team = tuple(idle[: kind.gang])
+                seconds = board.seconds(trial, team, iterations)
                 if best is None or seconds < best[0]:
-                    best = seconds, Start(trial, tuple(idle[: kind.gang]), iterations)
+                    best = seconds, Start(trial, team, iterations)
     return None if best is None else best[1]
 
 
@@ -98,7 +99,7 @@ def _held(board: Board, held: int, worker: int, worker_type: int, first: Option)
     option = _option(board, number, worker, held)
     if option is None:
         return None
-    worth = kind.restore[worker] / board.seconds(held, worker, option.iterations)
+    worth = kind.restore[worker] / board.seconds(held, (worker,), option.iterations)
     return option if abs(option.slack - first.slack) <= worth * (board.end - board.now) else None
 
 

@@ -93,11 +93,11 @@ class HyperSched:
             self._deal_leftovers(state, time_left, teams, free)
         starts: list[Decision] = []
         for trial, team in teams.items():
-            iterations = self._iterations(state, state.trials[trial], team[0], time_left)
+            iterations = self._iterations(state, state.trials[trial], team, time_left)
             if iterations:
-                starts.append(Dispatch(trial, team[0].id, iterations, tuple(worker.id for worker in team[1:])))
-                start_up_s = self._start_up_s(state, state.trials[trial], team[0])
-                self._training_since[trial] = state.now + start_up_s
+                starts.append(Dispatch(trial, team[0].id, iterations, _others(team)))
+                beginning_s = state.beginning_seconds(state.trials[trial], team[0], _others(team))
+                self._training_since[trial] = state.now + beginning_s
         if len(state.ready_trials) > len(stops) and not starts and not state.running and self.deadline_s is not None:
             starts = [WakeAt(self.deadline_s)]  # nothing can be done before the deadline
         return [*stops, *starts]
@@ -192,36 +192,28 @@ class HyperSched:
             if team is None and time_left > 0 and free.best_speed(trial) <= self.gain * _speed(state, trial, here):
                 continue  # no move pays
             chosen = _team(state, trial, free.fastest_first(trial))
-            if chosen and self._pays(state, trial, here, chosen[0], starts, time_left):
+            if chosen and self._pays(state, trial, here, chosen, starts, time_left):
                 free.take(chosen)
                 if team is not None:
                     free.give_back(team)
                     teams[trial.id] = chosen
 
-    def _pays(
-        self, state: StateView, trial: Trial, here: Worker, there: Worker, starts: bool, time_left: float
-    ) -> bool:
+    def _pays(self, state: StateView, trial: Trial, here: Worker, there: Team, starts: bool, time_left: float) -> bool:
         """Whether the trial should train on `there` instead of `here`. `starts`: it is not on
         `here` yet."""
-        current, new = _speed(state, trial, here), _speed(state, trial, there)
+        current, new = _speed(state, trial, here), _speed(state, trial, there[0])
         if starts or inf in (current, new):
             return starts and new > current
         segment = state.running.get(trial.id)
         remaining = state.remaining(trial) - (segment.iterations if segment is not None else 0)
         t = min(time_left, remaining / current)
-        return new * (t - self._start_up_s(state, trial, there)) > self.gain * current * t
+        return new * (t - state.beginning_seconds(trial, there[0], _others(there))) > self.gain * current * t
 
-    def _start_up_s(self, state: StateView, trial: Trial, worker: Worker) -> float:
-        """Seconds before the trial trains on the worker: start-up if nothing is in its memory, and
-        restore if the trial's state is not there."""
-        costs, held = state.costs(trial, worker), state.in_memory.get(worker.id)
-        restores = trial.iterations > 0 and not (trial.at == worker.id and held == trial.id)
-        return (costs.start_up_s if held is None else 0.0) + (costs.restore_s if restores else 0.0)
-
-    def _iterations(self, state: StateView, trial: Trial, worker: Worker, time_left: float) -> int:
+    def _iterations(self, state: StateView, trial: Trial, team: Team, time_left: float) -> int:
         """The iterations of an interval, or as many of them as end before the deadline."""
         interval = state.interval(trial)
-        seconds, beside = state.seconds_per_iteration(trial, worker), state.segment_seconds(trial, worker, 0)
+        seconds = state.seconds_per_iteration(trial, team[0])
+        beside = state.segment_seconds(trial, team[0], 0, _others(team))
         if seconds is None or beside is None or time_left == inf:
             return interval
         return max(0, min(interval, floor((time_left - beside) / seconds + ROUNDING)))
@@ -323,6 +315,11 @@ def _speed(state: StateView, trial: Trial, worker: Worker) -> float:
     """Iterations per second. Infinity: unknown, so the worker is tried."""
     seconds = state.seconds_per_iteration(trial, worker)
     return inf if seconds is None else 1 / seconds
+
+
+def _others(team: Team) -> tuple[WorkerId, ...]:
+    """The further workers of a gang."""
+    return tuple(worker.id for worker in team[1:])
 
 
 def _team(state: StateView, trial: Trial, workers: Sequence[Worker]) -> Team:
