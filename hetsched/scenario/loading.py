@@ -1,6 +1,6 @@
 """Loads a scenario from a TOML file. Messages say what is wrong with the file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,13 +26,18 @@ def load(path: Path, discover: Discover | None = None) -> Scenario:
     return load_setup(path, discover).scenario
 
 
-def load_setup(path: Path, discover: Discover | None = None) -> Setup:
+def load_setup(path: Path, discover: Discover | None = None, policy_files: Sequence[Path] = ()) -> Setup:
     """Read and check a scenario and all files that it names. Policy files are executed.
 
-    The nodes come from `discover` if the scenario has `cluster = "discover"`. Raises InputError,
-    with one line per problem, if anything in the scenario is wrong.
+    The nodes come from `discover` if the scenario has `cluster = "discover"`. Each of
+    `policy_files` replaces the scenario's policy file of the same name, which is not read. Raises
+    InputError, with one line per problem, if anything in the scenario is wrong.
     """
     scenario = _parsed(path, discover)
+    if policy_files:
+        replaced = {file.name for file in policy_files}
+        kept = [name for name in scenario.policy_files if Path(name).name not in replaced]
+        scenario = scenario.replace(policy_files=[*kept, *(str(file.absolute()) for file in policy_files)])
     try:
         scenario.load_files()
         _check_names(scenario)

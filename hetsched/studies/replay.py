@@ -10,7 +10,6 @@ import msgspec
 
 from hetsched.core.events import AnyEvent, ExperimentArrived, RunStarted
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.domain.registry import load_file
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
@@ -59,9 +58,7 @@ def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> Repla
     log = run / LOG_NAME
     if not log.is_file():
         raise InputError(f"{run}: has no {LOG_NAME}; name the folder of one run, such as results/X/seed-0")
-    setup = load_setup(scenario_of(run))
-    for file in chosen_files(policy_files):
-        load_file(file, replaces=True)
+    setup = load_setup(scenario_of(run), policy_files=chosen_files(policy_files))
     events = list(read_log(log))
     if events and isinstance(events[0], RunStarted):
         check_run(log, events[0], setup)
