@@ -47,8 +47,9 @@ def copied_files(folder: Path) -> list[Path]:
 
 
 def sums(folder: Path, files: Iterable[Path]) -> dict[str, str]:
-    """The SHA-256 sums of the files, by path in the folder."""
-    return {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
+    """The SHA-256 sums of the files, by path in the folder. Files that are gone are left out."""
+    there = sorted(file for file in files if file.is_file())
+    return {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in there}
 
 
 def check_sums(folder: Path, before: Mapping[str, str], now: Mapping[str, str], study: str) -> None:

@@ -262,3 +262,12 @@ def test_a_folder_of_several_scenarios_names_the_command_that_goes_on(
     (tmp_path / "suite.json").write_text("{}")
     assert main(["compare", "--resume", str(tmp_path)]) == 2
     assert f"is of several scenarios; go on with: hetsched suite --resume {tmp_path}" in capsys.readouterr().err
+
+
+def test_a_missing_scenario_is_named_with_what_to_do(
+    scenario: hetsched.Scenario, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hetsched.compare(scenario, STRATEGIES, 1, "out")
+    Path("out/scenario.toml").unlink()
+    assert main(["compare", "--resume", "out"]) == 2
+    assert "out/scenario.toml: is gone since the comparison began" in capsys.readouterr().err
