@@ -305,7 +305,7 @@ class Measurement:
 
     def _trial_completed(self, state: State, event: TrialCompleted) -> None:
         trial = state.trials[event.trial]
-        self._moves.complete(trial.id)
+        self._moves.complete(event.time, trial.id)
         self._trained.pop(trial.id, None)
         lag = self._lags.get(trial.experiment)
         if lag is not None:

@@ -66,6 +66,9 @@ class Moves:
         """Note the end of a segment. The trial waits until it goes on or is completed."""
         self._waiting.add(trial)
 
-    def complete(self, trial: TrialId) -> None:
-        """The trial no longer waits."""
+    def complete(self, time: float, trial: TrialId) -> None:
+        """The trial no longer waits. Who stops it when its worker goes to another does not preempt
+        it."""
         self._waiting.discard(trial)
+        if self._preempted.pop(trial, None) == time:
+            self.preemptions -= 1

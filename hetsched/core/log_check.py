@@ -103,7 +103,6 @@ class _CheckedLog:
 
     @_take.register
     def _(self, event: WorkerJoined) -> None:
-        self._expect(event.worker.id not in self._workers, f"{event.worker.id} joins, and has joined already")
         self._workers.add(event.worker.id)
 
     @_take.register
@@ -114,12 +113,10 @@ class _CheckedLog:
 
     @_take.register
     def _(self, event: ExperimentArrived) -> None:
-        self._expect(event.experiment.id not in self._experiments, f"{event.experiment.id} arrives twice")
         self._experiments[event.experiment.id] = event.experiment
 
     @_take.register
     def _(self, event: TrialAdded) -> None:
-        self._expect(event.trial not in self._done, f"{event.trial} is added twice")
         self._expect(
             event.experiment in self._experiments, f"{event.trial} is of {event.experiment}, no such experiment"
         )

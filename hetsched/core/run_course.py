@@ -1,15 +1,27 @@
-"""The course of a run in its log: it begins once, it may end and be resumed, and it leaves no trial
-open."""
+"""The course of a run in its log: it begins once, it may end and be resumed, it leaves no trial
+open, and nothing comes that is there already."""
 
-from hetsched.core.events import COMPLETED, Event, RunEnded, RunResumed, RunStarted, TrialAdded, TrialCompleted
-from hetsched.domain.workload import TrialId
+from hetsched.core.events import (
+    COMPLETED,
+    Event,
+    ExperimentArrived,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    TrialAdded,
+    TrialCompleted,
+    WorkerJoined,
+    WorkerLeft,
+)
+from hetsched.domain.cluster import WorkerId
+from hetsched.domain.workload import ExperimentId, TrialId
 
-_STEPS = frozenset({RunStarted, RunResumed, RunEnded, TrialAdded, TrialCompleted})
+_RUN = frozenset({RunStarted, RunResumed, RunEnded})
+_STEPS = _RUN | {ExperimentArrived, TrialAdded, TrialCompleted, WorkerJoined, WorkerLeft}
 
 
 class RunCourse:
-    """Compares the beginnings and the ends of a run, and the trials that it has added and
-    completed.
+    """Compares the beginnings and the ends of a run, of its trials, and of its workers' stays.
 
     A run that was cut short may leave trials open. Then it has another reason than `COMPLETED`, or
     no end.
@@ -18,7 +30,9 @@ class RunCourse:
     def __init__(self, begun: bool = False) -> None:
         """`begun`: the events are those after the start of the run."""
         self._begun = self._goes_on = begun
-        self._open: dict[TrialId, None] = {}
+        self._experiments: set[ExperimentId] = set()
+        self._trials: dict[TrialId, bool] = {}  # whether the trial is open
+        self._workers: set[WorkerId] = set()
 
     def fault(self, event: Event) -> str | None:
         """What contradicts the events before, in words. None: nothing. Events must come in the
@@ -33,10 +47,36 @@ class RunCourse:
         if self._begun and not self._goes_on and kind is not RunResumed:
             return f"{kind.__name__} after the end of the run, which was not resumed"
         self._begun, self._goes_on = True, kind is not RunEnded
-        if isinstance(event, TrialAdded):
-            self._open[event.trial] = None
-        elif isinstance(event, TrialCompleted):
-            self._open.pop(event.trial, None)
-        elif isinstance(event, RunEnded) and event.reason == COMPLETED and self._open:
-            return f"the run is completed, and no TrialCompleted of {next(iter(self._open))!r} stands before"
+        return self._end_fault(event) if kind in _RUN else self._fault_of_one(event)
+
+    def _end_fault(self, event: Event) -> str | None:
+        """What the end of a run contradicts."""
+        if isinstance(event, RunEnded) and event.reason == COMPLETED:
+            left = next((name for name, is_open in self._trials.items() if is_open), None)
+            return None if left is None else f"the run is completed, and no TrialCompleted of {left!r} stands before"
+        return None
+
+    def _fault_of_one(self, event: Event) -> str | None:
+        """What the coming or going of an experiment, a trial or a worker contradicts."""
+        match event:
+            case ExperimentArrived(experiment=experiment) if experiment.id in self._experiments:
+                return f"{experiment.id} arrives twice"
+            case ExperimentArrived(experiment=experiment):
+                self._experiments.add(experiment.id)
+            case TrialAdded(trial=trial) if trial in self._trials:
+                return f"{trial} is added twice"
+            case TrialAdded(trial=trial):
+                self._trials[trial] = True
+            case TrialCompleted(trial=trial) if not self._trials.get(trial):
+                return f"{trial} is completed twice" if trial in self._trials else f"{trial}: no such trial"
+            case TrialCompleted(trial=trial):
+                self._trials[trial] = False
+            case WorkerJoined(worker=worker) if worker.id in self._workers:
+                return f"{worker.id} joins, and has joined already"
+            case WorkerJoined(worker=worker):
+                self._workers.add(worker.id)
+            case WorkerLeft(worker=name) if name not in self._workers:
+                return f"{name} leaves, and is not there"
+            case WorkerLeft(worker=name):
+                self._workers.remove(name)
         return None

@@ -51,7 +51,7 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
         *_costs(setup, pairs),
         *_growing(setup, pairs),
         *not_there(setup, types),
-        *_gangs_of_shares(setup, types),
+        *_gangs_of_parts(setup, types),
         *dealt_jobs(setup),
         *_hyperparameters(setup),
     ]
@@ -239,13 +239,16 @@ def _beyond(model: SaysLimits, evaluated: Sequence[Experiment]) -> Iterator[str]
         yield from (f"{experiment.metric.name}: {beyond}" for beyond in told if beyond is not None)
 
 
-def _gangs_of_shares(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
-    """Which gangs train on shares of GPUs. Profiles name a gang by the sum of its shares, whatever
-    GPUs they are of."""
+def _gangs_of_parts(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
+    """Which gangs train on shares of GPUs, or on cores. Profiles name a gang by the sum of its
+    shares or cores, whatever GPUs or nodes they are of."""
     gangs = {e.gang: None for e in setup.workload.experiments if e.gang > 1}
     for worker in workers:
-        if 0 < worker.gpu_share < 1:
-            for gang in gangs:
+        for gang in gangs:
+            if worker.device == CPU:
+                whole = f"{worker.gang(gang)} of one node"
+                yield f"a gang of {gang} workers of {worker} takes the profile's times of {whole}, whatever their nodes"
+            elif worker.gpu_share < 1:
                 whole = f"gpu_share {worker.gang(gang).gpu_share:g}"
                 yield f"a gang of {gang} workers of {worker} takes the profile's times of {whole}, whatever GPUs share"
 

@@ -145,11 +145,12 @@ def compare(
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
         home = ResultsFolder.new(folder, setup, "compare")
         asked = None if seeds == "auto" else at_most
-        with _going_on(home, len(chosen), asked, {}), sole_owner(home.path, COMPARISON):
+        done: dict[Task, RunResult] = {}
+        with _going_on(home, len(chosen), asked, done), sole_owner(home.path, COMPARISON):
             plan = ComparisonPlan.begun(
                 home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds, periods
             )
-            return _carried_out(home, setup, plan, simulating, progress, {})
+            return _carried_out(home, setup, plan, simulating, progress, done)
 
 
 def resume_comparison(

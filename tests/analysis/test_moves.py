@@ -1,4 +1,4 @@
-"""Preemptions of trials that run in packages."""
+"""Preemptions, also of trials that run in packages."""
 
 from hetsched.analysis.moves import Moves
 from hetsched.domain.cluster import WorkerId
@@ -36,3 +36,12 @@ def test_a_trial_that_the_next_package_leaves_out_is_preempted() -> None:
     for trial in (C, A):
         moves.start(9.0, trial, W, package=3)
     assert moves.preemptions == 1
+
+
+def test_a_trial_that_is_stopped_as_its_worker_goes_to_another_is_not_preempted() -> None:
+    moves = Moves()
+    moves.start(0.0, A, W)
+    moves.end(A)
+    moves.start(9.0, B, W)
+    moves.complete(9.0, A)
+    assert moves.preemptions == 0

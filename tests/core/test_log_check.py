@@ -130,7 +130,7 @@ def test_a_training_of_ray_tunes_ends_its_segments_by_itself(log: list[Event]) -
         (written_twice(SegmentEnded), r"e-\d is not running"),
         (dropped(SegmentEnded), r"e-\d (is running|starts on .*, which trains e-\d)"),
         (written_twice(SegmentStarted), r"e-\d is running"),
-        (written_twice(TrialCompleted), r"e-\d is completed"),
+        (written_twice(TrialCompleted), r"e-\d is completed twice"),
         (written_twice(WorkerJoined), r"a/cpu0 joins, and has joined already"),
         (written_twice(ExperimentArrived), r"e arrives twice"),
         (written_twice(TrialAdded), r"e-0 is added twice"),

@@ -46,6 +46,25 @@ def no_completion(lines: Lines) -> int:
     return len(lines)
 
 
+def twice(kind: str) -> Alter:
+    def write_twice(lines: Lines) -> int:
+        first = next(number for number, line in enumerate(lines) if line["event"] == kind)
+        lines.insert(first + 1, lines[first])
+        return first + 2
+
+    return write_twice
+
+
+def nobody_leaves(lines: Lines) -> int:
+    lines.insert(9, {"event": "worker-left", "time": lines[9]["time"], "worker": "nobody", "reason": "a test"})
+    return 10
+
+
+def nobody_ends(lines: Lines) -> int:
+    lines.insert(9, {"event": "trial-completed", "time": lines[9]["time"], "trial": "nobody", "reason": "a test"})
+    return 10
+
+
 ALTERED = [
     (no_start, "expected run-started, the first event of every log, found WorkerJoined"),
     (second_start, "a second RunStarted, and a run starts once"),
@@ -53,6 +72,16 @@ ALTERED = [
     (second_end, "RunEnded after the end of the run, which was not resumed"),
     (no_completion, r"the run is completed, and no TrialCompleted of 'e-\d' stands before"),
 ]
+
+OF_ONE = [
+    (twice("experiment-arrived"), "e arrives twice"),
+    (twice("trial-added"), r"e-\d is added twice"),
+    (twice("trial-completed"), r"e-\d is completed twice"),
+    (twice("worker-joined"), r"\S+ joins, and has joined already"),
+    (nobody_leaves, "nobody leaves, and is not there"),
+    (nobody_ends, "nobody: no such trial"),
+]
+"""Alterations that concern a single experiment, trial or worker."""
 
 
 def alter_file(log: Path, alter: Alter) -> int:
@@ -68,7 +97,7 @@ def log(simulate_log: Simulate, tmp_path: Path) -> Path:
     return tmp_path / "run-1" / LOG_NAME
 
 
-@pytest.mark.parametrize(("alter", "found"), ALTERED)
+@pytest.mark.parametrize(("alter", "found"), [*ALTERED, *OF_ONE])
 def test_what_the_course_of_a_run_cannot_have_is_named_with_its_line(log: Path, alter: Alter, found: str) -> None:
     at = alter_file(log, alter)
     for read in (lambda: list(read_log(log)), FollowedLog(log).look):

@@ -149,6 +149,13 @@ def test_a_gang_on_shares_of_a_gpu_takes_the_times_of_their_sum() -> None:
     assert not any("gang" in line for line in assumptions(of_two.replace(), [Strategy("fusion", "fifo")]))
 
 
+def test_a_gang_of_cpu_workers_takes_the_times_of_one_worker_with_their_cores() -> None:
+    said = "a gang of 2 workers of 1 cpu takes the profile's times of 2 cpu of one node, whatever their nodes"
+    nodes = [{"name": name, "cores": 1} for name in "ab"]
+    gang = make_setup(nodes, [profile_row(cores=cores, seconds=1.0 / cores) for cores in (1, 2)], gang=2)
+    assert said in assumptions(gang, [Strategy("fusion", "fifo")])
+
+
 def test_a_cost_that_is_left_out_is_not_assumed(tmp_path: Path) -> None:
     off = dict.fromkeys(("start_up", "restore", "evaluation", "checkpoint", "noise", "sharing"), False)
     assert assumptions(setup([row()], tmp_path, overheads=off).resolve(), FIFO) == []

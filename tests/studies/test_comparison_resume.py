@@ -271,3 +271,15 @@ def test_a_missing_scenario_is_named_with_what_to_do(
     Path("out/scenario.toml").unlink()
     assert main(["compare", "--resume", "out"]) == 2
     assert "out/scenario.toml: is gone since the comparison began" in capsys.readouterr().err
+
+
+def test_ctrl_c_after_the_last_run_counts_all_runs(
+    scenario: hetsched.Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hetsched.studies.compare._written", interrupted)
+    with pytest.raises(Interrupted) as stopped:
+        hetsched.compare(scenario, STRATEGIES, 2, "out")
+    assert stopped.value.__notes__[0].startswith("6 of 6 runs finished, 2 seeds complete")
