@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import Struct
 
+from hetsched.domain.workload import ExperimentId
 from hetsched.scheduling.planning.kinds import Kind
 from hetsched.scheduling.planning.rule import Rule
 
@@ -34,8 +35,8 @@ class Board:
     """Trials, workers and kinds of trial by number.
 
     - By worker: its `types`, the trial in its `memory` (-1: none), whether it is `warm`.
-    - By trial: its kind, the iterations `left`, whether it has a state that must be restored
-      elsewhere (`has_state`), and the worker that it is `at` (-1: none).
+    - By trial: its kind, its experiment, the iterations `left`, whether it has a state that must be
+      restored elsewhere (`has_state`), and the worker that it is `at` (-1: none).
     - By type: the `idle` workers. The workers to choose first are at the front.
     - By kind: the `ready` trials as sorted pairs (minus the iterations left, trial). `work` is the
       iterations left of all trials, less the iterations of running segments.
@@ -44,6 +45,7 @@ class Board:
       `scarce`: whether these are at most as many as workers.
     - `fastest`: the workers by speed. `rates`: iterations per second of the k fastest (k = 0, 1,
       ...). Both are empty unless all trials are alike.
+    - `led`: the experiments that have a leader (`hetsched.scheduling.planning.mirror.LEADER`).
     - `end`: the planned end of the run, in seconds since its start.
     """
 
@@ -53,6 +55,7 @@ class Board:
     memory: list[int]
     warm: list[bool]
     kind_of: list[int]
+    experiment_of: list[ExperimentId]
     left: list[int]
     has_state: list[bool]
     at: list[int]
@@ -71,6 +74,7 @@ class Board:
     waiting: int = 0
     of_type: list[int] = field(default_factory=list)
     scarce: bool = False
+    led: set[ExperimentId] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.waiting = sum(map(len, self.ready))
