@@ -31,7 +31,7 @@ from hetsched.analysis.best_over_time import best_over_time
 from hetsched.analysis.paired import Difference, differences
 from hetsched.core.log import read_log
 from hetsched.scenario.loading import load_setup
-from hetsched.scenario.packaged.suite import suite_file
+from hetsched.scenario.packaged.suite import suite_file, suite_names
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.one_run import RunResult, carry_out
@@ -39,7 +39,6 @@ from hetsched.studies.suite.carry_out import strategy_of
 
 OURS = "lookahead"
 OTHERS = ("least-progress", "fifo", "hrfs", "srtf", "sia", "lpt")
-SCENARIOS = ("heavy-checkpoints", "homogeneous", "poisson-arrivals", "small-population")
 LATE = 0.7
 LATE_SEEDS = 10
 
@@ -60,11 +59,11 @@ Makespans = Mapping[str, Sequence[float]]
 def main() -> None:
     """Simulate, and put a row per case into docs/measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scenarios", nargs="+", default=SCENARIOS, metavar="NAME")
+    parser.add_argument("--scenarios", nargs="+", default=suite_names(), metavar="NAME")
     parser.add_argument("--policies", nargs="+", default=OTHERS, metavar="NAME", help="the other policies")
     parser.add_argument("--allocation", default="fusion", help="the allocation policy, which makes the workers")
     parser.add_argument("--seeds", type=int, default=200, help="an even number")
-    parser.add_argument("--first-seed", type=int, default=0, help="the seeds that follow it are simulated too")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--csv", type=Path, help="file for the makespan of each run")
     options = parser.parse_args()
     strategies = {policy: f"{options.allocation}+{policy}" for policy in (OURS, *options.policies)}
