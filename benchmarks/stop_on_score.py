@@ -1,7 +1,7 @@
 """Compare `lookahead` with other policies under a stop on a score: makespans on scenarios of the suite.
 
     python -m benchmarks.stop_on_score
-    python -m benchmarks.stop_on_score --scenarios homogeneous --seeds 50 --csv runs.csv
+    python -m benchmarks.stop_on_score --scenarios homogeneous --seeds 50 --first-seed 1000 --csv runs.csv
 
 Each scenario is simulated with its costs and noise. Its experiments stop on one of two scores:
 
@@ -31,7 +31,7 @@ from hetsched.analysis.best_over_time import best_over_time
 from hetsched.analysis.paired import Difference, differences
 from hetsched.core.log import read_log
 from hetsched.scenario.loading import load_setup
-from hetsched.scenario.packaged.suite import suite_file
+from hetsched.scenario.packaged.suite import suite_file, suite_names
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.one_run import RunResult, carry_out
@@ -39,7 +39,6 @@ from hetsched.studies.suite.carry_out import strategy_of
 
 OURS = "lookahead"
 OTHERS = ("least-progress", "fifo", "hrfs", "srtf", "sia", "lpt")
-SCENARIOS = ("heavy-checkpoints", "homogeneous", "poisson-arrivals", "small-population")
 LATE = 0.7
 LATE_SEEDS = 10
 
@@ -60,22 +59,24 @@ Makespans = Mapping[str, Sequence[float]]
 def main() -> None:
     """Simulate, and put a row per case into docs/measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scenarios", nargs="+", default=SCENARIOS, metavar="NAME")
+    parser.add_argument("--scenarios", nargs="+", default=suite_names(), metavar="NAME")
     parser.add_argument("--policies", nargs="+", default=OTHERS, metavar="NAME", help="the other policies")
     parser.add_argument("--allocation", default="fusion", help="the allocation policy, which makes the workers")
     parser.add_argument("--seeds", type=int, default=200, help="an even number")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--csv", type=Path, help="file for the makespan of each run")
     options = parser.parse_args()
     strategies = {policy: f"{options.allocation}+{policy}" for policy in (OURS, *options.policies)}
     with options.csv.open("w", newline="", buffering=1) if options.csv else nullcontext() as file:
         rows = csv.writer(file or StringIO(), lineterminator="\n")
+        seeds = range(options.first_seed, options.first_seed + options.seeds)
         rows.writerow(["scenario", "stop", "score", "policy", "seed", "makespan_s"])
         for case in cases(options.scenarios, f"{options.allocation}+fifo"):
-            found = {policy: makespans(case.setup, name, range(options.seeds)) for policy, name in strategies.items()}
+            found = {policy: makespans(case.setup, name, seeds) for policy, name in strategies.items()}
             rows.writerows(
                 [*case[:3], policy, seed, makespan_s]
                 for policy, seconds in found.items()
-                for seed, makespan_s in enumerate(seconds)
+                for seed, makespan_s in zip(seeds, seconds, strict=True)
             )
             kept = {"seeds": options.seeds, **row(case, found)}
             print(kept, flush=True)

@@ -57,6 +57,7 @@ STOP_ON_SCORE = {
     "scenario": "`{scenario}`",
     "stop": "{stop}",
     "score": "{score:g}",
+    "seeds": "{seeds:.0f}",
     "/ `least-progress`": "{least}",
     "/ `fifo`": "{fifo}",
     "/ `hrfs`": "{hrfs}",

@@ -188,15 +188,17 @@ ONE_GPU = {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}
 TWO_GPUS = {"name": "g", "cores": 2, "gpus": 2, "gpu_type": "v100"}
 
 
-def stopping(node: dict[str, object], stop_score: float | None) -> Setup:
-    """Three trials of 4 intervals, each of a second on a GPU."""
+def stopping(
+    node: dict[str, object], stop_score: float | None, population: int = 3, stop_iterations: int = 40
+) -> Setup:
+    """Trials of 4 intervals, or of others. An interval has 10 iterations, and takes a second on a GPU."""
     rows = [profile_row("v100", seconds=0.1)]
     return make_setup(
         [node],
         rows,
         overheads=NO_OVERHEADS,
-        population=3,
-        stop_iterations=40,
+        population=population,
+        stop_iterations=stop_iterations,
         evaluation_images=10,
         stop_score=stop_score,
     )
@@ -208,11 +210,25 @@ def starts(log: Sequence[Event]) -> list[int]:
 
 
 def test_with_a_stop_on_a_score_the_most_advanced_trial_goes_first(simulate_log: Simulate) -> None:
-    # The run ends at 12 s. A fresh trial needs 4 s. At 6 s it has 2 s of slack and still waits, at 7 s no longer. That
-    # a trial has come to its last iteration in vain changes nothing.
+    # The run ends at 12 s. A fresh trial needs 4 s. At 4 s this is half of the time that is left, and the third trial
+    # still waits. At 5 s it waits no longer, because it could copy the first one.
     log = simulate_log(stopping(ONE_GPU, 1.0), "fusion+lookahead")
-    assert starts(log)[:8] == [2, 2, 2, 2, 1, 1, 1, 0]
+    assert starts(log) == [0, 0, 0, 0, 1, 2, 1, 2, 1, 2, 1, 2]
     assert log[-1].time == pytest.approx(12.0)
+
+
+def test_while_many_wait_the_most_advanced_trial_goes_first_though_others_have_ended(simulate_log: Simulate) -> None:
+    # The run ends at 24 s. Up to 16 s a fresh trial needs at most half of the time that is left.
+    log = simulate_log(stopping(ONE_GPU, 1.0, population=6), "fusion+lookahead")
+    assert starts(log)[:18] == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4 + [4, 5]
+    assert log[-1].time == pytest.approx(24.0)
+
+
+def test_before_a_trial_leads_the_others_wait_as_long_as_they_have_slack(simulate_log: Simulate) -> None:
+    # Two trials of 8 intervals end at 16 s. At the start a fresh trial needs half of this time. The second one waits
+    # until the first has done 6 intervals, although it needs more than half from 1 s on.
+    setup = stopping(ONE_GPU, 1.0, population=2, stop_iterations=80)
+    assert starts(simulate_log(setup, "fusion+lookahead"))[:8] == [0] * 6 + [1] * 2
 
 
 def test_without_it_trials_keep_together(simulate_log: Simulate) -> None:

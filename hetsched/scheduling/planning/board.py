@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import Struct
 
+from hetsched.domain.workload import ExperimentId
 from hetsched.scheduling.planning.kinds import Kind
 from hetsched.scheduling.planning.rule import Rule
 
@@ -35,9 +36,9 @@ class Board:
     """Trials, workers and kinds of trial by number.
 
     - By worker: its `types`, the trial in its `memory` (-1: none), whether it is `warm`.
-    - By trial: its kind, the iterations `left`, whether it has a state that must be restored
-      elsewhere (`has_state`), and the worker that it is `at` (-1: none). `beside` has the further
-      workers of a gang that it is at.
+    - By trial: its kind, its experiment, the iterations `left`, whether it has a state that must be
+      restored elsewhere (`has_state`), and the worker that it is `at` (-1: none). `beside` has the
+      further workers of a gang that it is at.
     - By type: the `idle` workers. The workers to choose first are at the front.
     - By kind: the `ready` trials as sorted pairs (minus the iterations left, trial). `work` is the
       iterations left of all trials, less the iterations of running segments.
@@ -46,6 +47,7 @@ class Board:
       `scarce`: whether these are at most as many as workers.
     - `fastest`: the workers by speed. `rates`: iterations per second of the k fastest (k = 0, 1,
       ...). Both are empty unless all trials are alike.
+    - `led`: the experiments that have a leader (`hetsched.scheduling.planning.mirror.LEADER`).
     - `end`: the planned end of the run, in seconds since its start.
     """
 
@@ -55,6 +57,7 @@ class Board:
     memory: list[int]
     warm: list[bool]
     kind_of: list[int]
+    experiment_of: list[ExperimentId]
     left: list[int]
     has_state: list[bool]
     at: list[int]
@@ -74,6 +77,7 @@ class Board:
     of_type: list[int] = field(default_factory=list)
     scarce: bool = False
     beside: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    led: set[ExperimentId] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.waiting = sum(map(len, self.ready))

@@ -49,7 +49,9 @@ class Lookahead:
     - If there are at most as many trials as workers, slow workers must leave enough trials to the
       fast ones.
     - If trials stop on a score, the most advanced trials go first while those that are behind can
-      wait.
+      wait. These must have slack. Once their experiment has a leader, which they can copy, they must
+      also be able to end within half of the time until T. A leader has done three quarters of its
+      iterations, or has ended.
 
     The options of rules are in `hetsched.scheduling.planning.rule`.
 

@@ -35,6 +35,11 @@ REMEMBERED = 1.0
 """A surprise is remembered for this many times the length of its segment."""
 
 
+LEADER = 0.75
+"""A trial is the leader of its experiment once it has done this share of its iterations, or has
+ended."""
+
+
 class Slowness(NamedTuple):
     """A worker takes `factor` times as long as on average, until a moment in seconds since the
     start of the run."""
@@ -139,6 +144,8 @@ class Mirror:
         if trial.id in state.running or self._kinds.get(like(state, trial)) != board.kind_of[running.trial]:
             return False
         board.finish(running, _left(state, trial))
+        if _leads(state, trial):
+            board.led.add(trial.experiment)
         board.has_state[running.trial] = trial.iterations > 0
         if trial.at is None:  # it copied another
             board.at[running.trial] = -1
@@ -197,6 +204,7 @@ class Mirror:
             memory=[self._trial_numbers[held] if (held := state.in_memory.get(w.id)) else -1 for w in self.workers],
             warm=[worker.id in state.in_memory for worker in self.workers],
             kind_of=kind_of,
+            experiment_of=[trial.experiment for trial in trials],
             left=[_left(state, trial) for trial in trials],
             has_state=[trial.iterations > 0 for trial in trials],
             at=[self._worker_numbers.get(trial.at, -1) if trial.at else -1 for trial in trials],
@@ -210,6 +218,7 @@ class Mirror:
                 for number, trial in enumerate(trials)
                 if trial.others
             },
+            led={trial.experiment for trial in trials if _leads(state, trial)},
         )
         for number, trial in open_trials.items():
             board.work[kind_of[number]] += board.left[number]
@@ -286,3 +295,8 @@ def _could_run(state: StateView, trial: Trial) -> bool:
 def _left(state: StateView, trial: Trial) -> int:
     """The iterations that the trial has left."""
     return 0 if trial.completed is not None else state.remaining(trial)
+
+
+def _leads(state: StateView, trial: Trial) -> bool:
+    """Whether the trial is the leader of its experiment, or one of several."""
+    return trial.completed is not None or trial.iterations >= LEADER * state.experiment(trial).stop_iterations

@@ -25,6 +25,10 @@ MARGIN = 2.0
 """The least advanced trial waits for the most advanced one while its slack is at least this many
 whole segments."""
 
+BEHIND = 0.5
+"""If its experiment has a leader, it also waits only while its iterations take at most this share of
+the time until the planned end, on its fastest worker."""
+
 
 class Option(Struct, frozen=True, gc=False, order=True):
     """A trial that a worker could take. Options sort by slack, the least first."""
@@ -107,7 +111,8 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     """The trial of this kind that the worker could run: the least advanced one. A slow worker gets
     a trial that can afford the slow segment.
 
-    By a deep rule the worker gets the most advanced trial while the least advanced one can wait.
+    By a deep rule the worker gets the most advanced trial while the least advanced one can wait. Of
+    trials that are equally advanced it gets the first.
     With `wanted` only this trial is considered.
     """
     kind, rule = board.kinds[number], board.rule
@@ -117,12 +122,13 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     ready = board.ready[number] if wanted is None else [(-board.left[wanted], wanted)]
     costs = kind.fixed[worker] + (0.0 if board.warm[worker] else kind.start_up[worker])
     slow = kind.whole[worker] > 1.001 * whole * pace
-    deep = rule.deep and end - now + ready[0][0] * pace >= MARGIN * whole * pace
-    place, fits = (len(ready) - 1 if deep else 0), True
+    deep = rule.deep and _can_wait(board, kind, ready[0][1])
+    place, fits = (bisect_left(ready, (ready[-1][0], -1)) if deep else 0), True
     if slow:
         rest = pace + rule.trust * (kind.best - pace)
         limit = (end - now - costs - whole * kind.step[worker]) / rest + whole
-        place = len(ready) - 1 if rule.ahead or deep else bisect_left(ready, (-limit, -1))
+        if not deep:
+            place = len(ready) - 1 if rule.ahead else bisect_left(ready, (-limit, -1))
         fits = place < len(ready) and -ready[place][0] <= limit
         if not fits and wanted is not None:
             return None
@@ -141,6 +147,14 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     if rule.exchange and not slow and board.scarce:
         iterations = until_an_exchange(board, kind, worker, slack, costs, iterations)
     return Option(slack, trial, iterations)
+
+
+def _can_wait(board: Board, kind: Kind, trial: int) -> bool:
+    """Whether the trial, the least advanced one, has time to wait for the most advanced one."""
+    left, time = board.left[trial], board.end - board.now
+    return time - left * kind.pace >= MARGIN * kind.interval * kind.pace and (
+        board.experiment_of[trial] not in board.led or left * kind.best <= BEHIND * time
+    )
 
 
 def _length(board: Board, kind: Kind, worker: int, most: int, costs: float, slack: float | None) -> int:

@@ -19,7 +19,7 @@ class Rule(NamedTuple):
       the planned time so far, not the kind whose trial has least slack.
     - `loss`: a trial runs on a worker if an iteration there loses less than this share of its
       worth.
-    - `deep`: the most advanced trials go first while the least advanced trials have enough slack to
+    - `deep`: the most advanced trials go first while the least advanced trials have enough time to
       wait.
 
     If there are at most as many trials as workers, three more apply:
