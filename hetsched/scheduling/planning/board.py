@@ -113,14 +113,18 @@ class Board:
         """Expected seconds of a segment: start-up, restore, training, evaluation and checkpoint."""
         kind, worker = self.kinds[self.kind_of[trial]], team[0]
         seconds = kind.fixed[worker] + iterations * kind.step[worker]
-        if not (self.warm[worker] if kind.gang == 1 else all(self.warm[one] for one in team)):
+        if kind.gang == 1:
+            warm, holds = self.warm[worker], self.memory[worker] == trial and self.at[trial] == worker
+        else:
+            warm, holds = all(self.warm[one] for one in team), all(self._holds(one, trial) for one in team)
+        if not warm:
             seconds += kind.start_up[worker]
-        if self.has_state[trial] and not all(self._holds(one, trial) for one in team):
+        if not holds and self.has_state[trial]:
             seconds += kind.restore[worker]
         return seconds
 
     def _holds(self, worker: int, trial: int) -> bool:
-        """Whether the worker trained the trial's last segment, and nothing since."""
+        """Whether the worker trained the last segment of the gang's trial, and nothing since."""
         return self.memory[worker] == trial and (self.at[trial] == worker or worker in self.beside.get(trial, ()))
 
     def start(self, start: Start) -> Running:
