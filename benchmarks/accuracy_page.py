@@ -34,6 +34,7 @@ HEADINGS = (
     "time to 0.4 predicted [s]",
     "measured [s]",
     "error of the time",
+    "simulations that reach 0.4",
 )
 
 
@@ -53,8 +54,10 @@ class Compared(NamedTuple):
         yield from map(_signed, (deadline.best, end.best))
         yield from map(_signed, (_largest([each.best for each in self.scores.moments]), self._worst_mean))
         yield _percent(self.makespan)
-        time = self.scores.target.time_s if self.scores.target else None
+        target = self.scores.target
+        time = target.time_s if target else None
         yield from ("", "", "") if time is None else (f"{time.predicted:.1f}", f"{time.measured:.1f}", _percent(time))
+        yield f"{target.draws_reached} of {target.draws}" if target else ""
 
     @property
     def _worst_mean(self) -> ScoreError | None:
@@ -93,7 +96,7 @@ def _compared(folder: Path, names: Sequence[str]) -> Compared:
             predicted.append(Course.mean([*map(Course.of, draws)]))
         foretold_s.append(fmean(draw.metrics.makespan_s for draw in draws))
         metrics = measure(each.events, each.setup)
-        measured.append(Course(scores_over_time(each.events), metrics.time_to_target_s))
+        measured.append(Course(scores_over_time(each.events), [metrics.time_to_target_s]))
         seconds.append(metrics.makespan_s)
     deadline_s = recordings[0].setup.deadline_s
     assert deadline_s is not None, "the example has a deadline"

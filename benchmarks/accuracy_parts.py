@@ -3,7 +3,8 @@ accuracies.
 
 When a measured run reached the target, its trials had trained so many iterations. "Progress" is how
 much earlier the predicted runs have trained as many. "Scores" is the rest: the target is reached
-with fewer iterations than in the measured run. Prints the means over the rows, too.
+with fewer iterations than in the measured run. Simulations that never reach the target have no
+time. Prints the means over the rows, too.
 
 python -m benchmarks.accuracy_parts
 """

@@ -4,6 +4,8 @@ import argparse
 from math import inf, nan
 from pathlib import Path
 
+from hetsched.errors import brief
+
 AUTO = "auto"
 """What --seeds says instead of a number."""
 
@@ -36,21 +38,21 @@ def count_or_auto(text: str) -> int | str:
 def part(text: str) -> float:
     """A number from 0 to below 1."""
     if not 0 <= (number := _number(text)) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, found {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, found {brief(text)}")
     return number
 
 
 def port(text: str) -> int:
     """A TCP port, or 0 for a free one."""
     if not 0 <= (number := _whole(text, 0, inf)) < 2**16:
-        raise argparse.ArgumentTypeError(f"expected a port from 0 to {2**16 - 1}, found {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to {2**16 - 1}, found {brief(text)}")
     return number
 
 
 def seconds(text: str) -> float:
     """A number of seconds above 0."""
     if not 0 < (number := _number(text)) < 1e6:
-        raise argparse.ArgumentTypeError(f"expected a number above 0 and below a million, found {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and below a million, found {brief(text)}")
     return number
 
 
@@ -74,7 +76,7 @@ def _whole(text: str, least: int, most: float, alternative: str = "") -> int:
         number = least - 1
     if not least <= number <= most:
         expected = f"from {least}" if number < least else f"from {least} to {most:,}"
-        raise argparse.ArgumentTypeError(f"expected a whole number {expected}{alternative}, found {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number {expected}{alternative}, found {brief(text)}")
     return number
 
 

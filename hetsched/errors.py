@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from math import log10
 from os import PathLike
 from pathlib import Path
 from traceback import __file__ as of_python
@@ -16,6 +17,14 @@ NO_USERS = (
     "<",
 )
 """How the names of files begin that are this product's or Python's, or no files."""
+
+
+MOST_NUMBER = 10**30
+"""The largest whole number of an option, with either sign. It fits into a float and into a
+message, and no option needs as much."""
+
+LONGEST = 60
+"""The most characters of a value in a message."""
 
 
 class HetschedError(Exception):
@@ -63,6 +72,18 @@ def nearest(word: str, known: Iterable[str]) -> str:
     options = sorted(known)
     close = closest(word, options)
     return f"did you mean {close!r}?" if close else f"known: {', '.join(options)}" if options else "none is known"
+
+
+def brief(value: object) -> str:
+    """A value for a message. A long one is cut.
+
+    >>> brief(7), brief(-(10**400))
+    ('7', 'a number of about 401 digits')
+    """
+    if isinstance(value, int) and abs(value) > MOST_NUMBER:  # Python writes no number of 5,000 digits
+        return f"a number of about {int(value.bit_length() * log10(2)) + 1} digits"
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def path_of(given: object, argument: str) -> Path:

@@ -37,12 +37,12 @@ from sim.variation import Variation
 class Member(Struct, gc=False):
     """The learning state of a trial.
 
-    - `normals`: the draws of its scores. None: it is never evaluated.
+    - `normals`: the draws of its scores. None: it has no score yet.
     - `lot`: ranks the trial. None: its score does.
     """
 
     weights: Weights
-    normals: Iterator[float] | None
+    normals: Iterator[float] | None = None
     lot: float | None = None
 
 
@@ -191,8 +191,7 @@ class Simulation:
             self.dispatcher.arrive(self.env.now, experiment, self._seed if drawn is None else drawn)
             self._draws.arrive(experiment)
             for trial in experiment.trial_ids():
-                normals = self._draws.normals("score", trial) if experiment.evaluation_images else None
-                self._members[trial] = Member(self._fresh(trial), normals)
+                self._members[trial] = Member(self._fresh(trial))
         self._dispatch(self.env.now)
 
     def _fresh(self, trial: TrialId) -> Weights:
@@ -262,7 +261,9 @@ class Simulation:
         name, iterations = segment.trial, segment.iterations
         trial, member = self.state.trials[name], self._members[name]
         score = None
-        if member.normals is not None:
+        if self.state.experiments[trial.experiment].evaluation_images:
+            if member.normals is None:
+                member.normals = self._draws.normals("score", name)
             try:
                 member.weights = weights = self._train(member.weights, trial.kind, trial.hyperparameters, iterations)
                 normal = next(member.normals)

@@ -7,6 +7,9 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
 from hetsched.errors import InputError
 
+MOST = 10_000
+"""The most workers on a GPU: Ray counts shares in parts of so many."""
+
 ROUNDING = 1e-9
 """Shares fill a GPU if their sum is 1 up to this."""
 
@@ -25,13 +28,13 @@ class SharedGpu:
     share s in the profile means k = floor(1 / s) workers, and the workers get this share as the
     profile has it.
 
-    Raises ValueError for a k below 1, and InputError if k is given and the profile has no row for
-    its share.
+    Raises ValueError for a k below 1 or above 10,000. Raises InputError if k is given and the
+    profile has no row for its share.
     """
 
     def __init__(self, k: int | None = None) -> None:
-        if k is not None and (type(k) is not int or k < 1):
-            raise ValueError(f"k: expected a whole number of workers, at least 1, got {k!r}")
+        if k is not None and (type(k) is not int or not 1 <= k <= MOST):
+            raise ValueError(f"k: expected a whole number of workers, from 1 to {MOST:,}, got {k!r}")
         self.k = k
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:

@@ -69,7 +69,9 @@ class ErrorParts(Struct, frozen=True):
     is the error.
 
     A part says how many more seconds per worker the prediction has. `steps`: iterations take
-    longer. `decisions`: there are more iterations on a worker. `waiting`: workers have no segment,
+    longer. `start_up`: start-ups take longer, or there are more of them. A worker that starts again
+    after a loss counts on both sides, and the simulator starts workers again where a loss is
+    planned. `decisions`: there are more iterations on a worker. `waiting`: workers have no segment,
     or segments were lost.
     """
 

@@ -84,7 +84,7 @@ class WorkerSteps(Struct, frozen=True):
             f"by the profile {self.foretold_beside_s:.1f} s"
         )
 
-    def unlike(self, lost: bool = False) -> list[str]:
+    def unlike(self, lost: bool) -> list[str]:
         """Sentences on how the steps differed from the profile. Empty: they did not.
 
         `lost`: the runs lost segments. Then start-ups are not compared, because a lost segment

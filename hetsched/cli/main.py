@@ -141,7 +141,8 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     refuse_misplaced(words)
     options, unknown = parser(words[:1]).parse_known_args(words)
     if unknown:
-        close = closest(unknown[0].partition("=")[0], re.findall(r"--[a-z-]+", options.usage))
+        given, known = unknown[0].partition("=")[0], re.findall(r"--[a-z-]+", options.usage)
+        close = None if given in known else closest(given, known)  # known to the command, not to its part
         hint = f": did you mean {close!r}?" if close else f"; 'hetsched {words[0]} --help' lists what it takes"
         raise InputError(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     return options

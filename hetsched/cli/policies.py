@@ -88,7 +88,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("policies", nargs="+", metavar="FILE.py|NAME", help="such as my_policy.py, fifo or fusion")
     text = "number of generated situations per policy (default: %(default)s)"
     check.add_argument("--examples", type=count, default=30, metavar="N", help=text)
-    add_further(check, of_part=True)
+    add_further(check, policies=True, of_part=True)
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 from hetsched.analysis.metrics import Metrics
 from hetsched.cli.json_output import Emit
 from hetsched.core.dispatcher import Listener
-from hetsched.core.events import CheckpointLost, Event, SegmentEnded, TrialCompleted
+from hetsched.core.events import CheckpointLost, Event, SegmentEnded, TrialAdded, TrialCompleted
 from hetsched.core.state import State
 from hetsched.domain.metric import shared
 from hetsched.domain.registry import Strategy, load_file
@@ -109,17 +109,24 @@ def runs_progress(runs: int) -> Iterator[Callable[[], None]]:
         yield progress.advance
 
 
+ADDED_AT_ONCE = 1000
+"""The progress of a run looks at the clock once for so many trials that are added."""
+
+
 class TrialProgress(ProgressLine):
     """The progress of one simulated run, by the iterations of its trials. After a lost checkpoint
-    it is lower."""
+    it is lower. While trials are added, it says how many there are."""
 
     def __init__(self, what: str, setup: Setup) -> None:
         super().__init__(what, sum(e.population * e.stop_iterations for e in setup.workload.experiments))
+        self._population = sum(experiment.population for experiment in setup.workload.experiments)
         self._of_trial: Counter[TrialId] = Counter()
         self._metric = shared(experiment.metric for experiment in setup.workload.experiments)
         self._best: float | None = None
 
     def listen(self, state: State, event: Event) -> None:
+        if isinstance(event, TrialAdded) and (added := len(state.trials)) % ADDED_AT_ONCE == 0:
+            self.advance(0, f"({added:,} of {self._population:,} trials added)")
         if not isinstance(event, SegmentEnded | CheckpointLost | TrialCompleted):
             return
         trial = state.trials[event.trial]

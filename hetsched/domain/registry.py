@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType, NoneType
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
-from hetsched.errors import RAISED, InputError, PolicyError, closest, nearest, path_of, where
+from hetsched.errors import MOST_NUMBER, RAISED, InputError, PolicyError, brief, closest, nearest, path_of, where
 
 P = TypeVar("P")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -163,6 +163,9 @@ class Registry(Generic[P]):
         return None
 
     def _check_options(self, name: str, factory: Callable[..., P], options: Mapping[str, Any]) -> None:
+        for option, value in options.items():
+            if isinstance(value, int) and abs(value) > MOST_NUMBER:
+                raise InputError(f"{self.kind} {name!r}: option {option!r}: expected at most 1e30, got {brief(value)}")
         parameters = parameters_of(factory)
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
             return
@@ -174,7 +177,7 @@ class Registry(Generic[P]):
             annotation = parameters[option].annotation
             if not _fits(value, annotation):
                 expected = "the path of a file" if _is_path(annotation) else getattr(annotation, "__name__", annotation)
-                raise InputError(f"{self.kind} {name!r}: option {option!r} must be {expected}, got {value!r}")
+                raise InputError(f"{self.kind} {name!r}: option {option!r} must be {expected}, got {brief(value)}")
 
     def factory(self, name: str) -> Callable[..., P]:
         """The class or function that makes the policy. Raises InputError if no policy has the name,

@@ -110,9 +110,12 @@ class Experiment(Struct, frozen=True, dict=True):
         if self.searches_batch_size:
             counts.update(dict.fromkeys((self._of_batch(size) for size in self.batch_sizes), 0))
         values = len(self.batch_sizes)
-        spread = values / self.population if self.searches_batch_size and values > self.population else 1
-        for number in range(self.population):
-            counts[self.kind(int(number * spread))] += 1
+        if self.searches_batch_size and values > self.population:
+            spread = values / self.population
+            counts.update(self.kind(int(number * spread)) for number in range(self.population))
+        else:
+            for number in range(min(values, self.population)):
+                counts[self.kind(number)] += len(range(number, self.population, values))
         return counts
 
     def kind(self, number: int) -> TrialKind:

@@ -72,9 +72,9 @@ def _order_line(order: OrderAgreement, deadline_s: float) -> str:
 
 
 def _target_words(found: TargetAgreement) -> str:
-    reached = (
-        f"reached under {found.predicted} of {counted(found.seeds, 'seed')} as predicted, {found.measured} as measured"
-    )
+    draws = f"in {found.draws_reached} of {counted(found.draws, 'simulation')}; the others have no time"
+    seeds = f"{found.predicted} of {counted(found.seeds, 'seed')}"
+    reached = f"reached under {seeds} as predicted ({draws}), {found.measured} as measured"
     time = found.time_s
     if time is None:
         return f"{reached}: never under one seed on both sides"

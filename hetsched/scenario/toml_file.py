@@ -23,6 +23,8 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         raise InputError(f"{path}: not a text file: {error.reason}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not TOML: {error}{_hint(str(error), text)}") from error
+    except ValueError as error:  # Python reads no whole number of so many digits
+        raise InputError(f"{path}: a whole number has over 4,300 digits: expected at most 1e30") from error
 
 
 HINTS = {

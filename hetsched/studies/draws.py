@@ -2,6 +2,7 @@
 outcome of chance."""
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -21,6 +22,9 @@ MOST_PREDICTIONS = 1000
 """What chance makes of the mean of so many is a thirtieth of what it makes of one. More of them
 gain nothing."""
 
+SEEDS = 2**31
+"""The further simulations are under seeds below this number."""
+
 Draws = Sequence[RunResult]
 """The simulations that predict one real run. The first is under the seed of the real run."""
 
@@ -34,11 +38,23 @@ def predict(setup: Setup, strategy: Strategy, seed: int, folder: Path, predictio
     """
     first, _ = carry_out("sim", setup, strategy, seed, folder)
     alike = replace(setup, population_seed=seed)
-    seeds = sorted(stream(seed, "prediction", number).integers(2**31).item() for number in range(1, predictions))
     return [
         first,
-        *(carry_out("sim", alike, strategy, other, _further(folder, seed) / f"seed-{other}")[0] for other in seeds),
+        *(
+            carry_out("sim", alike, strategy, other, _further(folder, seed) / f"seed-{other}")[0]
+            for other in sorted(_further_seeds(seed, predictions))
+        ),
     ]
+
+
+def _further_seeds(seed: int, predictions: int) -> set[int]:
+    """Different seeds, none of which is `seed`."""
+    drawn: set[int] = set()
+    numbers = count(1)
+    while len(drawn) < predictions - 1:
+        drawn.add(stream(seed, "prediction", next(numbers)).integers(SEEDS).item())
+        drawn.discard(seed)
+    return drawn
 
 
 def look_up_draws(setup: Setup, first: RunResult) -> Draws:

@@ -51,13 +51,17 @@ class TargetAgreement(Struct, frozen=True):
     """The time to the target in seconds, and under how many of the `seeds` it was reached, as
     predicted and as measured.
 
-    `time_s` is over the seeds under which both reached it. None: there is no such seed.
+    `time_s` is over the seeds under which both reached it. None: there is no such seed. `draws` are
+    the simulations under all seeds. `draws_reached` of them reached the target. Only these
+    simulations have a time, so the predicted time is too short where many others are left out.
     """
 
     time_s: Error | None
     predicted: int
     measured: int
     seeds: int
+    draws_reached: int
+    draws: int
 
 
 class ScoreAgreement(Struct, frozen=True):
@@ -69,29 +73,37 @@ class ScoreAgreement(Struct, frozen=True):
 
 
 class Course(NamedTuple):
-    """The scores of a run, and the seconds until it reached the target. None: it never did."""
+    """The scores of a run, or their mean over several draws of a run. For each draw there are the
+    seconds until it reached the target. None: it never did."""
 
     scores: Sequence[Scores]
-    time_to_target_s: float | None
+    times_to_target_s: Sequence[float | None]
 
     @classmethod
     def of(cls, run: RunResult) -> "Course":
         """The course of one run, from its log. Raises InputError, naming the log, if it is
         damaged."""
-        return cls(scores_over_time(read_log(run.log)), run.metrics.time_to_target_s)
+        return cls(scores_over_time(read_log(run.log)), [run.metrics.time_to_target_s])
 
     @classmethod
     def mean(cls, courses: Sequence["Course"]) -> "Course":
-        """The mean of several courses, from the moment on from which all have a score.
-
-        Its time to the target is the mean over the courses that reach the target, if at least half
-        of them do.
-        """
+        """The mean of several courses, from the moment on from which all have a score."""
         bests = mean_over_time([[(each.time_s, each.best) for each in course.scores] for course in courses])
         means = mean_over_time([[(each.time_s, each.mean) for each in course.scores] for course in courses])
         scores = [Scores(time_s, best, mean) for (time_s, best), (_, mean) in zip(bests, means, strict=True)]
-        reached = [course.time_to_target_s for course in courses if course.time_to_target_s is not None]
-        return cls(scores, fmean(reached) if 2 * len(reached) >= len(courses) else None)
+        return cls(scores, [time_s for course in courses for time_s in course.times_to_target_s])
+
+    @property
+    def reached_s(self) -> list[float]:
+        """The times to the target of the draws that reached it."""
+        return [time_s for time_s in self.times_to_target_s if time_s is not None]
+
+    @property
+    def time_to_target_s(self) -> float | None:
+        """The mean over the draws that reached the target, if at least half of them did. None:
+        fewer did."""
+        reached_s = self.reached_s
+        return fmean(reached_s) if reached_s and 2 * len(reached_s) >= len(self.times_to_target_s) else None
 
 
 def score_agreement(
@@ -137,6 +149,8 @@ def _target(predicted: Sequence[Course], measured: Sequence[Course]) -> TargetAg
         predicted=sum(p is not None for p, _ in times),
         measured=sum(m is not None for _, m in times),
         seeds=len(times),
+        draws_reached=sum(len(each.reached_s) for each in predicted),
+        draws=sum(len(each.times_to_target_s) for each in predicted),
     )
 
 

@@ -14,11 +14,12 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
 from ray.tune.trainable import FunctionTrainable
 
+from hetsched.argument_types import MOST_SEED
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.metric import Metric
 from hetsched.domain.profiles import OWN
 from hetsched.domain.workload import TrialId
-from hetsched.errors import InputError, nearest
+from hetsched.errors import InputError, brief, nearest
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.profile_files import read_profile
@@ -81,8 +82,8 @@ class HeterogeneousPBT(BoundaryPBT):
         self._devices = [devices] if isinstance(devices, str) else devices
         self._options = options or {}
         self._folder = None if folder is None else Path(folder)
-        if not isinstance(seed, int):
-            raise InputError(f"seed: expected a whole number, got {seed!r}")
+        if not (isinstance(seed, int) and 0 <= seed <= MOST_SEED):
+            raise InputError(f"seed: expected a whole number from 0 to {MOST_SEED:,}, got {brief(seed)}")
         self._seed = seed
         self._forget()
 

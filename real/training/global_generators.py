@@ -12,7 +12,15 @@ from contextlib import contextmanager
 from typing import Any
 
 SEEDS = 2**32
-"""NumPy accepts seeds below this number."""
+"""The generators have so many seeds. NumPy refuses larger ones, and torch on a CPU takes the last 32
+bits of a larger one, so that two seeds would share their numbers."""
+
+
+def checked(seed: int) -> int:
+    """A training's seed, which every generator takes whole. Raises ValueError for another one."""
+    if not 0 <= seed < SEEDS:
+        raise ValueError(f"seed: expected a whole number from 0 to {SEEDS - 1}, got {seed}")
+    return seed
 
 
 class GlobalGenerators:
@@ -25,10 +33,12 @@ class GlobalGenerators:
 
     @classmethod
     def seeded(cls, seed: int) -> "GlobalGenerators":
-        """The state that follows from the seed alone."""
+        """The state that follows from the seed alone. Raises ValueError for a seed of more than 32
+        bits."""
+        checked(seed)
         generators = cls(_states())
         with generators.in_place():
-            _seed(seed % SEEDS)
+            _seed(seed)
         return generators
 
     @contextmanager

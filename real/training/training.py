@@ -22,6 +22,7 @@ from real.checkpoints import checkpoint_file
 from real.checkpoints.snapshot import copied, take, viewed
 from real.training import data
 from real.training.augmentation import augmented
+from real.training.global_generators import checked
 from real.training.models import build
 from real.training.trainer import CheckpointError, Settings, Snapshot, load_model_file
 
@@ -83,10 +84,11 @@ class Training:
         """Start a trial. Weights and optimizer are fresh and depend only on `seed`. No iteration is
         done.
 
-        Raises InputError if a hyperparameter is unknown, missing or negative.
+        Raises InputError if a hyperparameter is unknown, missing or negative, and ValueError for a
+        seed of more than 32 bits.
         """
         group = _sgd_group(hyperparameters)  # first of all, so that a refusal changes nothing
-        torch.manual_seed(seed)
+        torch.manual_seed(checked(seed))
         self._model.load_state_dict(build(self.settings.model, self._classes).state_dict())
         self._optimizer = torch.optim.SGD(self._model.parameters())
         self._optimizer.param_groups[0].update(group)

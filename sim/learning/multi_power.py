@@ -18,8 +18,9 @@ adapted:
   place: the first rate holds down what lowering it to zero would release in the end.
 - SW is not a warm-up, but the constant with which the law begins at the score of an untrained
   trial: `scale`.
-- A score is `limit` + (`start` - `limit`) x the law's share. The share is at most 1: no trial is
-  worse than untrained.
+- A score is `limit` + (`start` - `limit`) x the law's share. The share is from 0 to 1: no trial is
+  worse than untrained, and none is beyond the limit. The law itself goes below 0 where a rate falls
+  several times, because every fall releases its part anew.
 """
 
 from collections.abc import Collection, Mapping
@@ -84,6 +85,9 @@ class MultiPowerLaw(Struct, frozen=True):
         for name in ("drop", "drop_rate", "noise"):
             if (value := getattr(self, name)) < 0:
                 raise ValueError(f"{name} is {value}: expected at least 0")
+        for name in ("start", "limit") if self.metric == DEFAULT.name else ():
+            if not 0 <= (value := getattr(self, name)) <= 1:
+                raise ValueError(f"{name} is {value}: expected an accuracy, from 0 to 1")
 
     def fresh(self, kind: TrialKind) -> RateHistory:
         return FRESH
@@ -109,7 +113,7 @@ class MultiPowerLaw(Struct, frozen=True):
             return self.start
         let_out = sum(jump.fell * self._let_out(jump, weights.summed) for jump in weights.jumps)
         share = pow(1 + weights.summed / self.scale, -self.power) + self.drop * (weights.first - let_out)
-        return self.limit + (self.start - self.limit) * min(1.0, share)
+        return self.limit + (self.start - self.limit) * max(0.0, min(1.0, share))
 
     def score(self, weights: RateHistory, normal: float) -> float:
         score = self.expected(weights) + self.noise * normal

@@ -61,6 +61,15 @@ def test_a_worker_without_cores_is_refused() -> None:
         workers_of(make_setup([V100]), "fusion", cores_per_worker=0)
 
 
+@pytest.mark.parametrize(("name", "most"), [("fusion", 4), ("cpu-only", 5)])
+def test_a_worker_larger_than_every_node_is_refused(name: str, most: int) -> None:
+    setup = make_setup([{"name": "a", "cores": 5, "gpus": 1, "gpu_type": "k80"}, {"name": "b", "cores": 2}])
+    assert len(workers_of(setup, name, cores_per_worker=most)) == (2 if name == "fusion" else 1)
+    expected = rf"allocation.{name}.cores_per_worker = {10**20}: expected at most {most}: no node has more cores"
+    with pytest.raises(InputError, match=expected):
+        workers_of(setup, name, cores_per_worker=10**20)
+
+
 def test_gpu_only_leaves_the_cores_idle() -> None:
     workers = workers_of(make_setup([V100, {"name": "a", "cores": 8}]), "gpu-only")
     assert [(w.id, w.device, w.cores, w.gpu_share) for w in workers] == [
@@ -250,8 +259,10 @@ def test_a_share_without_a_row_is_an_error_of_the_input() -> None:
     setup = make_setup([V100], shares(k2=0.16))
     with pytest.raises(InputError, match="no row for resnet18 on cifar10, batch 32 on a v100 with a gpu_share of 1/4"):
         workers_of(setup, "shared-gpu", k=4)
-    with pytest.raises(InputError, match="k: expected a whole number of workers, at least 1, got 0"):
+    with pytest.raises(InputError, match="k: expected a whole number of workers, from 1 to 10,000, got 0"):
         workers_of(setup, "shared-gpu", k=0)
+    with pytest.raises(InputError, match="k: expected a whole number of workers, from 1 to 10,000, got 30000000"):
+        workers_of(setup, "shared-gpu", k=30_000_000)
     # A share that was not measured for all of the workload is not taken either.
     alone = profile_row("v100", batch_size=64, seconds=0.2)
     mixed = make_setup([V100], [*shares(k2=0.01), alone], batch_size=[32, 64])

@@ -92,6 +92,17 @@ def test_a_policy_of_ones_own(words: list[str], own: Path, capsys: pytest.Captur
     assert "must be given" in table and "(the docstring does not say)" in table
 
 
+def test_a_policy_of_a_file_is_checked_by_its_name(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["check", "fifo", "--policy-file", "mine.py", "--examples", "1"]
+    assert "fifo" in printed(capsys, *words)
+    assert list(json.loads(printed(capsys, *words, "--json"))["scheduling"]) == ["fifo"]
+
+
+def test_an_option_of_another_part_is_not_offered_in_its_own_place(capsys: pytest.CaptureFixture[str]) -> None:
+    said = printed(capsys, "fifo", "--examples", "1", status=2)
+    assert "unrecognized arguments: --examples 1; 'hetsched policies --help' lists" in said
+
+
 @pytest.mark.parametrize(
     ("word", "message"),
     [

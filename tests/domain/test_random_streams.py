@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hetsched.argument_types import MOST_SEED
 from hetsched.domain.random_streams import stream
 
 IN_USE: list[tuple[str | int, ...]] = [
@@ -47,3 +48,8 @@ def test_a_slash_in_a_part_is_not_one_between_parts() -> None:
     alike: list[tuple[str | int, ...]] = [("x", "a/1"), ("x/a", "1"), ("x", "a", "1"), ("x", "a", 1), ("x/a/1",)]
     for one, other in combinations(alike, 2):
         assert stream(0, *one).random() != stream(0, *other).random()
+
+
+def test_different_seeds_have_different_streams_up_to_the_largest() -> None:
+    seeds = [5, *(5 + 2**bits for bits in range(3, 60)), MOST_SEED]
+    assert len({stream(seed, "pbt").integers(2**63).item() for seed in seeds}) == len(seeds)

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from hetsched import scheduling
+from hetsched import allocation, scheduling
 from hetsched.domain import registry
 from hetsched.domain.learning import models
 from hetsched.domain.registry import forget_files, load_file
@@ -119,3 +119,29 @@ def test_a_package_whose_policy_cannot_be_used_is_named(
 def test_a_summary_is_the_first_paragraph_however_it_is_wrapped(tmp_path: Path) -> None:
     load_file(policy_file(tmp_path, "wrapped", "The trial that was added\n    last.\n\n    Nobody needs it.\n"))
     assert scheduling.policies.summary("wrapped") == "The trial that was added last."
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+@pytest.mark.parametrize(
+    ("of", "name", "option"),
+    [
+        (scheduling.policies, "allox", "reallocation_s"),  # raised OverflowError
+        (scheduling.policies, "lookahead", "patience"),  # printed 400 digits
+        (scheduling.policies, "era", "gpa"),
+        (allocation.policies, "cpu-only", "cores_per_worker"),
+        (models, "sgd", "scale"),
+    ],
+)
+def test_a_number_of_hundreds_of_digits_is_a_wrong_option(
+    of: registry.Registry[object], name: str, option: str, digits: int
+) -> None:
+    for number in (10**digits, -(10**digits)):
+        with pytest.raises(InputError, match=f"option '{option}': expected at most 1e30, got a number of abo") as error:
+            of.create(name, {option: number})
+        assert len(str(error.value)) < 120
+
+
+def test_a_long_text_as_an_option_is_shown_in_short() -> None:
+    with pytest.raises(InputError, match="option 'patience' must be float, got '999") as error:
+        scheduling.policies.create("lookahead", {"patience": "9" * 400})
+    assert len(str(error.value)) < 150

@@ -18,6 +18,7 @@ from hetsched.errors import HetschedError, InputError  # noqa: E402
 from real.checkpoints.snapshot import take  # noqa: E402
 from real.checkpoints.write_behind import WriteBehind  # noqa: E402
 from real.training.augmentation import augmented  # noqa: E402
+from real.training.global_generators import GlobalGenerators  # noqa: E402
 from real.training.trainer import CheckpointError, Settings  # noqa: E402
 from real.training.training import Training, _normalised  # noqa: E402
 
@@ -46,6 +47,15 @@ def weights(training: Training) -> Tensor:
 def rates(training: Training) -> list[float]:
     assert training._optimizer is not None
     return [training._optimizer.param_groups[0][name] for name in ("lr", "momentum", "weight_decay")]
+
+
+@pytest.mark.parametrize("seed", [2**32 + 1, -1])
+def test_a_seed_of_which_torch_takes_only_a_part_is_refused(training: Training, seed: int) -> None:
+    """Seed 2^32 + 1 gave the numbers of seed 1."""
+    with pytest.raises(ValueError, match=f"seed: expected a whole number from 0 to 4294967295, got {seed}"):
+        training.reset(SGD, seed)
+    with pytest.raises(ValueError, match="seed: expected"):
+        GlobalGenerators.seeded(seed)
 
 
 def test_a_reset_is_a_function_of_its_seed(training: Training) -> None:

@@ -31,6 +31,21 @@ def test_what_was_asked_has_a_column_for_all_policies(tmp_path: Path) -> None:
         assert found.cost is not None and abs(found.cost - 0.01 * found.makespan_s.mean) < 1e-6
 
 
+def test_a_mean_time_to_the_target_says_how_many_seeds_reached_the_target(tmp_path: Path) -> None:
+    setup = make_setup(strategies=["fusion+fifo"])
+    strategy = setup.scenario.strategies[0]
+    every = simulate(setup, strategy, seeds=4, folder=tmp_path / "every").runs
+    between = sorted(run.metrics.best_score or 0.0 for run in every)[2]  # half of the seeds come so far
+    result = compare(setup.replace(metrics=MetricsTable(target_score=between)), seeds=4, folder=tmp_path / "some")
+    assert result.comparisons[strategy].target_reached == 2
+    table = page_tables(result)[1]
+    assert table.columns == ["strategy", "time to target [s]"]
+    assert table.rows[0][1].endswith(" (2 of 4)")
+    always = setup.replace(metrics=MetricsTable(target_score=1e-6))
+    table = page_tables(compare(always, seeds=4, folder=tmp_path / "always"))[1]
+    assert " of " not in table.rows[0][1]
+
+
 def test_runs_are_told_by_their_seeds(tmp_path: Path) -> None:
     setup = make_setup(NODES).replace(metrics=MetricsTable(deadline_s=60.0))
     table = page_tables(simulate(setup, "fusion+fifo", seeds=2, folder=tmp_path / "out"))[1]

@@ -44,3 +44,10 @@ def test_what_a_beginner_gets_wrong_has_a_hint(text: str, said: str, tmp_path: P
         read_toml(path, "the scenario")
     assert str(error.value).startswith(f"{path}: not TOML: ")
     assert said in str(error.value)
+
+
+def test_a_number_that_python_does_not_read_is_an_error_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.toml"
+    path.write_text(f"seeds = {'9' * 5000}\n")
+    with pytest.raises(InputError, match="scenario.toml: a whole number has over 4,300 digits: expected at most 1e30$"):
+        read_toml(path, "the scenario")

@@ -266,6 +266,7 @@ def test_an_unknown_speed_is_tried_for_an_interval_and_then_taken_as_measured() 
         ("gavel-las", {"round_s": 0.0}, "round_s"),
         ("gavel-fifo", {"round_s": float("nan")}, "round_s"),
         ("gavel-isolated", {"reallocation_s": -1.0}, "reallocation_s"),
+        ("gavel-isolated", {"seed": -10}, "seed: expected a whole number, 0 or more, got -10"),  # was as 0
         ("allox", {"alpha": 0.0}, "alpha"),
     ],
 )

@@ -404,6 +404,20 @@ def test_progress_costs_the_same_however_many_experiments_there_are() -> None:
     assert [note.rpartition(" ")[2] for note in noted] == ["0.300)", "0.500)", "0.500)"]
 
 
+def test_progress_says_how_many_trials_are_added_before_the_first_one_trains(tmp_path: Path) -> None:
+    """A million trials take 20 s until the first segment."""
+    noted: list[str] = []
+
+    class Noted(TrialProgress):
+        def advance(self, by: float = 1, note: str = "") -> None:
+            noted.append(note)
+
+    setup = make_setup(population=2000, stop_iterations=1)
+    simulate(setup, Strategy("uniform", "fifo"), 0, tmp_path, [Noted("simulating", setup).listen])
+    assert noted[:2] == ["(1,000 of 2,000 trials added)", "(2,000 of 2,000 trials added)"]
+    assert "running" in noted[2]
+
+
 @given(
     kinds=st.sets(st.sampled_from(sorted(KINDS)), min_size=1),
     place=st.sampled_from(["storage", "object-store", "both"]),

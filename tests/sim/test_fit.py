@@ -94,6 +94,30 @@ def test_a_law_with_a_jump_is_that_of_the_paper() -> None:
     assert law.expected(weights) == pytest.approx(0.9 - 0.8 * share)
 
 
+@pytest.mark.parametrize(
+    ("metric", "start", "limit"), [("accuracy", 0.1, 0.9), ("accuracy", 0.0, 1.0), ("loss", 2.3, 0.01)]
+)
+def test_however_often_the_rate_falls_a_score_is_between_untrained_and_the_limit(
+    metric: str, start: float, limit: float
+) -> None:
+    """Every fall of the rate lets out its part: after seven the law itself is beyond its limit."""
+    law = MultiPowerLaw(metric=metric, start=start, limit=limit, drop=3.0)
+    weights, scores = law.fresh(KIND), []
+    for _ in range(8):
+        weights = law.train(law.train(weights, KIND, {"lr": 0.2}, 20), KIND, {"lr": 0.001}, 2000)
+        scores.append(law.expected(weights))
+    assert all(min(start, limit) <= score <= max(start, limit) for score in scores)
+    assert scores[-1] == limit
+
+
+def test_the_law_of_an_accuracy_begins_and_ends_between_0_and_1() -> None:
+    with pytest.raises(ValueError, match="start is -0.1: expected an accuracy, from 0 to 1"):
+        MultiPowerLaw(start=-0.1)
+    with pytest.raises(ValueError, match="limit is 1.5: expected an accuracy, from 0 to 1"):
+        MultiPowerLaw(limit=1.5)
+    assert MultiPowerLaw(metric="loss", start=-2.5, limit=1.5).limit == 1.5
+
+
 def test_a_low_rate_leads_to_a_lower_ceiling_and_by_default_does_not() -> None:
     def share(rate: float, model: SGDCurve) -> float:
         return model.accuracy(model.train(model.fresh(KIND), KIND, {"lr": rate}, 100)) - model.chance

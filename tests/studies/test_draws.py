@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from hetsched.core.events import TrialAdded
 from hetsched.core.log import read_log
+from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
-from hetsched.studies.draws import look_up_draws, predict
+from hetsched.studies import draws
+from hetsched.studies.draws import _further_seeds, look_up_draws, predict
 from tests.conftest import make_setup
 
 FIFO = Strategy("fusion", "fifo")
@@ -21,6 +25,12 @@ def test_all_begin_with_the_hyperparameters_of_the_run_and_differ_after(tmp_path
     assert all(hyperparameters(each.log) == hyperparameters(first.log) for each in others)
     assert len({each.metrics.makespan_s for each in (first, *others)}) == 4
     assert len({each.metrics.best_score for each in (first, *others)}) > 1
+
+
+def test_no_two_of_them_share_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _further_seeds(7, 4) == {stream(7, "prediction", number).integers(2**31).item() for number in (1, 2, 3)}
+    monkeypatch.setattr(draws, "SEEDS", 10)  # so few that some are drawn twice
+    assert _further_seeds(7, 10) == {*range(10)} - {7}
 
 
 def test_they_are_found_again_by_their_logs(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from scipy.stats import ttest_1samp
 
 from hetsched.analysis.scores_over_time import Scores, scores_over_time
 from hetsched.core.events import SegmentEnded
+from hetsched.report.score_agreement_table import _target_words
 from hetsched.studies.score_agreement import Course, ScoreAgreement, score_agreement, score_order
 from tests.conftest import Simulate, make_setup
 
@@ -12,7 +13,7 @@ NODES = ({"name": "a", "cores": 2}, {"name": "b", "cores": 1})
 
 
 def course(*scores: tuple[float, float, float], target_s: float | None = None) -> Course:
-    return Course([Scores(*each) for each in scores], target_s)
+    return Course([Scores(*each) for each in scores], [target_s])
 
 
 @pytest.mark.parametrize("metric", [{}, {"name": "loss", "mode": "min"}])
@@ -86,6 +87,16 @@ def test_the_mean_of_several_predictions_is_that_of_their_scores_at_every_moment
 def test_the_mean_prediction_reaches_the_target_if_half_of_the_simulations_do() -> None:
     assert Course.mean([course(target_s=4.0), course(target_s=8.0), course()]).time_to_target_s == 6.0
     assert Course.mean([course(target_s=4.0), course(), course()]).time_to_target_s is None
+
+
+def test_beside_the_mean_time_to_the_target_it_is_said_how_many_simulations_reached_the_target() -> None:
+    most = Course.mean([course(target_s=4.0), course(target_s=8.0), course()])
+    few = Course.mean([course(target_s=5.0), course(), course()])
+    found = score_agreement([most, few], [course(target_s=7.0), course(target_s=9.0)], 10.0, has_target=True).target
+    assert found is not None and found.time_s is not None and found.time_s.predicted == 6.0
+    assert (found.draws_reached, found.draws) == (3, 6)
+    words = _target_words(found)
+    assert "reached under 1 of 2 seeds as predicted (in 3 of 6 simulations; the others have no time)" in words
 
 
 def strategy(predicted: float, measured: list[float]) -> ScoreAgreement:

@@ -278,6 +278,8 @@ class BlindRounds(Rounds):
 
     def __init__(self, round_s: float = 360.0, reallocation_s: float = 1920.0, seed: int = 0) -> None:
         super().__init__(round_s, reallocation_s)
+        if seed < 0:  # Python's generator ignores the sign
+            raise ValueError(f"seed: expected a whole number, 0 or more, got {seed}")
         self._random = Random(seed + 5)
 
     def turns(self, types: int) -> Sequence[int]:

@@ -93,9 +93,10 @@ def predict(recording: Recording) -> Prediction:
         simulator_s = (time.process_time() - begun) / len(runs)
         draws = [_draw(recording, run) for run in runs]
     steps = worker_steps([events], setup.times, setup.scenario.overheads.host_cores)
-    warnings = _of_another_machine(steps, recording.about.machine)
+    real = measure(events, setup)
+    warnings = _of_another_machine(steps, recording.about.machine, lost=real.lost_segments > 0)
     factors = _factors(recording, measured, "another" if warnings else "as probed")
-    return Prediction(_errors(recording.name, factors, draws, measured, measure(events, setup)), simulator_s, warnings)
+    return Prediction(_errors(recording.name, factors, draws, measured, real), simulator_s, warnings)
 
 
 def check_finished(recording: Recording) -> None:
@@ -177,10 +178,11 @@ def _percent(predicted: float, measured: float) -> float:
     return 100 * (predicted - measured) / measured
 
 
-def _of_another_machine(steps: list[WorkerSteps], machine: Machine | None) -> list[str]:
-    """How the machine of the run differed from the machine of the probe, in words."""
+def _of_another_machine(steps: list[WorkerSteps], machine: Machine | None, lost: bool) -> list[str]:
+    """How the machine of the run differed from the machine of the probe, in words. `lost`: the run
+    lost segments. Then start-ups tell nothing of the machine."""
     late = [of_type.late for of_type in steps if of_type.late is not None and of_type.factor > 1 + LATE]
-    found = [*late, *(line for of_type in steps for line in of_type.unlike())]
+    found = [*late, *(line for of_type in steps for line in of_type.unlike(lost))]
     if machine is not None and machine.load is not None and abs(machine.load[1] - machine.load[0]) > machine.cores / 2:
         before, then = machine.load
         found.append(f"the load of the machine was {before:.1f} before the probe and {then:.1f} before the run")

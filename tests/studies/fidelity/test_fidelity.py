@@ -5,12 +5,16 @@ from math import isclose
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from hetsched.analysis.step_times import worker_steps
 from hetsched.cli.main import main
+from hetsched.core.events import SegmentEnded, SegmentLost
 from hetsched.report.fidelity_tables import listings
 from hetsched.studies.fidelity.cells import read_cells
+from hetsched.studies.fidelity.errors import predict
 from hetsched.studies.fidelity.fidelity import FidelityResult, fidelity
-from hetsched.studies.fidelity.recordings import RECORDINGS, recorded
+from hetsched.studies.fidelity.recordings import RECORDINGS, read_recording, recorded
 from hetsched.studies.fidelity.table import TABLE_NAME, read_table, rows
 from tests.test_architecture import ROOT
 
@@ -57,6 +61,22 @@ def test_where_the_machine_was_that_of_the_probe_makespans_are_right(result: Fid
     as_probed = [abs(one.makespan) for one in result.errors if one.machine == "as probed"]
     assert len(as_probed) >= 9
     assert sum(as_probed) / len(as_probed) < 5
+
+
+def test_a_start_up_after_a_loss_tells_nothing_of_the_machine() -> None:
+    """`validate` and `run` leave it out, too."""
+    recording = read_recording(FOLDER, "killed-worker")
+    number = max(n for n, event in enumerate(recording.events) if isinstance(event, SegmentLost))
+    slow, events = 0, list(recording.events)
+    for place, event in enumerate(events):
+        if place > number and isinstance(event, SegmentEnded) and event.parts.start_up_s:
+            parts = replace(event.parts, start_up_s=event.parts.start_up_s + 60.0)
+            events[place], slow = replace(event, parts=parts), slow + 1
+    assert slow
+    steps = worker_steps([events], recording.setup.times, recording.setup.scenario.overheads.host_cores)
+    assert any("start-up and evaluation took" in line for of_type in steps for line in of_type.unlike(lost=False))
+    found = predict(recording._replace(events=events))
+    assert found.warnings == [] and found.errors.machine == "as probed"
 
 
 def test_every_cell_is_a_scenario() -> None:
