@@ -22,13 +22,22 @@ def noise_of(recordings: Sequence[Recording], metric: str) -> Noise:
     for recording in recordings:
         groups.setdefault(recording.configuration, []).append(recording)
     repeated = [group for group in groups.values() if len(group) > 1]
-    scores = [np.array([[line.score for line in each.evaluations[1:]] for each in group]) for group in repeated]
-    variances = [float(variance) for of_group in scores for variance in of_group.var(axis=0, ddof=1)]
+    variances = [float(np.var(scores, ddof=1)) for group in repeated for scores in _scores_by_iteration(group)]
     return Noise(
         by_images=_root_mean(by_images) if metric == DEFAULT.name else None,
         between_seeds=_root_mean(variances),
         repeated=sum(map(len, repeated)),
     )
+
+
+def _scores_by_iteration(group: Sequence[Recording]) -> list[list[float]]:
+    """The scores of several recordings after the same iterations, as far as at least two have
+    one."""
+    scores: dict[int, list[float]] = {}
+    for recording in group:
+        for line in recording.evaluations[1:]:
+            scores.setdefault(line.iteration, []).append(line.score)
+    return [of_all for of_all in scores.values() if len(of_all) > 1]
 
 
 def _root_mean(variances: Sequence[float]) -> float | None:

@@ -14,7 +14,7 @@ without a score, which was not finite, is left out.
 """
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from itertools import groupby, pairwise
@@ -89,11 +89,12 @@ class _EvaluationByAnother(Evaluation):
 
 class Recording(NamedTuple):
     """One trial's evaluations in the order of their iterations. The first is of the untrained
-    network."""
+    network. `unscored` are the lines whose score was not finite."""
 
     name: str
     kind: TrialKind
     evaluations: tuple[Evaluation, ...]
+    unscored: tuple[Evaluation, ...] = ()
 
     @property
     def has_schedule(self) -> bool:
@@ -102,8 +103,15 @@ class Recording(NamedTuple):
 
     @property
     def configuration(self) -> tuple[TrialKind, str]:
-        """The common key of recordings that differ only by their seeds."""
-        return self.kind, repr([(line.iteration, line.hyperparameters) for line in self.evaluations])
+        """The common key of recordings that differ only by their seeds: the kind of trial, and from
+        which iterations on it had which hyperparameters. Which lines have a score does not
+        matter."""
+        lines = sorted([*self.evaluations, *self.unscored], key=lambda line: line.iteration)
+        changes = [(0, (lines[1] if len(lines) > 1 else lines[0]).hyperparameters)]
+        for before, line in pairwise(lines[1:]):
+            if line.hyperparameters != before.hyperparameters:
+                changes.append((before.iteration, line.hyperparameters))
+        return self.kind, repr(changes)
 
     @property
     def final_score(self) -> float:
@@ -118,30 +126,36 @@ def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAU
     `chance` is needed and missing.
     """
     _refuse_another_metric(path, metric)
-    numbered = [
-        (number, line)
-        for number, line in read_rows(path, _lines_of(metric), "recording file", _needed(path, metric), prefix=PREFIX)
-        if not isnan(line.score)
-    ]
-    recordings: list[Recording] = []
+    numbered = read_rows(path, _lines_of(metric), "recording file", _needed(path, metric), prefix=PREFIX)
+    recordings: dict[str, Recording] = {}
     for name, of_one in groupby(numbered, key=lambda line: line[1].recording):
-        numbers, evaluations = zip(*of_one, strict=True)
-        for place, (line, later) in enumerate(pairwise(evaluations), 1):
-            where = f"{path}:{numbers[place]}: recording {name!r}"
-            if later.kind != line.kind:
-                raise InputError(f"{where} is of several kinds of trial; a recording is one trial's")
-            if later.iteration <= line.iteration:
-                raise InputError(f"{where}: its lines must be in the order of iterations")
-        start = _start(f"{path}:{numbers[0]}", evaluations[0], chance)
-        if any(recording.name == name for recording in recordings):
+        lines = dict(of_one)
+        _check_lines(path, name, lines)
+        scored = {number: line for number, line in lines.items() if not isnan(line.score)}
+        if not scored:
+            continue
+        number, first = next(iter(scored.items()))
+        if name in recordings:
             raise InputError(
-                f"{path}:{numbers[0]}: recording {name!r} has lines before: the lines of a recording must stand "
+                f"{path}:{number}: recording {name!r} has lines before: the lines of a recording must stand "
                 "together, and their names differ"
             )
-        recordings.append(Recording(name, evaluations[0].kind, (*start, *evaluations)))
+        evaluations = (*_start(f"{path}:{number}", first, chance), *scored.values())
+        unscored = tuple(line for line in lines.values() if isnan(line.score))
+        recordings[name] = Recording(name, first.kind, evaluations, unscored)
     if not recordings:
         raise InputError(f"{path}: the file has no recordings; make some with 'hetsched record --out {path}'")
-    return recordings
+    return list(recordings.values())
+
+
+def _check_lines(path: Path, name: str, lines: Mapping[int, Evaluation]) -> None:
+    """Raise InputError, naming file and line, if the lines are not of one recording."""
+    for (_, line), (number, later) in pairwise(lines.items()):
+        where = f"{path}:{number}: recording {name!r}"
+        if later.kind != line.kind:
+            raise InputError(f"{where} is of several kinds of trial; a recording is one trial's")
+        if later.iteration <= line.iteration:
+            raise InputError(f"{where}: its lines must be in the order of iterations")
 
 
 def _needed(path: Path, metric: str) -> list[str]:
