@@ -24,8 +24,7 @@ def start() -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         first = stop.__context__ if isinstance(stop.__context__, KeyboardInterrupt) else stop
         status = fail(first, INTERRUPTED, "interrupted")
-    if status == INTERRUPTED:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process is about to end, with this status
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process is about to end, with this status
     return status
 
 

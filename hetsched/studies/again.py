@@ -278,7 +278,8 @@ def _readable(folder: Path) -> Iterator[None]:
         yield
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         path = folder / SUMMARY_NAME
-        raise InputError(f"{path}: not what this version writes: {error}{other_version(path)}") from error
+        told = f"{error}{other_version(path)}; put the file back as it was"
+        raise InputError(f"{path}: not what this version writes: {told}") from error
 
 
 def _strategy(name: str) -> Strategy:

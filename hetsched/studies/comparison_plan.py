@@ -112,7 +112,8 @@ def load_plan(folder: Path) -> ComparisonPlan:
             "of a 'hetsched compare'"
         ) from error
     except msgspec.DecodeError as error:
-        raise InputError(f"{path}: not what 'hetsched compare' wrote: {error}{other_version(path)}") from error
+        told = f"{error}{other_version(path)}; put the file back as it was"
+        raise InputError(f"{path}: not what 'hetsched compare' wrote: {told}") from error
 
 
 def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Container[int]) -> dict[Task, RunResult]:

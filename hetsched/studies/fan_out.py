@@ -5,6 +5,7 @@ import gc
 import os
 import pickle
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -31,6 +32,9 @@ AWAY_AT_ONCE = 16
 """How many runs per core of a Ray cluster are sent at once. Their logs pass through this
 process."""
 
+
+LOOKS_FOR_STUDY_S = 0.1
+"""Seconds between two looks of a simulating process whether its study still lives."""
 
 _OF_THE_TRACKER = "ignore::UserWarning:joblib.externals.loky.backend.resource_tracker"
 
@@ -166,7 +170,7 @@ class _OnCores(Generic[R]):
     ) -> None:
         self._parallel = parallel
         files = tuple((path.resolve(), path.stat().st_mtime_ns) for path in policy_files)
-        self._common = (carry_out_one, pickle.dumps(setup), files)
+        self._common = (os.getpid(), carry_out_one, pickle.dumps(setup), files)
 
     def __call__(self, tasks: Sequence[Task], folder: Path) -> Generator[tuple[Task, R], None, None]:
         calls = (_call(_carry_out_here, task, folder.resolve(), *self._common) for task in tasks)
@@ -221,10 +225,12 @@ def _call(function: Callable[..., Any], *arguments: Any) -> tuple[Callable[..., 
 def _carry_out_here(
     task: Task,
     folder: Path,
+    study: int,
     carry_out_one: Callable[[Setup, Task, Path], R],
     setup: bytes,
     policy_files: tuple[tuple[Path, int], ...],
 ) -> tuple[Task, R]:
+    _end_with(study)
     _load(policy_files)
     with _without_collection():
         return task, carry_out_one(_unpacked(setup), task, folder)
@@ -241,6 +247,19 @@ def _carry_out_away(
         result = carry_out_one(_unpacked(setup), task, Path(folder))
         home = run_folder(Path(folder), *task)
         return task, result, {path.name: path.read_bytes() for path in home.iterdir()}
+
+
+@lru_cache(maxsize=1)
+def _end_with(study: int) -> None:
+    """End this process soon after the process of the study, its parent, is gone. If that was
+    killed, it could not end this process, which would go on with the runs that were asked for."""
+
+    def watch() -> None:
+        while os.getppid() == study:
+            time.sleep(LOOKS_FOR_STUDY_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

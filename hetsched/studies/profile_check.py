@@ -10,7 +10,7 @@ from hetsched.domain.cluster import WorkerType
 from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import DATASET, ProfileRow, StepTimes
 from hetsched.domain.workload import TrialKind
-from hetsched.errors import InputError
+from hetsched.errors import InputError, path_of
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.profile_files import read_profile, taken_defaults
 from hetsched.scenario.scenario import Scenario, Setup
@@ -78,7 +78,7 @@ def check_profile(path: Path | str, scenario: Scenario | None = None) -> Profile
     The file replaces the scenario's own profile. Raises InputError, with file, line and column, if
     the file is no profile, or if the scenario cannot be read with it.
     """
-    file = Path(path)
+    file = path_of(path, "path")
     dataset = DATASET if scenario is None else scenario.dataset_of_rows
     batch = None if scenario is None else scenario.batch_size_of_rows
     rows, defaults = read_profile(file, dataset, batch), taken_defaults(file, dataset, batch)

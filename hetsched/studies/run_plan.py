@@ -87,7 +87,8 @@ def load_plan(folder: Path) -> RunPlan:
             "'hetsched run', not one inside it"
         ) from error
     except msgspec.DecodeError as error:
-        raise InputError(f"{path}: not what 'hetsched run' wrote: {error}{other_version(path)}") from error
+        told = f"{error}{other_version(path)}; put the file back as it was"
+        raise InputError(f"{path}: not what 'hetsched run' wrote: {told}") from error
     if not plan.seeds:
         raise InputError(f"{path}: expected at least one seed in 'seeds', found none: begin a new run")
     return plan

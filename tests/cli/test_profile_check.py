@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hetsched import check_profile, load_scenario
+from hetsched import InputError, check_profile, load_scenario
 from hetsched.cli.main import main
 
 SCENARIO = """
@@ -123,3 +123,8 @@ def test_the_same_in_python(folder: Path) -> None:
     assert list(frame["source"][:3]) == ["measured", "interpolated", "extrapolated"]
     alone = check_profile("p.csv")
     assert alone.covers and not alone.known and "provenance" in alone.defaults
+
+
+def test_a_scenario_in_the_place_of_the_file_is_named() -> None:
+    with pytest.raises(InputError, match="path: expected a path"):
+        check_profile(object())  # type: ignore[arg-type]

@@ -4,6 +4,9 @@ there."""
 import json
 import shutil
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -271,6 +274,21 @@ def test_a_missing_scenario_is_named_with_what_to_do(
     Path("out/scenario.toml").unlink()
     assert main(["compare", "--resume", "out"]) == 2
     assert "out/scenario.toml: is gone since the comparison began" in capsys.readouterr().err
+
+
+def test_nobody_goes_on_when_a_comparison_is_killed(scenario: hetsched.Scenario) -> None:
+    """Its processes went on with the queued runs, into the logs of who resumed it."""
+    command = [sys.executable, "-m", "hetsched", "compare", "demo", "--seeds", "200", "--jobs", "2", "--out", "out"]
+    killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while len(logs(Path("out"))) < 6:
+        assert killed.poll() is None
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait()
+    time.sleep(1.0)
+    left = logs(Path("out"))
+    time.sleep(1.0)
+    assert logs(Path("out")) == left and len(left) < 800
 
 
 def test_ctrl_c_after_the_last_run_counts_all_runs(

@@ -1,6 +1,7 @@
 """Fan-out: what its processes do that a notebook's does not."""
 
 import gc
+import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ def test_processes_that_only_simulate_collect_no_garbage_meanwhile(
 
     monkeypatch.setattr(fan_out, "carry_out", watched)
     setup, task = pickle.dumps(make_setup()), fan_out.Task(FIFO, 0)
-    fan_out._carry_out_here(task, tmp_path, fan_out._simulate, setup, ())
+    fan_out._carry_out_here(task, tmp_path, os.getppid(), fan_out._simulate, setup, ())
     fan_out._carry_out_away(task, fan_out._simulate, setup, ())
     assert seen == [False, False]
     assert gc.isenabled()

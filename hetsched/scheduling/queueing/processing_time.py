@@ -16,8 +16,9 @@ def serve_by_processing_time(state: StateView, longest: bool) -> Iterator[Dispat
 
     The time of a trial j is R_j / s_jw: its remaining iterations divided by iterations per second
     on worker w. The trial with the shortest time is first (or the `longest`). Ties are decided by
-    `Trial.index`, then by the longest idle worker. A worker of unknown speed counts as the fastest,
-    so that it is tried. Of the trials that could try it, the trial with the fewest (or most)
+    `Trial.index`, then by the longest idle worker. Workers tie if their step times are equal to the
+    last bit; measured ones may differ there. A worker of unknown speed counts as the fastest, so
+    that it is tried. Of the trials that could try it, the trial with the fewest (or most)
     remaining iterations comes first.
     """
     free = FreeWorkers(state)

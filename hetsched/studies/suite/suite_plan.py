@@ -125,7 +125,8 @@ def load_plan(folder: Path) -> SuitePlan:
             "'hetsched suite'"
         ) from error
     except msgspec.DecodeError as error:
-        raise InputError(f"{path}: not what 'hetsched suite' wrote: {error}{other_version(path)}") from error
+        told = f"{error}{other_version(path)}; put the file back as it was"
+        raise InputError(f"{path}: not what 'hetsched suite' wrote: {told}") from error
 
 
 class Runs:
