@@ -136,8 +136,7 @@ class Scenario(ScenarioTables):
             try:
                 load_file(self.path(name), replaces=True)
             except InputError as error:
-                another = "" if self.path(name).exists() else "; 'hetsched replay' takes another one by --policy-file"
-                raise InputError(f"policy_files: {error}{another}") from error
+                raise InputError(f"policy_files: {error}") from error
 
     @property
     def training_source(self) -> TrainingSource | None:
