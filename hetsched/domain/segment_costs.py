@@ -54,11 +54,12 @@ class SegmentCosts:
         """Seconds since the start of the run before which no worker of this type trains.
 
         1. The first segment of a worker starts the worker up.
-        2. A gang starts up unless one given worker of it is warm. If that worker is warm, some other first segment on
-           workers of the same type has started it up before.
-        3. So some first segment on the type comes before all training on the type, and it starts a worker up.
-        4. It pays at least the least start-up of any kind of trial that may run there, after the arrival of such a
-           trial.
+        2. A gang starts up unless one given worker of it is warm. If that worker is warm, some
+           other first segment on workers of the same type has started it up before.
+        3. So some first segment on the type comes before all training on the type, and it starts a
+           worker up.
+        4. It pays at least the least start-up of any kind of trial that may run there, after the
+           arrival of such a trial.
         """
         if worker not in self._warm_s:
             self._warm_s[worker] = min(
