@@ -1,5 +1,6 @@
 """Measure two corrections of predictions on the recordings in `fidelity/`: the factor of start-ups
-at one time, and the growth of a trial's state. Keeps the rows of their tables in docs/validation.md.
+at one time, and the growth of a trial's state. Also measure how start-ups vary. Keeps the rows of
+their tables in docs/validation.md.
 
     python -m benchmarks.corrections
 
@@ -18,13 +19,16 @@ from hetsched.core.events import SegmentEnded
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.start_ups import core_places, slowdowns
 from hetsched.scenario.loading import load_setup
-from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.fidelity.errors import predict
 from hetsched.studies.fidelity.recordings import RECORDINGS, Recording, read_recording, recorded
 
 FOLDER = Path(__file__).parents[1] / "fidelity"
 FIRST, ALONE = "validate-accuracy-", "validate-accuracy-fusion-fifo-seed-10"
 """The first validations' recordings have seeds below 20. A process slowed one of them down."""
+
+VALIDATION = ("validate-uniform-", "validate-fusion-")
+"""How the recordings of examples/validate.toml begin."""
 
 GROWING = ("unpaced-trees", "unpaced-many-trees")
 
@@ -37,6 +41,7 @@ def main() -> None:
     keep(MEASURED / "start_ups.csv", [*_rows(parts, errors)], ["runs"])
     undisturbed = [measured_start_ups(each) for name, each in found.items() if name != ALONE]
     keep(MEASURED / "start_up_seconds.csv", [*_seconds(undisturbed)], ["worker"])
+    keep(MEASURED / "loading.csv", [*_loading()], ["start_ups"])
     keep(MEASURED / "state_growth.csv", [*map(_growth, GROWING)], ["recording"])
 
 
@@ -53,7 +58,7 @@ def start_up_errors(recording: Recording) -> tuple[list[float], list[float]]:
     """The absolute errors in percent of the workers' start-ups, by the probe's mean start-up, and
     with the factor."""
     setup, workers = recording.setup, recording.setup.workers(recording.strategy)
-    probed = load_setup(FOLDER / RECORDINGS / recording.name / SCENARIO_NAME)
+    probed = _probed(recording.name)
     cores = setup.scenario.overheads.host_cores
     assert cores is not None, "all workers were on one host"
     slower = slowdowns([worker.id for worker in workers], core_places(workers, cores), cores)
@@ -75,6 +80,22 @@ def _seconds(found: Sequence[dict[WorkerId, float]]) -> Iterator[Row]:
     by_place = [*zip(*(each.values() for each in found), strict=True)]
     yield {"worker": "the second, with a core of its own", "seconds": fmean(by_place[1])}
     yield {"worker": "the first and third, with one core for both", "seconds": fmean(by_place[0] + by_place[2])}
+
+
+def _loading() -> Iterator[Row]:
+    names = [name for name in recorded(FOLDER) if name.startswith(VALIDATION)]
+    seconds = [second for name in names for second in measured_start_ups(read_recording(FOLDER, name)).values()]
+    probed = [row.start_up_s for name in names for row in _probed(name).times.rows if row.start_up_s is not None]
+    for words, found in (
+        ("of workers, in the measured runs", seconds),
+        ("by the probe, mean of a worker type", probed),
+    ):
+        yield {"start_ups": words, "least_s": min(found), "most_s": max(found)}
+
+
+def _probed(name: str) -> Setup:
+    """The scenario of a recording, with the profile as its probe measured it."""
+    return load_setup(FOLDER / RECORDINGS / name / SCENARIO_NAME)
 
 
 def _growth(name: str) -> Row:

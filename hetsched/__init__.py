@@ -51,7 +51,7 @@ Results
 
 Policies, trainings and backends of your own
 --------------------------------------------------------------------------------------------------------
-`check_training`        check that a training of your own keeps to what trials need
+`check_training`        check that a training of your own does what trials need
 `StateView`             what a scheduling policy sees
 `Dispatch`              a decision: a trial trains some iterations on a worker
 `Stop`                  a decision: a trial never trains again
