@@ -4,8 +4,7 @@ intervals hold the true value.
     python -m benchmarks.error_rates                  # into docs/measured
     python -m benchmarks.error_rates --draws 20000    # with more draws
 
-`python -m benchmarks.pages` then writes the three tables of docs/statistics.md. A comparison with
-several strategies has half as many draws.
+`python -m benchmarks.pages` then writes the three tables of docs/statistics.md.
 
 Every draw is a comparison of one strategy with the baseline: `n` logarithms of ratios, one per
 seed. Their true mean is 0, so a difference that is shown is an error. Skewed distributions are
@@ -77,15 +76,15 @@ def coverage(kind: str, seeds: int, draws: int) -> float:
     return float(np.mean([ends is not None and ends[0] <= 0 <= ends[1] for ends in found]))
 
 
-def rates(draws: int, family_draws: int) -> Iterator[Row]:
+def rates(draws: int) -> Iterator[Row]:
     """The error rates of one strategy, and of several ones."""
     for kind in KINDS:
         for seeds in SEEDS[1:]:
             yield _row(kind, seeds, draws, error_rate(kind, seeds, draws), strategies=1)
         for seeds in FAMILY_SEEDS:
             for strategies in STRATEGIES:
-                share = family_error_rate(kind, strategies, seeds, family_draws)
-                yield _row(kind, seeds, family_draws, share, strategies=strategies)
+                share = family_error_rate(kind, strategies, seeds, draws)
+                yield _row(kind, seeds, draws, share, strategies=strategies)
 
 
 def coverages(draws: int) -> Iterator[Row]:
@@ -102,7 +101,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=4000, metavar="N", help="comparisons per cell (default: 4000)")
     options = parser.parse_args()
     print(f"Standard error at 5%: {sqrt(0.05 * 0.95 / options.draws):.1%}")
-    keep(MEASURED / "error_rates.csv", [*rates(options.draws, options.draws // 2)], ["pairs", "seeds", "strategies"])
+    keep(MEASURED / "error_rates.csv", [*rates(options.draws)], ["pairs", "seeds", "strategies"])
     keep(MEASURED / "interval_coverage.csv", [*coverages(options.draws)], ["pairs", "seeds"])
 
 
