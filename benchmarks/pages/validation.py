@@ -29,7 +29,12 @@ EARLIER = {
 LOADING = {"start-ups": "{start_ups}", "least [s]": "{least_s:.1f}", "most [s]": "{most_s:.1f}"}
 FIT = {"model": "`{model}`", "held-out error": "{error:.3f}"}
 SPREAD = {"strategy": "`{strategy}`", "seeds": "{seeds:.0f}", "standard deviation of the best score": "{deviation:.3f}"}
-CURVE = {"segments": "{segments}", "measured less predicted": "{error:+.3f}", "standard deviation": "{deviation:.3f}"}
+CURVE = {
+    "segments": "{segments}",
+    "number": "{number:.0f}",
+    "measured less predicted": "{error:+z.3f}",
+    "standard deviation": "{deviation:.3f}",
+}
 START_UPS = {"runs": "{runs}", "before [%]": "{before:.1f}", "with the factor [%]": "{with_factor:.1f}"}
 START_UP_S = {"worker": "{worker}", "mean start-up [s]": "{seconds:.1f}"}
 GROWTH = {
