@@ -1,8 +1,10 @@
 """Measure how often `hetsched compare` shows a difference that does not exist, and how often its
 intervals hold the true value.
 
-    python -m benchmarks.error_rates                  # the three tables of docs/statistics.md
+    python -m benchmarks.error_rates                  # into docs/measured
     python -m benchmarks.error_rates --draws 20000    # with more draws
+
+`python -m benchmarks.pages` then writes the three tables of docs/statistics.md.
 
 Every draw is a comparison of one strategy with the baseline: `n` logarithms of ratios, one per
 seed. Their true mean is 0, so a difference that is shown is an error. Skewed distributions are
@@ -10,12 +12,13 @@ mirrored at random.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from math import exp, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.kept_rows import MEASURED, Row, keep
 from hetsched.analysis.intervals import interval
 from hetsched.analysis.paired import differences
 from hetsched.domain.random_streams import stream
@@ -73,33 +76,33 @@ def coverage(kind: str, seeds: int, draws: int) -> float:
     return float(np.mean([ends is not None and ends[0] <= 0 <= ends[1] for ends in found]))
 
 
-def table(figure: Callable[[str, int, int], float], seeds: Sequence[int], draws: int) -> str:
-    """A table in Markdown, with a row per distribution."""
-    lines = ["| pairs | " + " | ".join(f"n = {n}" for n in seeds) + " |", "| --- |" + " --- |" * len(seeds)]
-    lines += [f"| {kind} | " + " | ".join(f"{figure(kind, n, draws):.1%}" for n in seeds) + " |" for kind in KINDS]
-    return "\n".join(lines)
-
-
-def families(draws: int) -> str:
-    """A table in Markdown, with a row per distribution, and a column per number of seeds and of
-    strategies."""
-    sizes = [(seeds, strategies) for seeds in FAMILY_SEEDS for strategies in STRATEGIES]
-    heads = [f"n = {seeds}, {strategies} strategies" for seeds, strategies in sizes]
-    lines = [f"| pairs | {' | '.join(heads)} |", "| --- |" + " --- |" * len(sizes)]
+def rates(draws: int) -> Iterator[Row]:
+    """The error rates of one strategy, and of several ones."""
     for kind in KINDS:
-        rates = [family_error_rate(kind, strategies, seeds, draws) for seeds, strategies in sizes]
-        lines.append(f"| {kind} | " + " | ".join(f"{rate:.1%}" for rate in rates) + " |")
-    return "\n".join(lines)
+        for seeds in SEEDS[1:]:
+            yield _row(kind, seeds, draws, error_rate(kind, seeds, draws), strategies=1)
+        for seeds in FAMILY_SEEDS:
+            for strategies in STRATEGIES:
+                share = family_error_rate(kind, strategies, seeds, draws)
+                yield _row(kind, seeds, draws, share, strategies=strategies)
+
+
+def coverages(draws: int) -> Iterator[Row]:
+    for kind in KINDS:
+        yield from (_row(kind, seeds, draws, coverage(kind, seeds, draws)) for seeds in SEEDS)
+
+
+def _row(kind: str, seeds: int, draws: int, share: float, **others: int) -> Row:
+    return {"pairs": kind, "seeds": seeds, **others, "share": share, "draws": draws}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=4000, metavar="N", help="comparisons per cell (default: 4000)")
     options = parser.parse_args()
-    print(f"Standard error at 5%: {sqrt(0.05 * 0.95 / options.draws):.1%}\n")
-    print("A difference is shown where there is none:\n\n" + table(error_rate, SEEDS[1:], options.draws))
-    print("\nSome difference is shown, of several strategies:\n\n" + families(options.draws))
-    print("\nThe 95% interval holds the truth:\n\n" + table(coverage, SEEDS, options.draws))
+    print(f"Standard error at 5%: {sqrt(0.05 * 0.95 / options.draws):.1%}")
+    keep(MEASURED / "error_rates.csv", [*rates(options.draws)], ["pairs", "seeds", "strategies"])
+    keep(MEASURED / "interval_coverage.csv", [*coverages(options.draws)], ["pairs", "seeds"])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ python -m benchmarks.fidelity_page
 
 from pathlib import Path
 
+from benchmarks.pages.pages import TABLES
+from benchmarks.pages.tables import filled
 from hetsched.report.fidelity_tables import listings
 from hetsched.studies.fidelity.fidelity import fidelity
 from hetsched.studies.fidelity.table import write_table
@@ -21,7 +23,7 @@ def main() -> None:
     page = PAGE.read_text()
     for listing in listings(result):
         page = replaced(page, listing.markdown())
-    PAGE.write_text(page)
+    PAGE.write_text(filled(page, TABLES))
 
 
 def replaced(page: str, table: str) -> str:

@@ -1,6 +1,6 @@
 """Measure what sampling a node costs: CPU seconds per sample, and its share of one core.
 
-    python -m benchmarks.sampling [--samples N] [--every SECONDS]
+    python -m benchmarks.sampling [--samples N] [--every SECONDS] [--keep]
 
 It samples this machine in this process, as `Sampling` does in a run on this machine. On a Ray
 cluster one actor per machine does the same, and Ray's calls are added. The first sample, which
@@ -10,6 +10,7 @@ imports what is needed, does not count.
 import argparse
 import time
 
+from benchmarks.kept_rows import MEASURED, keep
 from real.resources.node_meter import NodeMeter
 
 
@@ -18,6 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--every", type=float, default=10.0, help="report_interval_s")
+    parser.add_argument("--keep", action="store_true", help="put the figures into docs/measured")
     options = parser.parse_args()
     meter = NodeMeter()
     meter.use()
@@ -26,6 +28,12 @@ def main() -> None:
         meter.use()
     seconds = (time.process_time() - begun) / options.samples
     share = seconds / options.every
+    if options.keep:
+        keep(
+            MEASURED / "sampling.csv",
+            [{"every_s": options.every, "cpu_ms": 1e3 * seconds, "share": 100 * share}],
+            ["every_s"],
+        )
     print(f"{1e3 * seconds:.3f} ms of CPU per sample: {share:.5%} of one core at one sample per {options.every:g} s")
 
 

@@ -1,7 +1,8 @@
-"""Compare policies that schedule Population-Based Training on unequal machines, in simulation and on Ray Tune.
+"""Compare policies that schedule Population-Based Training on unequal machines, in simulation and
+on Ray Tune.
 
-`import hetsched` is what a notebook or a script uses; docs/python.md shows it. A name's module is loaded on
-its first use.
+`import hetsched` is what a notebook or a script uses; docs/python.md shows it. A name's module is
+loaded on its first use.
 
 ======================= ================================================================================
 Scenarios
@@ -23,7 +24,7 @@ Studies
 `resume_suite`          go on with a suite that stopped
 `ablate`                simulate one strategy without each part of the simulated world in turn
 `bound`                 what no schedule can beat
-`check_profile`         which step times of a scenario a profile has, and which are made of others or unknown
+`check_profile`         which of a scenario's step times a profile has, makes of others, or lacks
 `plan`                  measure a training for a moment, simulate every strategy, and rank them
 `run`                   run one strategy for real, on Ray Tune; "auto": the best one of a plan
 `resume`                go on with a run that stopped
@@ -50,7 +51,7 @@ Results
 
 Policies, trainings and backends of your own
 --------------------------------------------------------------------------------------------------------
-`check_training`        check that a training of your own keeps to what trials need
+`check_training`        check that a training of your own does what trials need
 `StateView`             what a scheduling policy sees
 `Dispatch`              a decision: a trial trains some iterations on a worker
 `Stop`                  a decision: a trial never trains again

@@ -79,7 +79,7 @@ class Simulation:
         listeners: Sequence[Listener] = (),
         checkpoints: CheckpointCopies | None = None,
     ) -> None:
-        """`checkpoints` follow every copy in the memory of a node, for nodes that fail. Else only the newest."""
+        """`checkpoints` follow every copy in a node's memory, for nodes that fail. Else the newest."""
         self.env = simpy.Environment()
         self.state = State()
         scenario, times = setup.scenario, setup.charged_times

@@ -50,9 +50,45 @@ def test_every_table_has_a_page() -> None:
     assert sorted(names) == sorted(TABLES)
 
 
+def text_of(page: str) -> str:
+    """A page without blocks of code, and without tables that are made or cited."""
+    page = re.sub(r"<!-- (?:table|written by|cited): [^>]*-->\n\n(?:\|.*\n)*", "", page)
+    return re.sub(r"```.*?```", "", page, flags=re.DOTALL)
+
+
 def test_nothing_is_typed_by_hand_in_the_page_of_speeds() -> None:
     """Outside of tables that are made, the page has no decimals, and no dates."""
-    page = re.sub(r"<!-- table: [\w-]+ -->\n\n(?:\|.*\n)*", "", (ROOT / "docs/performance.md").read_text())
-    page = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
+    page = text_of((ROOT / "docs/performance.md").read_text())
     assert not re.findall(r".*(?<!Python )\b\d+\.\d.*", page)
     assert not re.findall(r"20\d\d-\d\d-\d\d", page)
+
+
+FIGURE = re.compile(r"\b\d+(?:\.\d+)?%|\b\d+(?:\.\d+)? (?:[mu]?s|minutes|[KM]i?B)\b|\b\d+\.\d+")
+
+RULES = {
+    "validation": {
+        *("95%", "3%", "5%", "6%", "10%", "0.03", "0.05", "45 s"),  # levels, and what was asked
+        *("0.8", "0.96", "0.5 s"),  # least correlations; the pace of a benchmark
+        *("1.55", "1.96"),  # tests/test_readme.py computes them
+    },
+    "real-runs": {
+        *("5%", "10%"),  # from where a run names a difference
+        *("30 s", "60 s", "120 s", "128 KiB"),  # limits, and an example
+    },
+    "statistics": {
+        *("95%", "1%", "2%", "5%", "0.05"),  # levels and limits
+        *("0.8", "0.996", "1.006", "1.042", "1.3", "1.370", "1.372"),  # examples of verdicts
+        *("0.3%", "59%"),  # computed: the error of a share of 4,000, and 0.9 to the power of 5
+        *("8%", "10.1145", "2510.01256"),  # of equal sizes; numbers of papers
+    },
+    "ray-tune-dropin": {"0.8 s", "2.60"},  # the step of the benchmark; a version of Ray
+}
+"""By page the figures outside of made tables: parameters of rules, levels, examples."""
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_no_result_is_typed_by_hand(name: str) -> None:
+    """Results are in tables that are made from files: decimals, percentages and measured units. Code
+    and formulas in a line do not count."""
+    page = re.sub(r"`[^`]*`|\$[^$]*\$", "", text_of((ROOT / f"docs/{name}.md").read_text()))
+    assert set(FIGURE.findall(page)) <= RULES[name]

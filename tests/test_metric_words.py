@@ -29,6 +29,7 @@ LINES = {
     },
     "hetsched/studies/measured.py": {'"stop_accuracy", "stop_score"': "the old key"},
     "hetsched/scenario/traces/jobs.py": {'"stop_accuracy")': "the old column", 'uracy"))': "the old column"},
+    "sim/learning/multi_power.py": {"expected an accuracy, from 0 to 1": "the limits of the default metric"},
     "hetsched/scenario/scenario.py": {"expected an accuracy, above 0": "the limits of the default metric"},
     "hetsched/scenario/packaged/demo.toml": {"0.8 accuracy": "the default of HRFS, for a built-in network"},
     "real/training/training.py": {

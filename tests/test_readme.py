@@ -5,11 +5,15 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import hetsched
+from benchmarks.pages.validation import validation
+from hetsched import allocation, scheduling
 from hetsched.cli.main import main, parser
 from hetsched.report.legend import where_time_goes
 
@@ -69,6 +73,28 @@ def test_the_demo_gives_the_tables_of_the_pages(tmp_path: Path, capfdbinary: pyt
     found = where_time_goes(logs, 0, Path("examples/demo.toml"))
     assert found is not None and "\n{}\n  {}\n".format(*found) in DEMO
     assert strategies["fusion+lookahead"]["verdict"] in README.replace("\n", " ")
+    says_what_seed_0_took([strategies[name]["makespan_s"] for name in ("uniform+fifo", "fusion+lookahead")])
+
+
+def says_what_seed_0_took(makespans: Sequence[dict[str, Any]]) -> None:
+    """The README has the makespans of seed 0, which the picture shows, beside their means."""
+    first, mean = ([f"{of:,.0f} s" for of in found] for found in zip(*map(_first_and_mean, makespans), strict=True))
+    shown = " ".join(README.split())
+    assert f"seed 0 of the demo: {first[0]} and {first[1]}" in shown
+    assert f"over ten seeds: {mean[0]} and {mean[1]}" in shown
+    for page in (shown, " ".join((ROOT / "docs" / "figures.md").read_text().split())):
+        assert f"train one trial each for {first[0]}" in page
+        assert re.search(rf"(?:for|after) {first[1]}\.\]", page)
+
+
+def _first_and_mean(makespan: dict[str, Any]) -> tuple[float, float]:
+    return makespan["per_seed"][0], makespan["mean"]
+
+
+def test_the_readme_counts_the_policies() -> None:
+    kinds = (allocation.policies, scheduling.policies)
+    shipped = [name for known in kinds for name in known.names() if known.is_shipped(name)]
+    assert f"[all {len(shipped)}](docs/policies/README.md)" in README
 
 
 def test_what_no_schedule_gains_on_the_cluster_of_hrfs_is_what_its_bounds_say() -> None:
@@ -85,6 +111,14 @@ def test_what_no_schedule_gains_on_the_cluster_of_hrfs_is_what_its_bounds_say() 
     table = (ROOT / "docs" / "validation.md").read_text()
     assert f"| fusion | {seconds['fusion']:.1f} | {one_worker} |" in table
     assert f"| under any allocation | {seconds['any']:.1f} | {any_allocation} |" in table
+
+
+def test_the_error_of_predictions_is_that_of_the_recordings() -> None:
+    """The mean of the absolute errors in the first table of docs/validation.md."""
+    _, *rows = validation()
+    errors = [float(row[3].removesuffix("%")) for row in rows]
+    mean = sum(map(abs, errors)) / len(errors)
+    assert f"off by {mean:.1f}% in the mean over three strategies and three seeds" in " ".join(README.split())
 
 
 def test_the_readme_is_read_in_one_go() -> None:

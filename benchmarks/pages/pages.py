@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.pages import bounds, learning, performance, policies, suite, validation
+from benchmarks.pages import bounds, learning, performance, policies, real_runs, statistics, suite, validation
 from benchmarks.pages.tables import Maker
 
 ROOT = Path(__file__).parents[2]
@@ -12,12 +12,24 @@ FAMILIES = ("planning", "queueing", "packages", "shares", "matching", "stopping"
 
 OF_POLICIES = [f"docs/policies/{name}.md" for name in ("README", *FAMILIES)]
 
-OTHERS = [f"docs/{name}.md" for name in ("performance", "suite", "learning", "bounds", "validation")]
+OTHERS = [
+    f"docs/{name}.md"
+    for name in (
+        "performance",
+        "suite",
+        "learning",
+        "bounds",
+        "validation",
+        "statistics",
+        "real-runs",
+        "ray-tune-dropin",
+    )
+]
 
 PAGES = [*OF_POLICIES, *OTHERS]
 
 TABLES: Mapping[str, Maker] = {
     name: maker
-    for page in (policies, performance, suite, learning, bounds, validation)
+    for page in (policies, performance, suite, learning, bounds, validation, statistics, real_runs)
     for name, maker in page.TABLES.items()
 }

@@ -58,6 +58,18 @@ def measured(
     return rows
 
 
+def as_kept(file: str) -> Maker:
+    """A table of all rows of docs/measured/`file`, with its texts and headings, without the date."""
+
+    def rows() -> Iterator[Cells]:
+        found = read(MEASURED / file)
+        columns = [name for name in found[0] if name != "measured"]
+        yield columns
+        yield from ([row[name] for name in columns] for row in found)
+
+    return rows
+
+
 def _with_numbers(row: Mapping[str, str]) -> dict[str, Value]:
     return {name: _number(text) for name, text in row.items()}
 

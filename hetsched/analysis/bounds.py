@@ -24,8 +24,8 @@ no allocation policy does better.
 
 **Mean JCT.** The cluster does no better than one preemptive machine:
 
-1. Give every device class a price per second so that all devices together cost 1 per second. The prices are those of
-   the makespan's program (its dual).
+1. Give every device class a price per second so that all devices together cost 1 per second. The
+   prices are those of the makespan's program (its dual).
 2. Job j costs at least q_j: its iterations in its cheapest mode.
 3. No schedule spends more than 1 per second.
 4. So the cluster does no better than one preemptive machine on which job j takes q_j seconds.
@@ -33,7 +33,8 @@ no allocation policy does better.
 Three bounds follow. The greatest counts:
 
 1. Job j takes at least p_j seconds: its iterations on its fastest device, alone.
-2. On one machine, shortest remaining time first has the least mean JCT (Schrage, Operations Research 1968).
+2. On one machine, shortest remaining time first has the least mean JCT (Schrage, Operations
+   Research 1968).
 3. The mean moments of work:
    Let M_j be the mean moment of the work of job j.
    Its work is spread over at least p_j seconds.
@@ -48,16 +49,18 @@ experiment alone. The second is one machine on which all jobs of an experiment a
 **Costs.** The program also bounds schedules with costs:
 
 1. Let e_w be the seconds of evaluation, checkpoint, latency and the driver's time on worker type w.
-2. A segment of k iterations on type w keeps its workers for at least k s_w + e_w seconds, where s_w is the seconds of
-   an iteration.
+2. A segment of k iterations on type w keeps its workers for at least k s_w + e_w seconds, where s_w
+   is the seconds of an iteration.
 3. No segment has more than I iterations. Under PBT I is an interval, else the whole trial.
-4. Spread the iterations of a segment evenly over its seconds: they are at most 1 / (s_w + e_w / I) per second.
+4. Spread the iterations of a segment evenly over its seconds: they are at most 1 / (s_w + e_w / I)
+   per second.
 5. So every schedule with costs is a schedule of the program with these rates in place of 1 / s_w.
 6. The argument about prices holds with these rates as well. So p_j and q_j include the costs.
 
 Three more bounds follow, and a limit:
 
-1. A job alone takes at least the sum, over its segments, of the least k s_w + e_w (`Group.alone_s`).
+1. A job alone takes at least the sum, over its segments, of the least k s_w + e_w
+   (`Group.alone_s`).
 2. The driver serves the segments one after another, from the arrival of their jobs on.
 3. Whole segments give a bound: see `hetsched.analysis.bounds_segments`.
 4. No job trains on a type of worker before the type can be warm (`SegmentCosts.warm_s`).

@@ -113,8 +113,8 @@ class Group(NamedTuple):
 
         1. A segment of k iterations takes the least of k step_s + segment_s over the ways.
         2. That is a concave function of k.
-        3. So of all ways to cut the iterations into segments of at most `most`, whole segments and one for the rest
-           take least.
+        3. So of all ways to cut the iterations into segments of at most `most`, whole segments and
+           one for the rest take least.
         """
         if not self.most:
             return iterations / self.ways[0].iterations_per_s

@@ -85,7 +85,8 @@ def interval_program(groups: Groups, starts: Sequence[float], least: float) -> f
     The relaxation is refined: if the k longest jobs could not be given their share of the result,
     the range of sizes is cut in two after them. If no range must be cut, the relaxation is exact:
 
-    1. A weighted sum of the jobs' work is greatest if jobs of greater weight get the faster seconds.
+    1. A weighted sum of the jobs' work is greatest if jobs of greater weight get the faster
+       seconds.
     2. So the sums over the k longest jobs, for every k, alone decide which sizes are possible.
     3. The result has room for these sums, for every k.
     4. So the result has room for the real sizes.

@@ -53,8 +53,10 @@ class _Capacity:
     1. A whole segment takes D = most x step_s + segment_s seconds.
     2. n segments do at most n x most iterations. This limit grows with n.
     3. n segments do at most (t - n segment_s) / step_s iterations. This limit falls with n.
-    4. Up to n = floor(t / D) the first limit is the smaller one. From floor(t / D) + 1 on the second one is.
-    5. So the worker does most in floor(t / D) whole segments and in one more with as many iterations as still fit.
+    4. Up to n = floor(t / D) the first limit is the smaller one. From floor(t / D) + 1 on the
+       second one is.
+    5. So the worker does most in floor(t / D) whole segments and in one more with as many
+       iterations as still fit.
 
     Gangs: at most n gangs are there at once. So each gang can be given one of n places, and in a
     place gangs follow one another. The claim holds for each place.
@@ -63,8 +65,9 @@ class _Capacity:
 
     1. At most as many workers train at once as there are jobs.
     2. So all workers together spend at most jobs x (T - begin_s) seconds.
-    3. Take a price per second that is not negative. By weak duality, the iterations are at most a sum: the price of
-       these seconds, and for each worker the most of its iterations less the price of its seconds.
+    3. Take a price per second that is not negative. By weak duality, the iterations are at most a
+       sum: the price of these seconds, and for each worker the most of its iterations less the
+       price of its seconds.
     4. With a price, a part of a segment is worth more the longer it is, or it is worth nothing.
     5. So a worker trains nothing, or whole segments only, or as much as it can.
 

@@ -24,9 +24,9 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Print lower bounds on the makespan and on the mean job completion time (JCT), in seconds. JCT
     is completion minus arrival, of trials and of experiments. The bounds are for trials that train
     to their stop iteration. Trials that stop on a score may end sooner. One bound is for any
-    allocation. One bound per strategy is for the workers of its allocation policy. The bounds
-    include arrivals and what segments cost beside training. The bound of training alone leaves
-    these costs out."""
+    allocation. One bound per allocation policy of the strategies is for the workers that the policy
+    makes. The bounds include arrivals and overheads. The bound of training alone leaves overheads
+    out. See docs/bounds.md."""
     setup = simulated_scenario(options)
     try:
         result = bound(setup)

@@ -20,7 +20,8 @@ from hetsched.studies.fidelity.record import record
 from hetsched.studies.fidelity.table import write_table
 
 EXAMPLES = (
-    "hetsched fidelity --markdown",
+    "hetsched fidelity",
+    "hetsched fidelity --calibrate results/first results/second --out fitted.csv",
     "hetsched fidelity add results/validate",
 )
 

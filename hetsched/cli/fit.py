@@ -47,7 +47,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     fitted.add_argument("--folds", type=count, default=5, metavar="N", help=text)
     text = "random seed, which deals recordings to folds (default: 0)"
     fitted.add_argument("--seed", type=seed, default=0, metavar="N", help=text)
-    fitted.add_argument("--show", metavar="MODEL", help="print the options of this model (default: the best one)")
+    fitted.add_argument(
+        "--show", metavar="MODEL", help="print the options of this learning model (default: the best one)"
+    )
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

@@ -28,7 +28,7 @@ DESCRIPTION = """\
 Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then for real on Ray
 Tune.
 
-A strategy is an allocation policy (nodes -> workers) and a scheduling policy (which trial runs where). It is written
+A strategy is an allocation policy (nodes -> workers) and a scheduling policy (which trial trains where). It is written
 fusion+hrfs. 'hetsched policies' lists the policies. A scenario is a TOML file: cluster, workload, profile, strategies.
 
 'hetsched COMMAND --help' has the options of a command."""
@@ -54,18 +54,18 @@ COMMANDS = {
     "validate": "simulate, run for real, and compare the two",
     "fidelity": "predict recorded real runs again, and say by how much the predictions are off",
     "replay": "feed a run's measured durations to its policy again, and compare decisions",
-    "report": "write what a results folder tells as one HTML file",
+    "report": "write a results folder as one HTML file",
     "show": "print the tables of a study again, from its results folder",
     "export": "write what was run for other programs: traces, Parquet, CSV, RO-Crate",
-    "watch": "follow a run that another process carries out, in the terminal",
-    "serve": "show the runs of a folder as pages, those that go on live, on this machine only",
+    "watch": "follow a run of another process, in the terminal",
+    "serve": "show the runs of a folder as pages, on this machine only, and follow those that go on",
     "figures": "draw the figures of a results folder at paper size",
     "profile": "measure the step times of this machine",
     "record": "record learning curves of a scenario's training, without PBT",
     "fit": "choose a learning model by its error on held-out recordings, and fit it",
-    "bound": "what no schedule can beat on a scenario",
+    "bound": "print times that no schedule of a scenario can beat",
     "nodes": "print the nodes of a running Ray cluster as a scenario lists them",
-    "training": "check that a training of your own keeps to what trials need",
+    "training": "check that a training of your own does what trials need",
     "policies": "list the policies, explain one, or check that some conform",
 }
 """What each command does, by its name. The module `hetsched.cli.NAME` has `EXAMPLES`,

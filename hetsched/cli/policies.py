@@ -93,7 +93,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """List the policies: built in, from installed packages, and from --policy-file. With a NAME,
-    print the policy's rule, its options, and what it looks at."""
+    print the policy's rule, its options, and what it looks at. See docs/policies."""
     document = {
         kind: {name: _summary(registry, name) for name in registry.names()} for kind, registry in REGISTRIES.items()
     }

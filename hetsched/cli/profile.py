@@ -77,8 +77,8 @@ def _configure_check(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Measure a profile on this machine: the seconds per iteration of networks, and the costs of
-    evaluation, start-up, restore and checkpoint. For the training of a scenario, such as a user's
-    class: 'hetsched plan SCENARIO'."""
+    evaluation, start-up, restore and checkpoint. For the training of a scenario, such as a
+    class of your own: 'hetsched plan SCENARIO'. See docs/profiles.md."""
     if options.out is None:
         raise InputError("--out FILE.csv: name the profile to write; 'hetsched profile check FILE.csv' reads one")
     if not options.out.parent.is_dir():

@@ -66,7 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Record learning curves of a scenario's training. Trials with hyperparameters from its search
     space train without PBT, and are evaluated on their way. A recording is in the file as soon as
-    it is finished. The same command goes on where it was stopped. `hetsched fit` fits learning
+    it is finished. The same command goes on where it was stopped. 'hetsched fit' fits learning
     models to such files. See docs/learning.md."""
     scenario = load_training_tables(options.scenario)
     try:

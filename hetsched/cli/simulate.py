@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     simulated.add_argument("--strategy", required=True, metavar="A+S", help="such as fusion+hrfs")
     add_seed(simulated)
     add_repeat(simulated)
-    text = "show what each overhead contributes to the makespan"
+    text = "show what overheads, noise and faults contribute to the makespan"
     simulated.add_argument("--ablate", action="store_true", help=text)
     results = parser.add_argument_group("results")
     add_out(results)
@@ -48,7 +48,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Simulate one strategy. Logs and figures go to the results folder. Repetitions use the seeds
     from --seed on. With --ablate, print instead what start-up, restore, evaluation, checkpoint,
     noise, sharing, dispatch and faults contribute to the makespan. Each is left out in turn under
-    the same seeds."""
+    the same seeds. See docs/simulator.md."""
     setup = simulated_scenario(options)
     strategy = parse_strategy(options.strategy)
     check_profile_covers(options.scenario, setup, strategy)

@@ -45,7 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Measure a profile of the training (or take --profile), predict with the simulator, run for
-    real, and print the predicted and the measured figures with signed errors."""
+    real, and print the predicted and the measured figures with signed errors. See
+    docs/validation.md."""
     setup = real_scenario(options, options.scenario)
     names = options.strategies or setup.scenario.strategies
     result = validate(

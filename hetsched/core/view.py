@@ -258,7 +258,8 @@ class StateView:
         known counts:
 
         1. what this run has measured on this worker, for the trial's kind and gang size;
-        2. the profile, corrected by what the run has measured on this worker for other kinds and gang sizes;
+        2. the profile, corrected by what the run has measured on this worker for other kinds and
+           gang sizes;
         3. the profile alone.
         """
         trained: Mapping[Work, Trained] = self._state.trained.get(worker.id, {})

@@ -65,8 +65,9 @@ class Node(Struct, frozen=True):
 class WorkerType(NamedTuple):
     """What decides how fast a worker is. Workers of one type have the same step times.
 
-    `cores` is 0 for GPUs: in the profile, host cores do not change the speed of a GPU.
-    `gpu_memory_gib` is the memory of the whole GPU, whatever the share.
+    `cores` is 0 for GPU workers: in the profile, host cores do not change the speed of a GPU.
+    `gpu_share` is 0 for CPU workers. `gpu_memory_gib` is the memory of the whole GPU, whatever the
+    share (None: unknown).
     """
 
     device: DeviceType
@@ -77,8 +78,8 @@ class WorkerType(NamedTuple):
 
     @property
     def memory_gib(self) -> float | None:
-        """The memory in GiB that the worker has on each GPU: its share of the GPU's memory. None:
-        unknown."""
+        """The memory in GiB that the worker has on a GPU: its share of the GPU's memory, at most all
+        of it. None: unknown."""
         return None if self.gpu_memory_gib is None else self.gpu_memory_gib * min(1.0, self.gpu_share)
 
     @property
@@ -87,8 +88,8 @@ class WorkerType(NamedTuple):
         return self._replace(pace=None, gpu_memory_gib=None)
 
     def gang(self, workers: int) -> "WorkerType":
-        """The type of a gang of this many workers that train one trial together, as profiles name
-        it."""
+        """The type of a gang of this many workers, as profiles name it: the cores and the shares are
+        sums over the workers."""
         return self if workers == 1 else self._replace(cores=self.cores * workers, gpu_share=self.gpu_share * workers)
 
     def __str__(self) -> str:
@@ -99,10 +100,12 @@ class WorkerType(NamedTuple):
 
 
 class Worker(Struct, frozen=True):
-    """A slice of one node that trains one trial at a time.
+    """A part of one node that trains one trial at a time.
 
-    A CPU worker has `cores` cores and no GPU. A GPU worker has `gpu_share` of one GPU, and `cores`
-    host cores that feed it. Logs leave out an unknown GPU memory.
+    A CPU worker has `cores` cores and no share of a GPU. A GPU worker has the share `gpu_share` of
+    one GPU, and `cores` cores of the node that feed the GPU. `pace` is the node's.
+    `gpu_memory_gib` is the memory of the whole GPU. It is UNSET where it is unknown, so that logs
+    leave it out.
     """
 
     id: WorkerId
@@ -129,20 +132,21 @@ class ClusterSpec(Struct, frozen=True):
 
 
 def cpu_worker(node: Node, number: int, cores: int) -> Worker:
-    """The `number`-th CPU worker of a node."""
+    """The CPU worker of this number on a node. Numbers start at 0."""
     return Worker(WorkerId(f"{node.id}/cpu{number}"), node.id, CPU, cores, 0.0, node.pace)
 
 
 def cpu_workers(node: Node, cores: int, per_worker: int | None) -> list[Worker]:
-    """`cores` cores of a node as workers of `per_worker` cores each; a rest stays unused. None: as
-    one worker."""
+    """`cores` cores of a node as workers of `per_worker` cores each (None: as one worker). Cores
+    that are left over stay unused. No cores are no worker."""
     size = per_worker or cores
     return [cpu_worker(node, number, size) for number in range(cores // size if size else 0)]
 
 
 def gpu_worker(node: Node, number: int, cores: int, share: float = 1.0, part: int | None = None) -> Worker:
-    """The worker on the `number`-th GPU of a node, with `cores` host cores to feed it. If several
-    workers share the GPU, it is the `part`-th of them."""
+    """The worker on the GPU of this number, with `cores` cores of the node to feed the GPU. If
+    several workers share the GPU, `part` is the worker's number among them. Numbers start at 0. On
+    a node whose GPUs are alike, `number` may also count shares of GPUs."""
     assert node.gpus
     gpu = node.mixed[number] if node.mixed else node.each_gpu[0]  # where all are alike, policies may number shares
     place = f"gpu{number}" if part is None else f"gpu{number}.{part}"
@@ -155,8 +159,8 @@ GpuCut = tuple[int, float]
 
 
 def gpu_workers(node: Node, cut: Callable[[Gpu], GpuCut] = lambda gpu: (1, 1.0)) -> list[Worker]:
-    """The GPUs of a node as workers, each GPU cut as `cut` says. Every worker keeps one core of the
-    node to feed it, as long as there are cores."""
+    """The GPUs of a node as workers. `cut` says how many workers a GPU is, and their shares. Every
+    worker gets one core of the node to feed the GPU, as long as the node has cores."""
     places = [
         (number, part if workers > 1 else None, share)
         for number, (workers, share) in enumerate(map(cut, node.each_gpu))

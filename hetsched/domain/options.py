@@ -42,8 +42,9 @@ def docstrings(factory: Callable[..., Any]) -> list[str]:
 def meanings(texts: list[str], names: list[str]) -> dict[str, str]:
     """What the docstrings say of each option; "" if they do not name it.
 
-    The text starts with the sentence that begins with the option's name in backticks. The text goes on to the next
-    sentence that begins with an option's name. If no sentence begins so, the text is the first one with the name.
+    The text starts with the sentence that begins with the option's name in backticks. The text goes
+    on to the next sentence that begins with an option's name. If no sentence begins so, the text is
+    the first one with the name.
 
     >>> meanings(["Waits.\\n\\n`a` is a time. 0: none. `b` is more."], ["a", "b", "c"])
     {'a': '`a` is a time. 0: none.', 'b': '`b` is more.', 'c': ''}

@@ -1,4 +1,5 @@
-"""A real run while it runs, on stderr: a live table on a terminal, otherwise a plain line at intervals."""
+"""A real run while it runs, on stderr: a live table on a terminal, otherwise a plain line at
+intervals."""
 
 import sys
 import time
@@ -40,6 +41,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, counted
 from hetsched.report.figures_in_words import share
+from hetsched.report.forecast import Forecast
 from hetsched.report.hyperparameters import cells, listed, names_of
 from hetsched.report.live_nodes import nodes_drawn
 from hetsched.report.printable import printable
@@ -69,9 +71,10 @@ class WorkerStanding(NamedTuple):
 class Standing(NamedTuple):
     """A run at its last event, in values that do not change, because another thread draws them.
 
-    The event was at `now`. The view's clock read `seen` then. `done` and `total` are iterations. `start_up_s` is the
-    mean start-up of workers. `late` are workers that could not keep their pace. `metric` is the metric of all
-    experiments. None: they have different ones. `nodes` has the newest sample of each node.
+    The event was at `now`. The view's clock read `seen` then. `done` and `total` are iterations.
+    `start_up_s` is the mean start-up of workers. `late` are workers that could not keep their pace.
+    `metric` is the metric of all experiments. None: they have different ones. `nodes` has the
+    newest sample of each node.
     """
 
     now: float
@@ -89,33 +92,13 @@ class Standing(NamedTuple):
     nodes: Mapping[NodeId, ResourcesSampled]
 
 
-class Forecast(NamedTuple):
-    """The seconds that a run still takes if it goes on as before, and its seconds in all. `ratio`
-    is the seconds in all divided by a bound (None: no bound is known)."""
-
-    left_s: float
-    total_s: float
-    ratio: float | None
-
-    @classmethod
-    def of(cls, elapsed_s: float, start_up_s: float, done: int, total: int, bound_s: float | None) -> "Forecast | None":
-        """The forecast after `done` of `total` iterations, at the pace since start-up. None: no iteration is done yet.
-
-        >>> Forecast.of(elapsed_s=60.0, start_up_s=10.0, done=100, total=400, bound_s=100.0)
-        Forecast(left_s=150.0, total_s=210.0, ratio=2.1)
-        """
-        if not done:
-            return None
-        total_s = start_up_s + (elapsed_s - start_up_s) * total / done
-        return cls(total_s - elapsed_s, total_s, total_s / bound_s if bound_s else None)
-
-
 class LiveView:
-    """Shows one real run, from `with` to its end. The view is a listener: it receives events in one thread. An event
-    costs the same however large the run is. Another thread draws the result a few times per second.
+    """Shows one real run, from `with` to its end. The view is a listener: it receives events in one
+    thread. An event costs the same however large the run is. Another thread draws the result a few
+    times per second.
 
-    If stderr is no terminal, a plain line is printed every `every_s` seconds, and an error is printed at once.
-    `activity` is what goes on before the first event. `clock` counts seconds.
+    If stderr is no terminal, a plain line is printed every `every_s` seconds, and an error is
+    printed at once. `activity` is what goes on before the first event. `clock` counts seconds.
     """
 
     def __init__(
@@ -316,7 +299,8 @@ class LiveView:
 
 
 def _bound_s(setup: Setup, strategy: Strategy) -> float | None:
-    """The bound in seconds on the makespan of all iterations on the strategy's workers. None: no bound is known."""
+    """The bound in seconds on the makespan of all iterations on the strategy's workers. None: no
+    bound is known."""
     devices = worker_devices(setup.workers(strategy))
     try:
         return makespan_bound(full_jobs(setup.workload), devices, setup.times, setup.costs)
@@ -351,7 +335,8 @@ def _news(event: Event) -> str | None:
 
 
 def _trials(standing: Standing, rows: int) -> list[RenderableType]:
-    """One row per trial. If there are more trials than `rows`, running trials come first, then the best scores."""
+    """One row per trial. If there are more trials than `rows`, running trials come first, then the
+    best scores."""
     keys = names_of(standing.trials)
     table = Table("trial", "status", "worker", header_style="bold")
     further, metric = further_metrics(standing.trials), standing.metric

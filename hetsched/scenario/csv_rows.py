@@ -31,8 +31,8 @@ def read_rows(
 ) -> Iterator[tuple[int, Row]]:
     """The lines of a CSV file as records, with their line numbers. The file must have these columns.
 
-    A cell whose text is in `absent` counts as left out, and gets its value of `defaults`. Columns whose names begin
-    with `prefix` are not checked here. `what` is the word for the file in messages.
+    A cell whose text is in `absent` counts as left out, and gets its value of `defaults`. Columns
+    whose names begin with `prefix` are not checked here. Messages call the file `what`.
 
     Raises InputError, naming file, line and column, if the file is not of this kind.
     """

@@ -123,18 +123,18 @@ def compare(
     ray_address: str | None = None,
     progress: Progress = silent,
 ) -> ComparisonResult:
-    """Simulate every strategy under the same seeds, seed by seed. The baseline is always among the strategies.
+    """Simulate every strategy, and always the baseline, under the same seeds, seed by seed.
 
-    - `strategies`, `seeds`, `baseline`: the defaults are the scenario's. "auto" adds seeds, up to `max_seeds`, until
-      the interval of every difference is under 1%.
-    - `folder`: for logs and figures. It must be new. Without it the logs are in a temporary folder, which is deleted
-      together with the result.
-    - `jobs`: how many processes simulate (None: one per core). With `ray_address` they are on that Ray cluster. Several
-      processes know only policies that are installed or come in `policy_files` or the scenario's files.
+    - `strategies`, `seeds`, `baseline`: the defaults are the scenario's. "auto" adds seeds, up to
+      `max_seeds`, until the interval of every difference is under 1%.
+    - `folder`: for logs and figures. It must be new. Without it the logs are in a temporary folder,
+      which is deleted together with the result.
+    - `jobs`: how many processes simulate (None: one per core), with `ray_address` on that cluster.
+      Several know only policies that are installed, or in `policy_files` or the scenario's files.
 
-    Periods of policies that the scenario does not set are made to fit the runs. Raises InputError for
-    wrong input, PolicyError if a policy fails, and HetschedError if a run trained nothing. Ctrl-C raises Interrupted
-    with the result so far. `resume_comparison` goes on.
+    Periods of policies that the scenario does not set are made to fit the runs. Raises InputError
+    for wrong input, PolicyError if a policy fails, and HetschedError if a run trained nothing.
+    Ctrl-C raises Interrupted with the result so far. `resume_comparison` goes on.
     """
     setup = resolved(scenario).with_policy_files(chosen_files(policy_files, there=True))
     check_counts(max_seeds=max_seeds, jobs=jobs)
@@ -144,8 +144,7 @@ def compare(
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
         home = ResultsFolder.new(folder, setup, "compare")
-        asked = None if seeds == "auto" else at_most
-        done: dict[Task, RunResult] = {}
+        asked, done = None if seeds == "auto" else at_most, dict[Task, RunResult]()
         with _going_on(home, len(chosen), asked, done), sole_owner(home.path, COMPARISON):
             plan = ComparisonPlan.begun(
                 home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds, periods

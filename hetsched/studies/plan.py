@@ -134,15 +134,15 @@ def plan(
     watch: Watch = unwatched,
     progress: Progress = silent,
 ) -> PlanResult:
-    """Measure the training for a moment on every type of worker, simulate every strategy, and rank the strategies.
+    """Measure the training briefly on every type of worker, simulate strategies, and rank them.
 
     - `strategies`: by default every registered allocation policy with every scheduling policy
-    - `folder`: for the profile that short real runs measure. It must be new (default: a new one in `results`).
+    - `folder`: a new one, for the profile that short real runs measure (default: in `results`)
     - `budget_s`: the most seconds for all this. The result says what was left out.
-    - `measure_again`: without it, what plans beside `folder` (or in `beside`) measured of the same is used again
+    - `measure_again`: else what plans beside `folder` (or in `beside`) measured of the same counts
     - `jobs`: how many processes simulate (None: one per core)
 
-    Raises InputError for wrong input, and HetschedError if nothing could be measured or no strategy fits."""
+    Raises InputError for wrong input, HetschedError if nothing was measured or no strategy fits."""
     budget = Budget(budget_s)
     setup = _asked_for(scenario, policy_files)
     chosen = _all_strategies(setup) if strategies is None else chosen_strategies(setup, strategies)

@@ -53,14 +53,14 @@ def run(
 ) -> StrategyResult:
     """Run one strategy for real on Ray Tune's PBT, under every seed in turn. See docs/real-runs.md.
 
-    - `strategy`: "auto" is the best one of a plan, which `planner` makes first, in the folder `plan` of the results.
-    - `folder`: for logs, checkpoints and figures. It must be new (default: a new one in `results`). `resume` needs it
-      if the run stops.
+    - `strategy`: "auto" is the best one of a plan, which `planner` makes first, in `folder`/plan
+    - `folder`: for logs, checkpoints and figures. It must be new (default: a new one in `results`).
+      `resume` needs it if the run stops.
     - `policy_files`: copied into the folder, and named in the command that goes on
-    - `planning`: the words of a command line that make the same plan. The command that goes on has them.
+    - `planning`: the words of a command line that make the same plan. Going on takes them.
 
-    The error of a run that stopped has a note (`__notes__`) that says how to go on. Raises InputError for wrong
-    input, PolicyError if the policy fails, and HetschedError if the run fails.
+    The error of a run that stopped has a note (`__notes__`) that says how to go on. Raises
+    InputError for wrong input, PolicyError if the policy fails, and HetschedError if the run fails.
     """
     given = chosen_files(policy_files, there=True)
     setup = for_real(resolved(scenario).with_policy_files(given))

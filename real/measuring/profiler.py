@@ -52,18 +52,18 @@ def measure(
     model_file: Path | None = None,
     on_row: Callable[[ProfileRow], None] | None = None,
 ) -> list[ProfileRow]:
-    """Measure every combination of model, cores and batch size (images per iteration) on this machine, in this order.
+    """Measure all combinations of model, cores and batch size (in images) on this machine, in order.
 
-    - `cores`: CPU cores, and threads of torch. On "cuda" there is one row per model and batch size, with most cores.
+    - `cores`: CPU cores, and threads of torch. On "cuda" only the most cores are measured.
     - `dataset`: the data set in the rows. None: the model's own in `DATASET_OF`.
-    - `seconds_per_point`, `least_iterations`: the least seconds and the least number of iterations that are timed
-    - `model_file`: registers a user's own models or trainers. `on_row` gets each row when it is measured.
+    - `seconds_per_point`, `least_iterations`: the least seconds and iterations that are timed
+    - `model_file`: registers a user's own models or trainers. `on_row` gets each row at once.
 
-    Images are random: their content does not change the time. A user's own trainer has its own data. Costs that do not
-    depend on the batch size are pooled over all points of one model and core count (`_pooled`).
+    Images are random: their content does not change the time. A user's own trainer has its own
+    data. Costs that no batch size changes are pooled per model and core count (`_pooled`).
 
-    Raises ValueError for an unknown model or data set, for more cores than this process may use, and for a number
-    that is not positive. Raises ProfileError if a measuring process failed, for example because memory ran out."""
+    Raises ValueError for an unknown model or data set, more cores than this process may use, and a
+    number that is not positive. Raises ProfileError if a measuring process failed, as of memory."""
     filed = {model: dataset or DATASET_OF.get(model, "cifar10") for model in models}
     load_model_file(model_file)
     _check_names(filed, device)

@@ -55,14 +55,14 @@ def run(
 ) -> Outcome:
     """Carry out a strategy on Ray Tune (see `hetsched.studies.backends.Backend.run`).
 
-    Time zero is the moment at which the cluster is up and the population exists. So starting actors is part of the run,
-    starting Ray is not.
+    Time zero is the moment at which the cluster is up and the population exists. So starting actors
+    is part of the run, starting Ray is not.
 
-    If the folder has a log of the run already, the run goes on from there (see `hetsched.studies.resume`). At the end
+    A run whose log the folder has goes on from there (see `hetsched.studies.resume`). At the end
     the weights of the trial with the best score are kept, in `folder/checkpoints`.
 
-    Raises KeyboardInterrupt after Ctrl-C, InputError for a scenario that cannot run here, and PolicyError if the policy
-    fails. Raises HetschedError if a trial keeps failing, if Ray fails, or if the disk is full.
+    Raises KeyboardInterrupt after Ctrl-C, InputError for a scenario that cannot run here, and
+    PolicyError if the policy fails. HetschedError: a trial keeps failing, Ray fails, disk full.
     """
     experiment = only_experiment(setup)
     path = folder / LOG_NAME

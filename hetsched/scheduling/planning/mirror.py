@@ -213,11 +213,7 @@ class Mirror:
             running=self._running(state, open_trials),
             work=[0] * len(kinds),
             active=len(open_trials),
-            beside={
-                number: tuple(self._worker_numbers.get(one, -1) for one in trial.others)
-                for number, trial in enumerate(trials)
-                if trial.others
-            },
+            beside=self._beside(trials),
             led={trial.experiment for trial in trials if _leads(state, trial)},
         )
         for number, trial in open_trials.items():
@@ -230,6 +226,11 @@ class Mirror:
         board.waiting = sum(map(len, board.ready))
         self._plan(state, board)
         return board
+
+    def _beside(self, trials: Sequence[Trial]) -> dict[int, tuple[int, ...]]:
+        """By trial that is at several workers, all these workers but the first."""
+        gangs = {number: trial.others for number, trial in enumerate(trials) if trial.others}
+        return {number: tuple(self._worker_numbers.get(one, -1) for one in others) for number, others in gangs.items()}
 
     def _plan(self, state: StateView, board: Board) -> None:
         """Price the kinds, and number the types in the order in which they choose."""

@@ -53,11 +53,12 @@ class Rounds(ABC):
     The round-based mechanism of Gavel (OSDI'20, section 5) realises the shares. When nothing runs
     any more, a round starts:
 
-    1. If jobs or workers have come or gone, and `reallocation_s` have passed since the last reallocation, the policy is
-       asked for new `shares`.
-    2. On each type of worker in turn run the jobs that are furthest behind their share, as far as they fit (`Ledger`).
-    3. A job stays on its workers if it stays on their type. It trains as many iterations as fit into `round_s`, at
-       least one. Under PBT these are several segments, one after the other.
+    1. If jobs or workers have come or gone, and `reallocation_s` have passed since the last
+       reallocation, the policy is asked for new `shares`.
+    2. On each type of worker in turn run the jobs that are furthest behind their share, as far as
+       they fit (`Ledger`).
+    3. A job stays on its workers if it stays on their type. It trains as many iterations as fit
+       into `round_s`, at least one. Under PBT these are several segments, one after the other.
 
     As in Gavel, a reallocation at time 0 starts no waiting time, and a job that arrived after the
     last reallocation has no share yet. If it is such a job's turn all the same, workers stay idle.

@@ -32,7 +32,8 @@ class ASHA:
     first of these that exists:
 
     1. a trial between two rungs;
-    2. from the top rung down, the best trial among the best floor(size / eta) of its rung that was not promoted yet;
+    2. from the top rung down, the best trial among the best floor(size / eta) of its rung that was
+       not promoted yet;
     3. a trial that has not started.
 
     Of equal scores the least `Trial.index` is first. Experiments are served in the order of their

@@ -76,18 +76,18 @@ def suite(
     ray_address: str | None = None,
     progress: Progress = silent,
 ) -> SuiteResult:
-    """Simulate scheduling policies on the scenarios of the suite, or on files of one's own, and rank the policies.
+    """Simulate policies on the scenarios of the suite, or on files of one's own, and rank them.
 
     - `scenarios`: by default all of the suite
-    - `policies`: by default all registered ones. The baseline is always among them. So are the policies of a file in
-      `policy_files` of which none is named. A policy runs on the workers of a scenario's first strategy. A whole
-      strategy, such as "fusion+fifo", may replace a policy.
-    - `held_out`: scenarios that only compare the order (default: the suite's, if `scenarios` is left out)
+    - `policies`: by default all registered ones. The baseline is always among them. So are the
+      policies of a file in `policy_files` of which none is named. A policy runs on the workers of a
+      scenario's first strategy. A whole strategy, such as "fusion+fifo", may replace a policy.
+    - `held_out`: scenarios that only compare the order (without `scenarios`: the suite's)
     - `costs`: without them, overheads and noise are left out.
-    - `use_cached`: take runs of shipped policies from the package. All other arguments are as in `compare`.
+    - `use_cached`: take runs of shipped policies from the package. The rest is as in `compare`.
 
-    Raises InputError for wrong input, PolicyError if a policy fails, and HetschedError if the baseline cannot be
-    ranked. Ctrl-C has a note that says how to go on.
+    Raises InputError for wrong input, PolicyError if a policy fails, and HetschedError if the
+    baseline cannot be ranked. Ctrl-C has a note that says how to go on.
     """
     check_counts(jobs=jobs)
     check_flags(costs=costs, use_cached=use_cached)
