@@ -55,7 +55,7 @@ class Fits:
             return True
         if self._state.run is not None and self._state.run.backend == SIMULATED:
             return False
-        return worker._replace(pace=None) not in self._measured or not self._knows(kind, self._measured)
+        return worker.as_profiled not in self._measured or not self._knows(kind, self._measured)
 
     def _knows(self, kind: TrialKind, workers: Iterable[WorkerType]) -> bool:
         return any(self._times.seconds_per_iteration(kind, worker) is not None for worker in workers)

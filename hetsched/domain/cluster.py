@@ -90,7 +90,13 @@ class WorkerType(NamedTuple):
     def gang(self, workers: int) -> "WorkerType":
         """The type of a gang of this many workers, as profiles name it: the cores and the shares are
         sums over the workers."""
-        return self if workers == 1 else self._replace(cores=self.cores * workers, gpu_share=self.gpu_share * workers)
+        if workers == 1:
+            return self
+        gang = self._replace(cores=self.cores * workers, gpu_share=self.gpu_share * workers)
+        if self.gpu_memory_gib is None or self.gpu_share >= 1:
+            return gang
+        of_each = self.gpu_memory_gib * self.gpu_share / min(1.0, gang.gpu_share)
+        return gang._replace(gpu_memory_gib=of_each)
 
     def __str__(self) -> str:
         share = "" if self.gpu_share == 1 else f"{self.gpu_share:g} "

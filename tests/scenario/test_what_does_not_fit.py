@@ -10,8 +10,10 @@ from hetsched import bound, compare, load_scenario, simulate
 from hetsched.core.events import ExperimentArrived, RunStarted, WorkerJoined
 from hetsched.core.fits import Fits
 from hetsched.core.state import State
+from hetsched.domain.cluster import WorkerType
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.profile_files import write_profile
 from tests.conftest import make_setup, profile_row
@@ -97,9 +99,12 @@ ROWS = [
 ]
 
 
+@pytest.mark.parametrize("memory", [{}, {"gpu_memory_gib": 16.0}])
 @pytest.mark.parametrize(("backend", "tried"), [("sim", False), ("ray", True)])
-def test_a_real_run_tries_what_nobody_has_measured_and_a_simulation_cannot(backend: str, tried: bool) -> None:
-    nodes = [{"name": gpu, "cores": 1, "gpus": 1, "gpu_type": gpu} for gpu in ("k80", "v100", "t4")]
+def test_a_real_run_tries_what_nobody_has_measured_and_a_simulation_cannot(
+    backend: str, tried: bool, memory: dict[str, float]
+) -> None:
+    nodes = [{"name": gpu, "cores": 1, "gpus": 1, "gpu_type": gpu, **memory} for gpu in ("k80", "v100", "t4")]
     setup = make_setup(nodes, ROWS, batch_size=[32, 64])
     state = State()
     state.apply(RunStarted(0.0, "s", "gpu-only+fifo", backend, 0, False, False))
@@ -122,3 +127,13 @@ def test_a_real_run_tries_what_nobody_has_measured_and_a_simulation_cannot(backe
         (32, "t4"): tried,
         (64, "t4"): tried,
     }
+
+
+def test_a_gang_on_shares_of_gpus_has_the_memory_of_each_share() -> None:
+    half, whole = (WorkerType("v100", 0, share, gpu_memory_gib=16.0) for share in (0.5, 1.0))
+    assert [half.gang(workers).memory_gib for workers in (1, 2, 3)] == [8.0, 8.0, 8.0]
+    assert whole.gang(2).memory_gib == 16.0
+    times = StepTimes([profile_row("v100", memory_gib=12.0), profile_row("v100", gpu_share=0.5, memory_gib=7.0)])
+    kind = TrialKind("resnet18", "cifar10", 32)
+    assert times.seconds_per_iteration(kind, whole) is not None
+    assert times.seconds_per_iteration(kind, half.gang(2)) is None
