@@ -68,7 +68,8 @@ class RunCourse:
             case TrialAdded(trial=trial):
                 self._trials[trial] = True
             case TrialCompleted(trial=trial) if not self._trials.get(trial):
-                return f"{trial} is completed twice" if trial in self._trials else f"{trial}: no such trial"
+                known = trial in self._trials
+                return f"{trial} is completed twice" if known else f"TrialCompleted of {trial!r}, no such trial"
             case TrialCompleted(trial=trial):
                 self._trials[trial] = False
             case WorkerJoined(worker=worker) if worker.id in self._workers:

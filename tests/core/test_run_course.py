@@ -79,7 +79,7 @@ OF_ONE = [
     (twice("trial-completed"), r"e-\d is completed twice"),
     (twice("worker-joined"), r"\S+ joins, and has joined already"),
     (nobody_leaves, "nobody leaves, and is not there"),
-    (nobody_ends, "nobody: no such trial"),
+    (nobody_ends, "TrialCompleted of 'nobody', no such trial"),
 ]
 """Alterations that concern a single experiment, trial or worker."""
 

@@ -159,17 +159,18 @@ def test_decisions_are_what_the_policy_and_pbt_decided(run: Run) -> None:
 
 def test_resources_are_the_samples_of_cores_and_gpus(run: Run, tmp_path: Path) -> None:
     gpus = (GpuUse("K80", 0.5, 10, 100), GpuUse("K80", 0.0, 0, 100))
-    sample = ResourcesSampled(1e6, NodeId("server"), 0.25, 7, 8, gpus)
     lines = run.log.read_bytes().splitlines(keepends=True)
+    end_s = msgspec.json.decode(lines[-1])["time"]
+    sample = ResourcesSampled(end_s, NodeId("server"), 0.25, 7, 8, gpus)
     log = tmp_path / "events.jsonl"
-    log.write_bytes(b"".join([*lines, msgspec.json.encode(sample) + b"\n"]))
+    log.write_bytes(b"".join([*lines[:-1], msgspec.json.encode(sample) + b"\n", lines[-1]]))
     assert run.tables["resources"] == []
     found = [row for _, row in rows(log, ["resources"])]
     columns = ("time_s", "node", "device", "gpu", "use", "memory_bytes", "memory_total_bytes")
     assert [tuple(row[name] for name in columns) for row in found] == [
-        (1e6, "server", "cpu", None, 0.25, 7, 8),
-        (1e6, "server", "K80", 0, 0.5, 10, 100),
-        (1e6, "server", "K80", 1, 0.0, 0, 100),
+        (end_s, "server", "cpu", None, 0.25, 7, 8),
+        (end_s, "server", "K80", 0, 0.5, 10, 100),
+        (end_s, "server", "K80", 1, 0.0, 0, 100),
     ]
 
 
