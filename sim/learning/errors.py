@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from math import nan
+from math import isnan, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,32 +18,42 @@ Predict = Callable[[Recording], list[float]]
 hyperparameters."""
 
 
+class Step(NamedTuple):
+    """Training from one evaluation to the next. `scored`: whether the recording has the score after
+    it."""
+
+    hyperparameters: Mapping[str, Any]
+    iterations: int
+    scored: bool
+
+
 class Course(NamedTuple):
-    """The steps of a trial from one evaluation to the next: hyperparameters, and the number of
-    iterations. Equal hyperparameters in a row are one object, so that a model need not compute its
-    answer again."""
+    """The steps of a trial. Equal hyperparameters in a row are one object, so that a model need not
+    compute its answer again."""
 
     kind: TrialKind
-    steps: Sequence[tuple[Mapping[str, Any], int]]
+    steps: Sequence[Step]
 
 
 def course_of(recording: Recording) -> Course:
-    steps: list[tuple[Mapping[str, Any], int]] = []
-    for before, line in pairwise(recording.evaluations):
+    steps: list[Step] = []
+    for before, line in pairwise(recording.lines):
         values = line.hyperparameters
-        kept = steps[-1][0] if steps and steps[-1][0] == values else values
-        steps.append((kept, line.iteration - before.iteration))
+        kept = steps[-1].hyperparameters if steps and steps[-1].hyperparameters == values else values
+        steps.append(Step(kept, line.iteration - before.iteration, not isnan(line.score)))
     return Course(recording.kind, steps)
 
 
 def scores_on(model: LearningModel, course: Course) -> list[float]:
-    """The score that the model predicts after each step, without noise; nan if it predicts none."""
+    """The score that the model predicts after each scored step, without noise; nan if it predicts
+    none."""
     weights = model.fresh(course.kind)
     scores = []
-    for hyperparameters, iterations in course.steps:
+    for hyperparameters, iterations, scored in course.steps:
         weights = model.train(weights, course.kind, hyperparameters, iterations)
-        score = model.score(weights, 0.0)
-        scores.append(nan if score is None else score)
+        if scored:
+            score = model.score(weights, 0.0)
+            scores.append(nan if score is None else score)
     return scores
 
 

@@ -97,16 +97,21 @@ class Recording(NamedTuple):
     unscored: tuple[Evaluation, ...] = ()
 
     @property
+    def lines(self) -> list[Evaluation]:
+        """All lines in the order of their iterations, with a score or without one."""
+        return sorted([*self.evaluations, *self.unscored], key=lambda line: line.iteration)
+
+    @property
     def has_schedule(self) -> bool:
         """Whether its hyperparameters changed during the recording."""
-        return any(line.hyperparameters != self.evaluations[0].hyperparameters for line in self.evaluations)
+        return any(line.hyperparameters != self.evaluations[0].hyperparameters for line in self.lines)
 
     @property
     def configuration(self) -> tuple[TrialKind, str]:
         """The common key of recordings that differ only by their seeds: the kind of trial, and from
         which iterations on it had which hyperparameters. Which lines have a score does not
         matter."""
-        lines = sorted([*self.evaluations, *self.unscored], key=lambda line: line.iteration)
+        lines = self.lines
         changes = [(0, (lines[1] if len(lines) > 1 else lines[0]).hyperparameters)]
         for before, line in pairwise(lines[1:]):
             if line.hyperparameters != before.hyperparameters:
@@ -141,7 +146,7 @@ def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAU
                 "together, and their names differ"
             )
         evaluations = (*_start(f"{path}:{number}", first, chance), *scored.values())
-        unscored = tuple(line for line in lines.values() if isnan(line.score))
+        unscored = tuple(line for line in lines.values() if isnan(line.score) and line.iteration > 0)
         recordings[name] = Recording(name, first.kind, evaluations, unscored)
     if not recordings:
         raise InputError(f"{path}: the file has no recordings; make some with 'hetsched record --out {path}'")

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from sim.learning.cross_validation import Labelled, folds_of
+from sim.learning.errors import course_of, recorded_scores, scores_on
 from sim.learning.noise import noise_of
 from sim.learning.recordings import Recording, read_recordings
+from sim.learning.sgd import SGDCurve
 
 HEAD = "recording,model,dataset,batch_size,seed,evaluation_images,iteration,lr,accuracy\n"
 
@@ -50,3 +52,13 @@ def test_schedules_that_change_at_other_times_are_other_configurations(tmp_path:
         tmp_path, rows("a", [0.1, 0.2, 0.2], [0.3, 0.4, 0.5]), rows("b", [0.1, 0.1, 0.2], [0.3, 0.4, 0.5])
     )
     assert early.configuration != late.configuration
+
+
+def test_iterations_before_a_missing_score_keep_their_hyperparameters(tmp_path: Path) -> None:
+    rates, scores = [0.1, 0.2, 0.1], [0.3, 0.31, 0.4]
+    whole, part = recordings(tmp_path, rows("a", rates, [*scores]), rows("b", rates, [0.3, "", 0.4], seed=1))
+    assert whole.has_schedule and part.has_schedule
+    model = SGDCurve()
+    of_whole, of_part = (scores_on(model, course_of(each)) for each in (whole, part))
+    assert of_part == [of_whole[0], of_whole[2]]
+    assert recorded_scores(part) == [0.3, 0.4]
