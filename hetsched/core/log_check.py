@@ -117,10 +117,6 @@ class _CheckedLog:
 
     @_take.register
     def _(self, event: TrialAdded) -> None:
-        self._expect(
-            event.experiment in self._experiments, f"{event.trial} is of {event.experiment}, no such experiment"
-        )
-        self._expect_batch_size(event.trial, self._experiments[event.experiment], event.batch_size)
         self._home[event.trial] = event.experiment
         self._done[event.trial] = self._furthest[event.trial] = 0
 

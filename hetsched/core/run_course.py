@@ -14,7 +14,7 @@ from hetsched.core.events import (
     WorkerLeft,
 )
 from hetsched.domain.cluster import WorkerId
-from hetsched.domain.workload import ExperimentId, TrialId
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 
 _RUN = frozenset({RunStarted, RunResumed, RunEnded})
 _STEPS = _RUN | {ExperimentArrived, TrialAdded, TrialCompleted, WorkerJoined, WorkerLeft}
@@ -30,7 +30,7 @@ class RunCourse:
     def __init__(self, begun: bool = False) -> None:
         """`begun`: the events are those after the start of the run."""
         self._begun = self._goes_on = begun
-        self._experiments: set[ExperimentId] = set()
+        self._experiments: dict[ExperimentId, Experiment] = {}
         self._trials: dict[TrialId, bool] = {}  # whether the trial is open
         self._workers: set[WorkerId] = set()
 
@@ -62,11 +62,9 @@ class RunCourse:
             case ExperimentArrived(experiment=experiment) if experiment.id in self._experiments:
                 return f"{experiment.id} arrives twice"
             case ExperimentArrived(experiment=experiment):
-                self._experiments.add(experiment.id)
-            case TrialAdded(trial=trial) if trial in self._trials:
-                return f"{trial} is added twice"
-            case TrialAdded(trial=trial):
-                self._trials[trial] = True
+                self._experiments[experiment.id] = experiment
+            case TrialAdded():
+                return self._added_fault(event)
             case TrialCompleted(trial=trial) if not self._trials.get(trial):
                 known = trial in self._trials
                 return f"{trial} is completed twice" if known else f"TrialCompleted of {trial!r}, no such trial"
@@ -80,4 +78,17 @@ class RunCourse:
                 return f"{name} leaves, and is not there"
             case WorkerLeft(worker=name):
                 self._workers.remove(name)
+        return None
+
+    def _added_fault(self, event: TrialAdded) -> str | None:
+        """What a new trial contradicts."""
+        trial, home, size = event.trial, self._experiments.get(event.experiment), event.batch_size
+        if trial in self._trials:
+            return f"{trial} is added twice"
+        if home is None:
+            return f"{trial} is of {event.experiment}, no such experiment"
+        if size not in home.batch_sizes:
+            sizes = ", ".join(map(str, home.batch_sizes))
+            return f"{trial} has a batch size of {size}, expected one of {sizes}"
+        self._trials[trial] = True
         return None

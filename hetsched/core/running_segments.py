@@ -1,6 +1,6 @@
 """The segments of a log that run at a line of it."""
 
-from hetsched.core.events import AnyEvent, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
+from hetsched.core.events import AnyEvent, RunStarted, SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft
 from hetsched.domain.workload import TrialId
 
 RAY_TUNE = "ray-tune"
@@ -38,6 +38,10 @@ class RunningSegments:
                     return _told(event, started, name)
             if isinstance(event, SegmentEnded) and event.iterations != started.iterations and not self._is_ray_tune:
                 return _told(event, started, "iterations")
+        elif isinstance(event, WorkerLeft):
+            busy = next((trial for trial, start in self._running.items() if event.worker in start.workers), None)
+            if busy is not None:
+                return f"WorkerLeft of {event.worker!r}, which trains {busy!r}: its SegmentLost comes before"
         elif isinstance(event, RunStarted):
             self._is_ray_tune = event.backend == RAY_TUNE
         return None

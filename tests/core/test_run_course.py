@@ -73,7 +73,19 @@ ALTERED = [
     (no_completion, r"the run is completed, and no TrialCompleted of 'e-\d' stands before"),
 ]
 
+
+def first_trial(**changes: Any) -> Alter:
+    def change(lines: Lines) -> int:
+        first = next(number for number, line in enumerate(lines) if line["event"] == "trial-added")
+        lines[first] |= changes
+        return first + 1
+
+    return change
+
+
 OF_ONE = [
+    (first_trial(batch_size=127), r"e-\d has a batch size of 127, expected one of 32"),
+    (first_trial(experiment="x"), r"e-\d is of x, no such experiment"),
     (twice("experiment-arrived"), "e arrives twice"),
     (twice("trial-added"), r"e-\d is added twice"),
     (twice("trial-completed"), r"e-\d is completed twice"),

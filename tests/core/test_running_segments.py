@@ -101,3 +101,13 @@ def test_logs_of_older_formats_are_compared_too(log: Path, version: int) -> None
     altered(log, last_end(iterations=40))
     with pytest.raises(InputError, match="has the iterations 40"):
         list(read_log(log))
+
+
+def test_a_worker_that_leaves_while_it_trains_is_named_with_its_line(log: Path) -> None:
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    at = next(number for number, event in enumerate(events) if event["event"] == "segment-started")
+    left = {"event": "worker-left", "worker": events[at]["worker"], "time": events[at]["time"], "reason": "a test"}
+    events.insert(at + 1, left)
+    log.write_text("".join(json.dumps(event) + "\n" for event in events))
+    with pytest.raises(InputError, match=rf":{at + 2}: WorkerLeft of '{left['worker']}', which trains 'e-\d'"):
+        list(read_log(log))
