@@ -10,8 +10,7 @@ from typing import NoReturn
 
 def start() -> int:
     """Run the command of the command line and return its exit status."""
-    if sys.stderr is None:  # closed (2>&-): the work is done, and nobody reads its messages
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (it is open as long as the process)
+    _open_standard_streams()
     before = signal.getsignal(signal.SIGINT)
     if callable(before):
         signal.signal(signal.SIGINT, _leave)
@@ -26,6 +25,20 @@ def start() -> int:
         status = fail(first, INTERRUPTED, "interrupted")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process is about to end, with this status
     return status
+
+
+def _open_standard_streams() -> None:
+    """Replace closed standard streams (`2>&-`) by the null device: the work is done, and nobody
+    reads its output. Otherwise the next file that is opened, such as a log, would be a standard
+    stream of this process and of those that it starts."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.set_inheritable(null, True)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 (open as long as the process)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
