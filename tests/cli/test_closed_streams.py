@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-
 PROCESSES = "compare demo --seeds 2 --jobs 2"
 
 
