@@ -8,7 +8,7 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_whole, show
 from hetsched.domain.metric import DEFAULT, Mode
 from hetsched.errors import InputError, counted
-from hetsched.report.fit_tables import diverged_line, fit_columns, fit_table, learning_toml, noise_lines
+from hetsched.report.fit_tables import diverged_line, fit_columns, fit_table, learning_toml, noise_lines, unscored_line
 from hetsched.report.legend import legend
 from hetsched.report.progress import ProgressLine
 from hetsched.studies.fit import document, fit, fits
@@ -71,6 +71,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         show(fit_table(fitted), legend(fit_columns(fitted)))
         for name, why in fitted.left_out.items():
             say(f"left out: {name}: {why}")
+        if fitted.unscored:
+            say(unscored_line(fitted))
         if fitted.diverged:
             say(diverged_line(fitted))
         for line in noise_lines(fitted.noise):

@@ -97,6 +97,8 @@ class Fitted(Struct, frozen=True):
     noise: Noise
     diverged: tuple[str, ...] = ()
     """The recordings with scores far beyond all others, which decide the mean errors."""
+    unscored: tuple[str, ...] = ()
+    """The recordings without a score after their first line, which are left out."""
 
     @property
     def best(self) -> Judged | None:

@@ -23,7 +23,12 @@ def fit(order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
     """
     if wrong := [name for name in order.constants if name not in SGD]:
         raise InputError(f"--constants: 'sgd' has no {wrong[0]!r}: {nearest(wrong[0], SGD)}")
-    recordings = recordings_of(order)
+    named = recordings_of(order)
+    recordings = [each for each in named if len(each.recording.evaluations) > 1]
+    if not recordings:
+        raise InputError(
+            f"{', '.join(sorted({each.file for each in named}))}: no recording has a score after its first"
+        )
     only = [each.recording for each in recordings]
     folds = folds_of(recordings, order.folds, order.seed)
     if len(folds) < 2:
@@ -49,6 +54,7 @@ def fit(order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
         left_out=left_out,
         noise=noise,
         diverged=tuple(each.recording.name for each in recordings if has_diverged(each.recording)),
+        unscored=tuple(each.recording.name for each in named if each not in recordings),
     )
 
 
@@ -83,7 +89,7 @@ def recordings_of(order: FitOrder) -> list[Labelled]:
         raise InputError(f"--model {order.network}: no recording of it in {', '.join(map(str, paths))}")
     of_network = [each for each in found if order.network in (None, each.recording.kind.model)]
     for file, recording in of_network:
-        if len(recording.evaluations) < 2:
+        if len(recording.lines) < 2:
             name = recording.name
             raise InputError(f"{file}: recording {name!r} has no line after its first; at least one is needed")
     return of_network

@@ -206,8 +206,8 @@ def _start(place: str, first: Evaluation, chance: float | None) -> tuple[Evaluat
     if chance is None:
         raise InputError(
             f"{place}: recording {first.recording!r} begins at iteration {first.iteration}, and nothing says what came "
-            "before: add a line of iteration 0 (the untrained network) with its score, or give the 'tabular' model its score, "
-            "such as learning.options.chance = 0.1 for the accuracy of guessing among ten classes"
+            "before: add a line of iteration 0 (the untrained network) with its score, or give this score to 'fit' "
+            "by --chance, to the 'tabular' model by learning.options.chance = 0.1 (guessing among ten classes)"
         )
     return (first.model_copy(update={"iteration": 0, "score": chance, "loss": None}),)
 

@@ -213,3 +213,19 @@ def test_recordings_that_diverged_are_named(scenario: Path, capsys: pytest.Captu
     assert main(["fit", str(out), "--metric", "loss", "--mode", "min", "--folds", "2"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "1 of 12 recordings have diverged (11): their loss grew more than 1000-fold" in said
+
+
+def test_recordings_without_a_score_are_left_out_and_named(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`fit` refused the file of a training that returns nan once it has diverged."""
+    out = recorded(scenario, "r.csv")
+    head, *lines = out.read_text().splitlines()
+    *_, last = [line.partition(",")[0] for line in lines]
+    blank = [
+        f"{line.rpartition(',')[0]}," if line.partition(",")[0] == last and line.split(",")[5] != "0" else line
+        for line in lines
+    ]
+    out.write_text("\n".join([head, *blank]) + "\n")
+    capsys.readouterr()
+    assert main(["fit", str(out), "--metric", "loss", "--mode", "min", "--folds", "2"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"left out: 1 recording without a score after the first line: {last}" in said
