@@ -1,7 +1,6 @@
 """A real run while it runs, on stderr: a live table on a terminal, otherwise a plain line at
 intervals."""
 
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +45,7 @@ from hetsched.report.hyperparameters import cells, listed, names_of
 from hetsched.report.live_nodes import nodes_drawn
 from hetsched.report.printable import printable
 from hetsched.report.scores import further_metrics, metric_name, shown
-from hetsched.report.terminal import Terminal, line
+from hetsched.report.terminal import Terminal, line, say_meanwhile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.measuring_policy import MEASURE
 
@@ -244,7 +243,7 @@ class LiveView:
     # How it is shown.
 
     def _print(self, line: str) -> None:
-        print(printable(line), file=sys.stderr, flush=True)
+        say_meanwhile(line)
 
     def _print_lines(self) -> None:
         while not self._over.wait(self._every_s):

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from hetsched.report.figures_in_words import share
 from hetsched.report.printable import printable
-from hetsched.report.terminal import Terminal
+from hetsched.report.terminal import Terminal, say_meanwhile
 
 PLAIN_LINE_EVERY_S = 10.0
 """The least seconds between two plain lines."""
@@ -43,7 +43,7 @@ class ProgressLine:
         if self._terminal:
             self._draw(text)
         else:
-            print(f"{self._what}: {printable(text)}", file=sys.stderr)
+            say_meanwhile(f"{self._what}: {text}")
 
     def advance(self, by: float = 1, note: str = "") -> None:
         """Add `by` to what is done, and show the progress. `note` says what the work does now."""
@@ -58,7 +58,7 @@ class ProgressLine:
             took_s = now - self._began
             left = f", about {took_s * (1 / self.share - 1):.0f} s left" if 0 < self.share < 1 else ""
             done = f"{share(self.share)} after {took_s:.0f} s{left}"
-            print(f"{self._what}: {done} {printable(note)}".rstrip(), file=sys.stderr)
+            say_meanwhile(f"{self._what}: {done} {note}".rstrip())
 
     def _draw(self, note: str) -> None:
         if self._bar is None:

@@ -1,5 +1,7 @@
 """The console that makes all text printable, and lines that fit the terminal."""
 
+import sys
+from contextlib import suppress
 from re import match
 from textwrap import wrap
 from typing import Any
@@ -19,6 +21,13 @@ class Terminal(Console):
 
     def render_str(self, text: str, **look: Any) -> Text:
         return super().render_str(printable(text), **look)
+
+
+def say_meanwhile(text: str) -> None:
+    """Print a line about work that goes on, on stderr. If the line cannot be written, such as into a
+    file on a full disk, the work goes on without it."""
+    with suppress(OSError):
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def line(text: str) -> Text:

@@ -2,9 +2,13 @@
 
 import subprocess
 import sys
+from errno import ENOSPC
+from io import StringIO
 from pathlib import Path
 
 import pytest
+
+from hetsched.report.progress import ProgressLine
 
 PROCESSES = "compare demo --seeds 2 --jobs 2"
 
@@ -26,3 +30,18 @@ def test_a_command_works_with_closed_streams(command: str, closed: str, tmp_path
     assert done.returncode == 0
     assert b"Traceback" not in done.stdout + done.stderr
     assert list(tmp_path.rglob("summary.json"))
+
+
+class FullDisk(StringIO):
+    """A stream into a file on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(ENOSPC, "No space left on device")
+
+
+def test_work_goes_on_if_its_progress_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", FullDisk())
+    with ProgressLine("simulating", 3) as progress:
+        progress.note("what comes takes long")
+        progress.advance()
+    assert progress.share == pytest.approx(1 / 3)
