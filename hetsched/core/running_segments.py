@@ -41,7 +41,7 @@ class RunningSegments:
         elif isinstance(event, WorkerLeft):
             busy = next((trial for trial, start in self._running.items() if event.worker in start.workers), None)
             if busy is not None:
-                return f"WorkerLeft of {event.worker!r}, which trains {busy!r}: its SegmentLost comes before"
+                return f"{event.worker} leaves, and trains {busy}"
         elif isinstance(event, RunStarted):
             self._is_ray_tune = event.backend == RAY_TUNE
         return None

@@ -23,12 +23,7 @@ def fit(order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
     """
     if wrong := [name for name in order.constants if name not in SGD]:
         raise InputError(f"--constants: 'sgd' has no {wrong[0]!r}: {nearest(wrong[0], SGD)}")
-    named = recordings_of(order)
-    recordings = [each for each in named if len(each.recording.evaluations) > 1]
-    if not recordings:
-        raise InputError(
-            f"{', '.join(sorted({each.file for each in named}))}: no recording has a score after its first"
-        )
+    recordings, unscored = recordings_of(order)
     only = [each.recording for each in recordings]
     folds = folds_of(recordings, order.folds, order.seed)
     if len(folds) < 2:
@@ -54,7 +49,7 @@ def fit(order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
         left_out=left_out,
         noise=noise,
         diverged=tuple(each.recording.name for each in recordings if has_diverged(each.recording)),
-        unscored=tuple(each.recording.name for each in named if each not in recordings),
+        unscored=unscored,
     )
 
 
@@ -77,9 +72,10 @@ def _judged(
     return Judged(name, final.constants, overall, by_file(predictions), learning)
 
 
-def recordings_of(order: FitOrder) -> list[Labelled]:
-    """The recordings that the order names. Raises InputError if there are none, if they are of
-    several networks, or if one has only one line."""
+def recordings_of(order: FitOrder) -> tuple[list[Labelled], tuple[str, ...]]:
+    """The recordings that the order names, and the names of those without a score after the first
+    line, which are left out. Raises InputError if none is left, if they are of several networks, or
+    if one has only one line."""
     paths = order.files or sorted(SHIPPED.glob("*.csv"))
     found = [Labelled(str(path), each) for path in paths for each in read_recordings(path, order.chance, order.metric)]
     networks = sorted({each.recording.kind.model for each in found})
@@ -92,4 +88,7 @@ def recordings_of(order: FitOrder) -> list[Labelled]:
         if len(recording.lines) < 2:
             name = recording.name
             raise InputError(f"{file}: recording {name!r} has no line after its first; at least one is needed")
-    return of_network
+    kept = [each for each in of_network if len(each.recording.evaluations) > 1]
+    if not kept:
+        raise InputError(f"{', '.join(map(str, paths))}: no recording has a score after its first line: record again")
+    return kept, tuple(each.recording.name for each in of_network if each not in kept)

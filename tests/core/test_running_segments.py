@@ -109,5 +109,5 @@ def test_a_worker_that_leaves_while_it_trains_is_named_with_its_line(log: Path) 
     left = {"event": "worker-left", "worker": events[at]["worker"], "time": events[at]["time"], "reason": "a test"}
     events.insert(at + 1, left)
     log.write_text("".join(json.dumps(event) + "\n" for event in events))
-    with pytest.raises(InputError, match=rf":{at + 2}: WorkerLeft of '{left['worker']}', which trains 'e-\d'"):
+    with pytest.raises(InputError, match=rf":{at + 2}: {left['worker']} leaves, and trains e-\d"):
         list(read_log(log))
