@@ -6,7 +6,7 @@ the default of a key, is in its `scenario.toml`.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from hetsched.domain.cluster import CPU, WorkerType
@@ -48,7 +48,7 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
     pairs = pairs_of(setup, types)
     said = [
         *step_times(setup.times, pairs),
-        *_costs(setup, pairs),
+        *costs(setup, pairs),
         *_growing(setup, pairs),
         *not_there(setup, types),
         *_gangs_of_parts(setup, types),
@@ -131,12 +131,12 @@ def _without_times(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[tupl
         yield pairs, [pair for pair in pairs if setup.times.seconds_per_iteration(*pair) is None]
 
 
-def _costs(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
-    """Which costs were not measured, and how `StepTimes.costs` fills them in. Costs that count as
-    nothing come last."""
+def costs(setup: Setup, pairs: Sequence[Pair], of: Collection[str] = tuple(COSTS)) -> Iterator[str]:
+    """Which of these costs were not measured, and how `StepTimes.costs` fills them in. Costs that
+    count as nothing come last."""
     filled: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     left_out: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for cost in _charged(setup):
+    for cost in (charged for charged in _charged(setup) if charged in of):
         for kind, worker in _in_question(setup, pairs, cost):
             on = f"{kind.model} on {worker.as_profiled}"
             if cost == "evaluation_s_per_image":

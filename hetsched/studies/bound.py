@@ -10,7 +10,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
-from hetsched.studies.assumptions import dealt_jobs, not_there, nothing_there, pairs_of, step_times
+from hetsched.studies.assumptions import costs, dealt_jobs, not_there, nothing_there, pairs_of, step_times
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Strategies, chosen_strategies
 from hetsched.studies.results import scenario_facts
@@ -65,6 +65,10 @@ class BoundResult:
         return document
 
 
+COUNTED = ("evaluation_s_per_image", "start_up_s", "checkpoint_s", "object_store_save_s")
+"""The costs that bounds count."""
+
+
 def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> BoundResult:
     """Lower bounds, in seconds, on the makespan and on the mean job completion time (JCT).
 
@@ -86,7 +90,8 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
         workers = setup.workers(strategy)
         devices = worker_devices(workers)
         types = dict.fromkeys(worker.type for worker in workers)
-        assumed |= dict.fromkeys([*step_times(times, pairs_of(setup, types)), *not_there(setup, types)])
+        pairs = pairs_of(setup, types)
+        assumed |= dict.fromkeys([*step_times(times, pairs), *costs(setup, pairs, COUNTED), *not_there(setup, types)])
         assumed |= nothing_there(setup, types)
         # A schedule under this allocation is also a schedule under any allocation.
         own = _bounds(setup, devices, strategy)

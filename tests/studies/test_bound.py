@@ -36,3 +36,11 @@ def test_too_few_workers_are_not_blamed_on_the_profile() -> None:
     expected = "no type has enough workers for .* for a gang of 5; the workers are of: cpu: give the cluster"
     with pytest.raises(InputError, match=expected):
         bound(setup, ["fusion+fifo"])
+
+
+def test_costs_that_nobody_measured_are_named() -> None:
+    """A run ended below the bound of a profile without a time of evaluation."""
+    bare, whole = profile_row(cores=1, evaluation_s_per_image=None), profile_row(cores=1, object_store_save_s=0.1)
+    said = "evaluation: a third of an iteration's time per image, for resnet18 on 1 cpu"
+    assert said in bound(make_setup(NODES, [bare]), ["uniform+fifo"]).assumptions
+    assert bound(make_setup(NODES, [whole]), ["uniform+fifo"]).assumptions == []

@@ -162,6 +162,7 @@ class SuiteResult:
             "held_out_order": self.held_out_order,
             "held_out_in_words": self.held_out_in_words,
             "left_out": self.left_out,
+            "assumptions": self.plan.assumed,
             "policies": {name: self.over_scenarios[name] for name in self.ranked},
         }
 

@@ -18,6 +18,7 @@ from hetsched.scenario.policy_files import POLICIES, copy_files
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.whole_file import write_whole
 from hetsched.signals import one_interrupt, signals_held
+from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.compare import runs_finished
 from hetsched.studies.folder import unused, write_summary
 from hetsched.studies.inputs import check_counts
@@ -34,7 +35,7 @@ from hetsched.studies.suite.asked import (
     loaded,
 )
 from hetsched.studies.suite.cached import cached
-from hetsched.studies.suite.carry_out import FanOut, carry_out_all, fits, refusal
+from hetsched.studies.suite.carry_out import FanOut, carry_out_all, fits, refusal, strategy_of
 from hetsched.studies.suite.record import Cell, Record
 from hetsched.studies.suite.result import SuiteResult
 from hetsched.studies.suite.suite_plan import (
@@ -163,11 +164,18 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
         files=files_in(home),
         costs=asked.costs,
         held_out=held_out,
+        assumed={name: _assumed(setups[name], asked.policies) for name in (held_out if suite else setups)},
     )
     for record in _shipped(plan) if use_cached else ():
         Runs(home).add(record)
     plan.save(home)
     return plan
+
+
+def _assumed(setup: Setup, policies: Iterable[str]) -> list[str]:
+    """What simulations of these policies assume, and which workers they leave idle."""
+    strategies = [strategy_of(setup, policy) for policy in policies if refusal(setup, policy) is None]
+    return [*assumptions(setup, strategies), *dict.fromkeys(idle_workers(setup, strategies).values())]
 
 
 def _carried_out(

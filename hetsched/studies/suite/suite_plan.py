@@ -40,6 +40,7 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     - `held_out`: scenarios on which the order of the policies is checked
     - `policy_files`: copies in the folder
     - `periods`: by scenario and strategy, the periods that were set to fit a run
+    - `assumed`: by scenario of the user, what its simulations assume
     - `files`: the SHA-256 sums of the copies of scenarios and policy files in the folder. The runs
       follow from them.
     """
@@ -54,6 +55,7 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     files: dict[str, str]
     costs: bool = True
     held_out: list[str] = []
+    assumed: dict[str, list[str]] = {}
     hetsched: str = __version__
 
     def cells(self) -> list[Cell]:

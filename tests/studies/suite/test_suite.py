@@ -11,11 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
+import hetsched
 from hetsched import scheduling
 from hetsched.analysis.over_scenarios.aggregates import Aggregate
 from hetsched.domain.profiles import ProfileRow
 from hetsched.errors import HetschedError, InputError, PolicyError
 from hetsched.report.page.study import page_of
+from hetsched.report.suite_tables import remarks
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged.suite import VERSION, held_out_names, suite_file, suite_names
 from hetsched.scenario.profile_files import write_profile
@@ -222,6 +224,17 @@ def test_scenarios_of_ones_own_have_no_version(tmp_path: Path) -> None:
     result = suite([tmp_path / "lab.toml", "small-population"], ["fifo"], 1, tmp_path / "out", use_cached=False)
     assert result.document()["suite"] is None
     assert set(result.plan.scenarios) == {"lab", "small-population"}
+
+
+def test_what_scenarios_of_ones_own_assume_is_said(tmp_path: Path) -> None:
+    """A suite ranked policies on a network that nobody recorded without a word."""
+    (tmp_path / "lab.toml").write_text(LAB)
+    result = suite([tmp_path / "lab.toml"], ["fifo"], 1, tmp_path / "out", use_cached=False)
+    assumed = hetsched.simulate(hetsched.load_scenario(tmp_path / "lab.toml"), "gpu-only+fifo", seeds=1).assumptions
+    assert assumed and result.document()["assumptions"] == {"lab": assumed}
+    assert set(map("lab: {}".format, assumed)) <= set(remarks(result))
+    assert suite_in(tmp_path / "out").document()["assumptions"] == {"lab": assumed}
+    assert suite(["homogeneous"], ["fifo"], 1, tmp_path / "shipped").document()["assumptions"] == {}
 
 
 def test_wrong_words_are_named(tmp_path: Path) -> None:
