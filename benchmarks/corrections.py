@@ -15,6 +15,7 @@ from statistics import fmean, median
 from unittest.mock import patch
 
 from benchmarks.kept_rows import MEASURED, Row, keep
+from benchmarks.pages.validation import VALIDATION
 from hetsched.core.events import SegmentEnded
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.start_ups import core_places, slowdowns
@@ -26,9 +27,6 @@ from hetsched.studies.fidelity.recordings import RECORDINGS, Recording, read_rec
 FOLDER = Path(__file__).parents[1] / "fidelity"
 FIRST, ALONE = "validate-accuracy-", "validate-accuracy-fusion-fifo-seed-10"
 """The first validations' recordings have seeds below 20. A process slowed one of them down."""
-
-VALIDATION = ("validate-uniform-", "validate-fusion-")
-"""How the recordings of examples/validate.toml begin."""
 
 GROWING = ("unpaced-trees", "unpaced-many-trees")
 

@@ -9,9 +9,9 @@ class Moves:
 
     - preemptions: how often an unfinished trial had to wait at the end of a segment because another
       trial took its worker (of a gang: one of its workers). All trials of a package have their
-      worker until the package is reported. A trial that goes on elsewhere at the
-      same moment does not count: it was moved. A trial whose segment was lost does not count
-      either: no policy took its worker.
+      worker until the package is reported. A trial that goes on elsewhere at the same moment does
+      not count: it was moved. A trial whose segment was lost does not count either: no policy took
+      its worker.
     - migrations: segments that begin on other workers than the segment before of the same trial.
 
     >>> moves = Moves()

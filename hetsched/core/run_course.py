@@ -87,8 +87,13 @@ class RunCourse:
             return f"{trial} is added twice"
         if home is None:
             return f"{trial} is of {event.experiment}, no such experiment"
-        if size not in home.batch_sizes:
-            sizes = ", ".join(map(str, home.batch_sizes))
-            return f"{trial} has a batch size of {size}, expected one of {sizes}"
-        self._trials[trial] = True
+        if (fault := batch_size_fault(trial, home, size)) is None:
+            self._trials[trial] = True
+        return fault
+
+
+def batch_size_fault(trial: TrialId, experiment: Experiment, size: object) -> str | None:
+    """That the experiment has no such batch size. None: it has."""
+    if size in experiment.batch_sizes:
         return None
+    return f"{trial} has a batch size of {size}, expected one of {', '.join(map(str, experiment.batch_sizes))}"

@@ -1,7 +1,7 @@
 """The state of a run: what the events so far add up to. Nothing else ever changes it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -36,7 +36,7 @@ from hetsched.core.events import (
 from hetsched.core.log import MEND
 from hetsched.core.node_presence import NodePresence
 from hetsched.core.ready_trials import ReadyTrials
-from hetsched.core.trial import NONE_REPORTED, Package, Segment, Timing, Trained, Trial, Work
+from hetsched.core.trial import Package, Segment, Timing, Trained, Trial, Work
 from hetsched.core.worker_memory import WorkerMemory
 from hetsched.core.worker_pool import WorkerPool
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
@@ -243,19 +243,14 @@ class State:
 
     def _segment_ended(self, event: SegmentEnded) -> None:
         name, worker, score = event.trial, event.worker, event.score
-        segment = self.running.pop(name)
-        old = replace(self.trials[name], at=worker, others=segment.others)
+        old, segment = self.trials[name], self.running.pop(name)
         best, home = old.best_score, self.experiments[old.experiment]
         experiment, metric = home.id, home.metric
-        progress = old.iterations + event.iterations
         if metric.better(score, best):
             best = score
             if metric.better(score, self.best_score[experiment]):  # at least as good as the trial's own
                 self.best_score[experiment] = score
-        metrics: Mapping[str, float | None] = MappingProxyType(event.metrics) if event.metrics else NONE_REPORTED
-        self.trials[name] = trial = replace(
-            old, iterations=progress, score=score, best_score=best, metrics=metrics, ready_since=event.time
-        )
+        self.trials[name] = trial = old.advanced(event, segment.others, best)
         self.ready.add(trial)
         work, parts = (old.kind, home.gang), event.parts
         is_free = not segment.package or self._closes(segment.package)
@@ -277,8 +272,8 @@ class State:
                 trained.restores += 1
                 trained.restore_s += parts.start_up_s + parts.restore_s
         self.segments += 1
-        if progress > self.lead[experiment]:
-            self.lead[experiment] = progress
+        if trial.iterations > self.lead[experiment]:
+            self.lead[experiment] = trial.iterations
 
     def _closes(self, package: int) -> bool:
         """Count a segment of the package that no longer runs. Returns whether it was the last

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hetsched.core.events import SegmentStarted
+from hetsched.core.events import SegmentEnded, SegmentStarted
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 
@@ -82,6 +82,19 @@ class Trial(Struct, frozen=True, gc=False):
         yield from self.earlier
         if rest := self.trained - sum(iterations for _, iterations in self.earlier):
             yield self.kind, rest
+
+    def advanced(self, ended: SegmentEnded, others: tuple[WorkerId, ...], best_score: float | None) -> "Trial":
+        """The trial after a segment. `others` are the further workers of a gang."""
+        return replace(
+            self,
+            iterations=self.iterations + ended.iterations,
+            score=ended.score,
+            best_score=best_score,
+            metrics=MappingProxyType(ended.metrics) if ended.metrics else NONE_REPORTED,
+            at=ended.worker,
+            others=others,
+            ready_since=ended.time,
+        )
 
     def copying(
         self, source: "Trial", hyperparameters: Mapping[str, Any], kind: TrialKind, *, takes_count: bool

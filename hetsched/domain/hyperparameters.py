@@ -170,9 +170,8 @@ def _refuse(self: FixedList, *_: object, **__: object) -> NoReturn:
     raise TypeError("the hyperparameters of a trial cannot be changed")
 
 
-for _name in ("append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"):
-    setattr(FixedList, _name, _refuse)
-for _name in ("__setitem__", "__delitem__", "__iadd__", "__imul__"):
+_CHANGING = ("append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort")
+for _name in (*_CHANGING, "__setitem__", "__delitem__", "__iadd__", "__imul__"):
     setattr(FixedList, _name, _refuse)
 
 

@@ -55,11 +55,11 @@ class SegmentCosts:
 
         1. The first segment of a worker starts the worker up.
         2. A gang starts up unless all of its workers are warm. If they are warm, other first
-            segments on workers of the same type have started them up before.
+           segments on workers of the same type have started them up before.
         3. So some first segment on the type comes before all training on the type, and it starts a
-            worker up.
+           worker up.
         4. It pays at least the least start-up of any kind of trial that may run there, after the
-            arrival of such a trial.
+           arrival of such a trial.
         """
         if worker not in self._warm_s:
             self._warm_s[worker] = min(

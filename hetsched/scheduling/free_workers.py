@@ -9,6 +9,7 @@ from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.core.worker_pool import Turn
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
+from hetsched.scheduling.teams import others
 
 
 class FreeWorkers:
@@ -75,7 +76,7 @@ class FreeWorkers:
     def start(self, trial: Trial, team: Sequence[Worker], iterations: int) -> Dispatch:
         """Take the team for a segment of the trial."""
         self._taken.update(worker.id for worker in team)
-        return Dispatch(trial.id, team[0].id, iterations, tuple(worker.id for worker in team[1:]))
+        return Dispatch(trial.id, team[0].id, iterations, others(team))
 
     def hold(self, worker_type: WorkerType) -> None:
         """Leave the free workers of the type idle: a gang waits for more of them."""

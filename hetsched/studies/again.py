@@ -27,7 +27,7 @@ from hetsched.studies.draws import Draws, look_up_draws
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.folder import MEASURED, PREDICTED, PROBE, PROBES, SUMMARY_NAME, ResultsFolder
 from hetsched.studies.forecast import Forecast
-from hetsched.studies.json_file import other_version
+from hetsched.studies.json_file import not_as_written
 from hetsched.studies.named_folder import has_begun, logs_below, results_folder, results_logs
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.plan import PlanResult
@@ -278,8 +278,7 @@ def _readable(folder: Path) -> Iterator[None]:
         yield
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         path = folder / SUMMARY_NAME
-        told = f"{error}{other_version(path)}; put the file back as it was"
-        raise InputError(f"{path}: not what this version writes: {told}") from error
+        raise not_as_written(path, "this version writes", error) from error
 
 
 def _strategy(name: str) -> Strategy:

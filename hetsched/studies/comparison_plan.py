@@ -17,7 +17,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.assumptions import dealt_jobs
 from hetsched.studies.fan_out import Task, run_folder
-from hetsched.studies.json_file import other_version, write_json
+from hetsched.studies.json_file import not_as_written, write_json
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.results_csv import decided, with_decisions
 from hetsched.studies.run_plan import is_complete
@@ -112,8 +112,7 @@ def load_plan(folder: Path) -> ComparisonPlan:
             "of a 'hetsched compare'"
         ) from error
     except msgspec.DecodeError as error:
-        told = f"{error}{other_version(path)}; put the file back as it was"
-        raise InputError(f"{path}: not what 'hetsched compare' wrote: {told}") from error
+        raise not_as_written(path, "'hetsched compare' wrote", error) from error
 
 
 def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Container[int]) -> dict[Task, RunResult]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from hetsched.errors import InputError
 from hetsched.scenario.whole_file import write_whole
 from hetsched.version import __version__
 
@@ -21,9 +22,15 @@ class _Written(msgspec.Struct):
     hetsched: str
 
 
-def other_version(path: Path) -> str:
-    """For an error about a plan that cannot be read: the version of hetsched that wrote it, if that
-    is another one."""
+def not_as_written(path: Path, writer: str, error: Exception) -> InputError:
+    """The error for a file that cannot be read: what is wrong, and the version of hetsched that
+    wrote the file, if that is another one. `writer` says what writes it, such as "'hetsched run'
+    wrote"."""
+    told = f"{error}{_other_version(path)}; put the file back as it was"
+    return InputError(f"{path}: not what {writer}: {told}")
+
+
+def _other_version(path: Path) -> str:
     try:
         version = msgspec.json.decode(path.read_bytes(), type=_Written).hetsched
     except msgspec.DecodeError:

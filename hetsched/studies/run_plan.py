@@ -13,7 +13,7 @@ from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.prediction import Prediction
 from hetsched.errors import InputError
 from hetsched.studies.folder import SEGMENT_ENDED
-from hetsched.studies.json_file import other_version, write_json
+from hetsched.studies.json_file import not_as_written, write_json
 from hetsched.studies.sums import check_sums, run_sums
 
 PLAN_NAME = "run.json"
@@ -87,8 +87,7 @@ def load_plan(folder: Path) -> RunPlan:
             "'hetsched run', not one inside it"
         ) from error
     except msgspec.DecodeError as error:
-        told = f"{error}{other_version(path)}; put the file back as it was"
-        raise InputError(f"{path}: not what 'hetsched run' wrote: {told}") from error
+        raise not_as_written(path, "'hetsched run' wrote", error) from error
     if not plan.seeds:
         raise InputError(f"{path}: expected at least one seed in 'seeds', found none: begin a new run")
     return plan

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from hetsched.cores import available_cores, cpu_model
 from hetsched.errors import InputError, unreadable
 from hetsched.studies.command_line import command_line
-from hetsched.studies.json_file import other_version, write_json
+from hetsched.studies.json_file import not_as_written, write_json
 from hetsched.version import __version__
 
 STUDY_NAME = "study.json"
@@ -110,8 +110,7 @@ def study_of(folder: Path) -> Study | None:
     except OSError as error:
         raise InputError(unreadable(path, error)) from error
     except msgspec.DecodeError as error:
-        told = f"{error}{other_version(path)}; put the file back as it was"
-        raise InputError(f"{path}: not what hetsched wrote: {told}") from error
+        raise not_as_written(path, "hetsched wrote", error) from error
 
 
 def _installed(library: str) -> str | None:

@@ -36,8 +36,10 @@ class Course(NamedTuple):
 
 
 def course_of(recording: Recording) -> Course:
+    """The steps up to the last score."""
+    last = recording.evaluations[-1].iteration
     steps: list[Step] = []
-    for before, line in pairwise(recording.lines):
+    for before, line in pairwise(line for line in recording.lines if line.iteration <= last):
         values = line.hyperparameters
         kept = steps[-1].hyperparameters if steps and steps[-1].hyperparameters == values else values
         steps.append(Step(kept, line.iteration - before.iteration, not isnan(line.score)))

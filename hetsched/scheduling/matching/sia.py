@@ -18,6 +18,7 @@ from hetsched.domain.workload import TrialId
 from hetsched.scheduling import register
 from hetsched.scheduling.matching.transport import Transport
 from hetsched.scheduling.progress import progress
+from hetsched.scheduling.teams import others
 
 STAYING = 1e-4
 """The cost of the worker that the trial has is less by this, so that no other trial takes its place
@@ -157,7 +158,7 @@ class Sia:
         if trial.at is not None and self._trained_last.get(first) != trial.id:
             self._restarts[trial.id] += 1
         self._trained_last[first] = trial.id
-        return [Dispatch(trial.id, first, state.interval(trial), tuple(worker.id for worker in team[1:]))]
+        return [Dispatch(trial.id, first, state.interval(trial), others(team))]
 
     def _now_on(self, state: StateView) -> dict[TrialId, WorkerType]:
         """The type that each trial is on: the trial runs there, or it trained there last and that

@@ -12,13 +12,10 @@ from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.scheduling import register
+from hetsched.scheduling.teams import Team, iterations_within, others
 
 LEFTOVERS = ("uniform", "top")
 ROUNDING = 1e-9
-
-
-Team = Sequence[Worker]
-"""The worker of a trial, or the workers of a gang. The speed of the first counts for all."""
 
 
 @register("hypersched")
@@ -93,10 +90,10 @@ class HyperSched:
             self._deal_leftovers(state, time_left, teams, free)
         starts: list[Decision] = []
         for trial, team in teams.items():
-            iterations = self._iterations(state, state.trials[trial], team, time_left)
+            iterations = iterations_within(state, state.trials[trial], team, time_left)
             if iterations:
-                starts.append(Dispatch(trial, team[0].id, iterations, _others(team)))
-                beginning_s = state.beginning_seconds(state.trials[trial], team[0], _others(team))
+                starts.append(Dispatch(trial, team[0].id, iterations, others(team)))
+                beginning_s = state.beginning_seconds(state.trials[trial], team[0], others(team))
                 self._training_since[trial] = state.now + beginning_s
         if len(state.ready_trials) > len(stops) and not starts and not state.running and self.deadline_s is not None:
             starts = [WakeAt(self.deadline_s)]  # nothing can be done before the deadline
@@ -207,16 +204,7 @@ class HyperSched:
         segment = state.running.get(trial.id)
         remaining = state.remaining(trial) - (segment.iterations if segment is not None else 0)
         t = min(time_left, remaining / current)
-        return new * (t - state.beginning_seconds(trial, there[0], _others(there))) > self.gain * current * t
-
-    def _iterations(self, state: StateView, trial: Trial, team: Team, time_left: float) -> int:
-        """The iterations of an interval, or as many of them as end before the deadline."""
-        interval = state.interval(trial)
-        seconds = state.seconds_per_iteration(trial, team[0])
-        beside = state.segment_seconds(trial, team[0], 0, _others(team))
-        if seconds is None or beside is None or time_left == inf:
-            return interval
-        return max(0, min(interval, floor((time_left - beside) / seconds + ROUNDING)))
+        return new * (t - state.beginning_seconds(trial, there[0], others(there))) > self.gain * current * t
 
 
 class FreeBySpeed:
@@ -317,14 +305,9 @@ def _speed(state: StateView, trial: Trial, worker: Worker) -> float:
     return inf if seconds is None else 1 / seconds
 
 
-def _others(team: Team) -> tuple[WorkerId, ...]:
-    """The further workers of a gang."""
-    return tuple(worker.id for worker in team[1:])
-
-
 def _team(state: StateView, trial: Trial, workers: Sequence[Worker]) -> Team:
-    """The first worker that the trial can use, with enough others of its type for a gang. Empty:
-    there is none."""
+    """The first worker that the trial can use, with enough others of its type for a gang. The speed
+    of the first counts for all. Empty: there is none."""
     gang = state.experiment(trial).gang
     for worker in workers:
         if state.usable(trial, worker):

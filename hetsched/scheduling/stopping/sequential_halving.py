@@ -15,6 +15,7 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind, Workload
 from hetsched.scheduling import register
 from hetsched.scheduling.free_workers import FreeWorkers
+from hetsched.scheduling.teams import iterations_within
 
 ROUNDING = 1e-9
 
@@ -143,7 +144,7 @@ class SequentialHalving:
             if key not in by_speed:
                 by_speed[key] = _slowest_first(state, trial, free)
             team = _fastest(by_speed[key], trial, free)
-            iterations = _iterations(state, trial, team, seconds_left) if team else 0
+            iterations = iterations_within(state, trial, team, seconds_left) if team else 0
             if iterations:
                 starts.append(free.start(trial, team, iterations))
             elif team:
@@ -178,14 +179,3 @@ def _fastest(workers: list[Worker], trial: Trial, free: FreeWorkers) -> Sequence
             free.hold(workers[-1].type)
         workers.pop()
     return []
-
-
-def _iterations(state: StateView, trial: Trial, team: Sequence[Worker], seconds_left: float) -> int:
-    """The iterations of an interval, or as many of them as end before the budget is spent."""
-    interval = state.interval(trial)
-    first, *others = team
-    seconds = state.seconds_per_iteration(trial, first)
-    beside_s = state.segment_seconds(trial, first, 0, [worker.id for worker in others])
-    if seconds is None or beside_s is None or seconds_left == inf:
-        return interval
-    return max(0, min(interval, floor((seconds_left - beside_s) / seconds + ROUNDING)))

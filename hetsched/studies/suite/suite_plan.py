@@ -18,7 +18,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.policy_files import POLICIES
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.comparison_plan import SUITE_PLAN_NAME
-from hetsched.studies.json_file import other_version, write_json
+from hetsched.studies.json_file import not_as_written, write_json
 from hetsched.studies.periods import Fit
 from hetsched.studies.suite.record import Cell, Record
 from hetsched.studies.sums import check_sums, copied_files, scenario_files, sums
@@ -127,8 +127,7 @@ def load_plan(folder: Path) -> SuitePlan:
             "'hetsched suite'"
         ) from error
     except msgspec.DecodeError as error:
-        told = f"{error}{other_version(path)}; put the file back as it was"
-        raise InputError(f"{path}: not what 'hetsched suite' wrote: {told}") from error
+        raise not_as_written(path, "'hetsched suite' wrote", error) from error
 
 
 class Runs:
