@@ -189,7 +189,7 @@ class TestRun:
             if isinstance(event, TrialExploited):
                 assert event.hyperparameters.keys() == {"lr", "momentum"}
                 assert event.hyperparameters != state.trials[event.source].hyperparameters
-                state.apply(event)
+            state.apply(event)
 
     def test_iterations_keep_the_pace(self, run: SimpleNamespace) -> None:
         devices = {"a/gpu0": "v100", "a/cpu0": "cpu", "b/cpu0": "cpu"}
