@@ -80,6 +80,7 @@ class Mirror:
         self._forgets_at = min((slow.until for slow in self.slowness.values()), default=inf)
         self.workers: Sequence[Worker] = list(state.workers.values())
         self.trials = list(state.trials)
+        self._trial_kinds = [trial.kind for trial in state.trials.values()]
         self.stops_on_score = any(experiment.stop_score is not None for experiment in state.experiments.values())
         self.guesses = False
         self._overdue: dict[int, float] = {}  # when segments should have ended
@@ -141,7 +142,7 @@ class Mirror:
     def _finish(self, state: StateView, running: Running) -> bool:
         """Apply that a segment has ended. Returns False if the trial is no longer what it was."""
         trial, board = state.trials[self.trials[running.trial]], self.board
-        if trial.id in state.running or self._kinds.get(like(state, trial)) != board.kind_of[running.trial]:
+        if trial.id in state.running or trial.kind != self._trial_kinds[running.trial]:
             return False
         board.finish(running, _left(state, trial))
         if _leads(state, trial):

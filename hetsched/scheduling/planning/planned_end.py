@@ -1,5 +1,8 @@
 """The planned end that the rule keeps to: when the run could end."""
 
+from collections.abc import Sequence
+from heapq import heapify, heapreplace
+
 from hetsched.scheduling.planning.board import Board
 
 RENEWED = 0.05
@@ -49,15 +52,30 @@ def _in_whole_segments(board: Board, use: int, least: float) -> float:
     segments.
     """
     kind, now = board.kinds[0], board.now
-    segments = sum(-(-board.left[trial] // kind.interval) for _, trial in board.ready[0])
+    segments = -sum([negative // kind.interval for negative, _ in board.ready[0]])
     free = {worker: 0.0 if board.warm[worker] else kind.start_up[worker] for worker in board.fastest[:use]}
     for running in board.running.values():
-        segments += -(-(board.left[running.trial] - running.iterations) // kind.interval)
+        segments -= (running.iterations - board.left[running.trial]) // kind.interval
         free[running.team[0]] = max(0.0, running.end - now)
     turns = [(free_s, kind.whole[worker]) for worker, free_s in free.items()]
     low, high = 0.99 * least, least + max([free_s + seconds for free_s, seconds in turns])
+    end = _end_of_segments(segments, turns, low)
     while high - low > EXACT * kind.best * kind.interval:
         middle = (low + high) / 2
-        done = sum([int((middle - free_s) / seconds) for free_s, seconds in turns if free_s < middle])
-        low, high = (low, middle) if done >= segments else (middle, high)
+        low, high = (middle, high) if middle < end else (low, middle)
     return high
+
+
+def _end_of_segments(segments: int, turns: Sequence[tuple[float, float]], least: float) -> float:
+    """The end of the `segments`-th segment. `least` if this is later."""
+    coming = []
+    for free_s, seconds in turns:
+        done = int((least - free_s) / seconds) if free_s < least else 0
+        segments -= done
+        coming.append((free_s + (done + 1) * seconds, seconds))
+    heapify(coming)
+    end = least
+    for _ in range(segments):
+        end, seconds = coming[0]
+        heapreplace(coming, (end + seconds, seconds))
+    return end
