@@ -1,6 +1,6 @@
 """Errors that a user can act on; the command line prints them as one line, without a traceback."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from math import log10
 from os import PathLike
@@ -112,6 +112,15 @@ def counted(number: int, noun: str) -> str:
     ('1 trial', '2 trials')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def first_of(names: Sequence[str], most: int = 8) -> str:
+    """The names, but at most `most` of them.
+
+    >>> first_of(["a", "b", "c"], 2)
+    'a, b, ...'
+    """
+    return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
 
 
 def ordinal(number: int) -> str:

@@ -1,7 +1,6 @@
 """`hetsched watch`."""
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from hetsched.cli.arguments import add_report_interval
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, print_heading, show_run
 from hetsched.report.following import FollowedRun, newest_log
-from hetsched.report.printable import printable
+from hetsched.report.terminal import say_meanwhile
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.studies.one_run import look_up
 from hetsched.studies.results import scenario_of
@@ -44,7 +43,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         with FollowedRun(log, options.report_interval) as run:
             run.look()
             if run.state.run is None:
-                print(printable(f"{log}: its first line is not finished yet; waiting for the rest"), file=sys.stderr)
+                say_meanwhile(f"{log}: its first line is not finished yet; waiting for the rest")
             while not run.over or (options.stay and newest_log(options.folder) == log):
                 time.sleep(LOOK_EVERY_S)
                 run.look()
@@ -59,7 +58,7 @@ def _begun_log(folder: Path) -> Path:
     said = False
     while (log := newest_log(folder)) is None:
         if not said:
-            print(printable(f"{folder}: no run has begun there yet; waiting for one"), file=sys.stderr)
+            say_meanwhile(f"{folder}: no run has begun there yet; waiting for one")
         said = True
         time.sleep(LOOK_EVERY_S)
     return log

@@ -179,7 +179,6 @@ class _CheckedLog:
     def _(self, event: TrialExploited) -> None:
         self._expect_waiting(event.trial)
         self._expect(event.source in self._done, f"{event.trial} exploits {event.source}, no such trial")
-        self._expect(event.source != event.trial, f"{event.trial} exploits itself")
         experiment = self._experiments[self._home[event.trial]]
         if experiment.searches_batch_size and BATCH_SIZE in event.hyperparameters:
             self._expect_no(batch_size_fault(event.trial, experiment, event.hyperparameters[BATCH_SIZE]))

@@ -10,6 +10,7 @@ from hetsched.core.events import (
     RunStarted,
     TrialAdded,
     TrialCompleted,
+    TrialExploited,
     WorkerJoined,
     WorkerLeft,
 )
@@ -17,7 +18,7 @@ from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 
 _RUN = frozenset({RunStarted, RunResumed, RunEnded})
-_STEPS = _RUN | {ExperimentArrived, TrialAdded, TrialCompleted, WorkerJoined, WorkerLeft}
+_STEPS = _RUN | {ExperimentArrived, TrialAdded, TrialCompleted, TrialExploited, WorkerJoined, WorkerLeft}
 
 
 class RunCourse:
@@ -57,7 +58,8 @@ class RunCourse:
         return None
 
     def _fault_of_one(self, event: Event) -> str | None:
-        """What the coming or going of an experiment, a trial or a worker contradicts."""
+        """What the coming or going of an experiment, a trial or a worker contradicts, or a copy of a
+        trial."""
         match event:
             case ExperimentArrived(experiment=experiment) if experiment.id in self._experiments:
                 return f"{experiment.id} arrives twice"
@@ -70,6 +72,8 @@ class RunCourse:
                 return f"{trial} is completed twice" if known else f"TrialCompleted of {trial!r}, no such trial"
             case TrialCompleted(trial=trial):
                 self._trials[trial] = False
+            case TrialExploited(trial=trial, source=source) if source == trial:
+                return f"{trial} exploits itself"
             case WorkerJoined(worker=worker) if worker.id in self._workers:
                 return f"{worker.id} joins, and has joined already"
             case WorkerJoined(worker=worker):

@@ -1,13 +1,13 @@
 """The result of a fit of learning models, as tables, as lines and as a part of a scenario."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 from rich.table import Table
 
-from hetsched.errors import counted
+from hetsched.errors import counted, first_of
 from hetsched.studies.fit_result import MEAN_CURVE, Errors, Fitted, Noise
 
 
@@ -68,17 +68,12 @@ def noise_lines(noise: Noise) -> list[str]:
 def unscored_line(fitted: Fitted) -> str:
     """That some recordings are left out, because they have no score."""
     recordings = counted(len(fitted.unscored), "recording")
-    return f"left out: {recordings} without a score after the first line: {_first(fitted.unscored)}"
-
-
-def _first(names: Sequence[str]) -> str:
-    """The first eight names."""
-    return ", ".join([*names[:8], *(["..."] if len(names) > 8 else [])])
+    return f"left out: {recordings} without a score after the first line: {first_of(fitted.unscored)}"
 
 
 def diverged_line(fitted: Fitted) -> str:
     """That some recordings have diverged, and what to do."""
-    names = _first(fitted.diverged)
+    names = first_of(fitted.diverged)
     return (
         f"{len(fitted.diverged)} of {sum(fitted.files.values())} recordings have diverged ({names}): their "
         f"{fitted.metric} grew more than 1000-fold, and decides all errors and constants here: record a narrower "

@@ -46,7 +46,8 @@ def profiled_workers(setup: Setup, strategy: Strategy) -> list[Worker]:
         usable = [worker_type for worker_type in types if experiment.may_use(worker_type.device)]
         if not usable:
             raise InputError(
-                f"workload.experiments.{experiment.id}.devices: {strategy} has no worker of {experiment.devices}; "
+                f"workload.experiments.{experiment.id}.devices: {strategy} has no worker of "
+                f"{' or '.join(experiment.devices or ())}; "
                 f"it has {', '.join(map(str, types))}"
             )
         if experiment.gang > 1 and single:

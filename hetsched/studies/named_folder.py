@@ -12,7 +12,7 @@ from stat import S_ISDIR
 
 from hetsched.core.events import COMPLETED
 from hetsched.core.log import LOG_NAME
-from hetsched.errors import InputError, NoResultError, counted, path_of, unreadable
+from hetsched.errors import InputError, NoResultError, counted, first_of, path_of, unreadable
 from hetsched.studies.comparison_plan import PLAN_NAME, load_plan
 from hetsched.studies.folder import DRAWS, PROBE, PROBES, SUMMARY_NAME
 from hetsched.studies.sittings import study_of
@@ -94,9 +94,8 @@ def _without_log(folder: Path, logs: list[Path]) -> Iterator[str]:
     plan = load_plan(folder)
     wanted = plan.logs(folder, logs)
     if missing := [log.parent for log in wanted if log not in logs]:
-        names = ", ".join(str(run.relative_to(folder)) for run in missing[:NAMED])
-        more = ", ..." if len(missing) > NAMED else ""
-        yield f"{len(missing)} of {counted(len(wanted), 'run')}, which have no {LOG_NAME} (yet): {names}{more}"
+        names = first_of([str(run.relative_to(folder)) for run in missing], NAMED)
+        yield f"{len(missing)} of {counted(len(wanted), 'run')}, which have no {LOG_NAME} (yet): {names}"
 
 
 NOT_BEGUN = "this run has not begun: its log has no line yet"

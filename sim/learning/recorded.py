@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from hetsched.domain.metric import DEFAULT, Metric, Mode
 from hetsched.domain.workload import TrialKind
-from hetsched.errors import InputError
+from hetsched.errors import InputError, counted, first_of
 from sim.learning.nearness import Nearness
 from sim.learning.recordings import SHIPPED, Recording, read_recordings
 
@@ -38,12 +38,17 @@ class Replay:
 
     def __init__(self, recordings: Iterable[Recording], metric: Metric, noise: float = 0.0, source: str = "") -> None:
         """`source` says in errors where the recordings come from. Accuracies stay in 0..1. Other
-        scores stay between the least and the greatest recorded one. Raises InputError if the
-        hyperparameters of all recordings change."""
+        scores stay between the least and the greatest recorded one. Raises InputError if no
+        recording has a score, or if the hyperparameters of all that have one change."""
         self.metric, self.mode = metric.name, metric.mode
         self._direction = metric
         self._source = source
-        self._recordings = [recording for recording in recordings if not recording.has_schedule]
+        found = list(recordings)
+        scored = [recording for recording in found if recording.evaluations]
+        if not scored:
+            raise InputError(f"{source}: no recording has a score: record again")
+        self._unscored = [recording.name for recording in found if not recording.evaluations]
+        self._recordings = [recording for recording in scored if not recording.has_schedule]
         if not self._recordings:
             raise InputError(
                 f"{source}: of every recording the hyperparameters change on the way: record some of others"
@@ -59,10 +64,14 @@ class Replay:
         self._nearest: dict[tuple[TrialKind, tuple[Any, ...]], int] = {}
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
-        """If no trial of a batch size was recorded, that another batch size learns alike."""
+        """That another batch size learns alike, if no trial of a batch size was recorded. That other
+        hyperparameters do, if recordings have no score."""
         recorded = {recording.kind for recording in self._recordings}
         if missing := [str(kind) for kind in kinds if kind not in recorded]:
             yield f"recordings of other batch sizes for {'; '.join(missing)}"
+        if self._unscored:
+            without = f"{counted(len(self._unscored), 'recording')} without a score ({first_of(self._unscored)})"
+            yield f"the nearest other recordings in place of {without}"
 
     def beyond(self, kind: TrialKind, iterations: int) -> str | None:
         """What happens to a trial that outlasts some recording of its model and data set. None: no

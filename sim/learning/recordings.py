@@ -9,8 +9,8 @@ order of `iteration`:
 `lr`, `momentum` and `weight_decay` are those of the iterations since the line before. Every other
 hyperparameter has a column `hyperparameters.NAME`. The line of iteration 0 is the untrained
 network. `loss` is the mean over the iterations since the line before. A file with scores of another
-metric has a column with its name instead of `accuracy`. Its further columns are ignored. A line
-without a score, which was not finite, is left out.
+metric has a column with its name instead of `accuracy`. Its further columns are ignored. The score
+of a line is empty if it was not finite.
 """
 
 import csv
@@ -104,7 +104,8 @@ class Recording(NamedTuple):
     @property
     def has_schedule(self) -> bool:
         """Whether its hyperparameters changed during the recording."""
-        return any(line.hyperparameters != self.evaluations[0].hyperparameters for line in self.lines)
+        lines = self.lines
+        return any(line.hyperparameters != lines[0].hyperparameters for line in lines)
 
     @property
     def configuration(self) -> tuple[TrialKind, str]:
@@ -125,7 +126,8 @@ class Recording(NamedTuple):
 
 def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAULT.name) -> list[Recording]:
     """The recordings of a file, with scores of the metric. A recording that begins later than the
-    untrained network starts from the score `chance` at iteration 0.
+    untrained network starts from the score `chance` at iteration 0. A recording that has no score
+    has no evaluations.
 
     Raises InputError, naming file and line, for a line that is no recording. It also raises if
     `chance` is needed and missing.
@@ -136,16 +138,15 @@ def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAU
     for name, of_one in groupby(numbered, key=lambda line: line[1].recording):
         lines = dict(of_one)
         _check_lines(path, name, lines)
-        scored = {number: line for number, line in lines.items() if not isnan(line.score)}
-        if not scored:
-            continue
-        number, first = next(iter(scored.items()))
+        number, first = next(iter(lines.items()))
         if name in recordings:
             raise InputError(
                 f"{path}:{number}: recording {name!r} has lines before: the lines of a recording must stand "
                 "together, and their names differ"
             )
-        evaluations = (*_start(f"{path}:{number}", first, chance), *scored.values())
+        scored = {number: line for number, line in lines.items() if not isnan(line.score)}
+        starts = (_start(f"{path}:{number}", line, chance) for number, line in scored.items())
+        evaluations = (*next(starts, ()), *scored.values())
         unscored = tuple(line for line in lines.values() if isnan(line.score) and line.iteration > 0)
         recordings[name] = Recording(name, first.kind, evaluations, unscored)
     if not recordings:

@@ -215,13 +215,17 @@ def test_recordings_that_diverged_are_named(scenario: Path, capsys: pytest.Captu
     assert "1 of 12 recordings have diverged (11): their loss grew more than 1000-fold" in said
 
 
-def test_recordings_without_a_score_are_left_out_and_named(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`fit` refused the file of a training that returns nan once it has diverged."""
+@pytest.mark.parametrize("kept", [["0"], []])
+def test_recordings_without_a_score_are_left_out_and_named(
+    scenario: Path, capsys: pytest.CaptureFixture[str], kept: list[str]
+) -> None:
+    """Such is the file of a training that returns nan once it has diverged. `kept`: the iterations
+    whose score stays."""
     out = recorded(scenario, "r.csv")
     head, *lines = out.read_text().splitlines()
     *_, last = [line.partition(",")[0] for line in lines]
     blank = [
-        f"{line.rpartition(',')[0]}," if line.partition(",")[0] == last and line.split(",")[5] != "0" else line
+        f"{line.rpartition(',')[0]}," if line.partition(",")[0] == last and line.split(",")[5] not in kept else line
         for line in lines
     ]
     out.write_text("\n".join([head, *blank]) + "\n")

@@ -83,6 +83,12 @@ def first_trial(**changes: Any) -> Alter:
     return change
 
 
+def own_source(lines: Lines) -> int:
+    itself = {"event": "trial-exploited", "trial": "e-0", "source": "e-0", "hyperparameters": {}}
+    lines.insert(9, itself | {"time": lines[9]["time"]})
+    return 10
+
+
 OF_ONE = [
     (first_trial(batch_size=127), r"e-\d has a batch size of 127, expected one of 32"),
     (first_trial(experiment="x"), r"e-\d is of x, no such experiment"),
@@ -92,6 +98,7 @@ OF_ONE = [
     (twice("worker-joined"), r"\S+ joins, and has joined already"),
     (nobody_leaves, "nobody leaves, and is not there"),
     (nobody_ends, "TrialCompleted of 'nobody', no such trial"),
+    (own_source, "e-0 exploits itself"),
 ]
 """Alterations that concern a single experiment, trial or worker."""
 

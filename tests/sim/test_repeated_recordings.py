@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from hetsched.domain.metric import Metric
+from hetsched.domain.workload import TrialKind
+from hetsched.errors import InputError
 from sim.learning.cross_validation import Labelled, folds_of
 from sim.learning.errors import course_of, recorded_scores, scores_on
 from sim.learning.noise import noise_of
+from sim.learning.recorded import Replay
 from sim.learning.recordings import Recording, read_recordings
 from sim.learning.sgd import SGDCurve
 
@@ -62,3 +66,20 @@ def test_iterations_before_a_missing_score_keep_their_hyperparameters(tmp_path: 
     of_whole, of_part = (scores_on(model, course_of(each)) for each in (whole, part))
     assert of_part == [of_whole[0], of_whole[2]]
     assert recorded_scores(part) == [0.3, 0.4]
+
+
+def test_recordings_without_any_score_are_kept_apart(tmp_path: Path) -> None:
+    scored, blank = recordings(
+        tmp_path, rows("a", [0.1] * 3, [0.3, 0.4, 0.5]), rows("b", [9.0] * 3, ["", "", ""]).replace("0.1\n", "\n")
+    )
+    assert len(scored.evaluations) == 4
+    assert blank.evaluations == () and len(blank.unscored) == 3
+
+
+def test_a_replay_says_that_other_recordings_stand_in_for_those_without_a_score(tmp_path: Path) -> None:
+    blank = rows("b", [9.0] * 3, ["", "", ""]).replace("0.1\n", "\n")
+    replay = Replay(recordings(tmp_path, rows("a", [0.1] * 3, [0.3, 0.4, 0.5]), blank), Metric("accuracy", "max"))
+    said = "the nearest other recordings in place of 1 recording without a score (b)"
+    assert list(replay.assumed([TrialKind("m", "d", 32)])) == [said]
+    with pytest.raises(InputError, match="no recording has a score"):
+        Replay(recordings(tmp_path, blank), Metric("accuracy", "max"))
