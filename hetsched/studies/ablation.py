@@ -24,6 +24,7 @@ from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.unknown_scores import joined, unknown_scores
+from hetsched.studies.unreached_target import unreached_target
 from hetsched.studies.watching import Progress, silent
 
 if TYPE_CHECKING:
@@ -124,13 +125,14 @@ def ablate(
     with home.kept(), progress(len(parts) * len(listed)) as advance:
         runs = {name: _simulated(parts[name], name, chosen, listed, home.path, advance) for name in parts}
     every = tuple(run for of_variant in runs.values() for run in of_variant)
+    of_runs = too_long_for(setup, {chosen: every}), unknown_scores(runs), unreached_target(setup, runs)
     result = AblationResult(
         home=home,
         runs=every,
         setup=setup,
         strategy=str(chosen),
         assumptions=assumptions(setup, [chosen]),
-        warnings=joined(idle_workers(setup, [chosen]), too_long_for(setup, {chosen: every}), unknown_scores(runs)),
+        warnings=joined(idle_workers(setup, [chosen]), *of_runs),
         seeds=listed,
         variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),
     )

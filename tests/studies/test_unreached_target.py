@@ -1,0 +1,49 @@
+"""A target that no run reaches is named: the tables have no column for it."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+import hetsched
+from hetsched.cli.main import main
+from hetsched.scenario.profile_files import write_profile
+from tests.conftest import ROWS
+from tests.test_front_door import TABLES
+
+SAID = "no run reached the target, 0.99"
+
+
+@pytest.mark.parametrize("where", ["metrics", "stop"])
+def test_every_study_names_a_target_that_no_run_reaches(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_profile(tmp_path / "p.csv", ROWS)
+    scenario = with_target(0.99, where)
+    assert hetsched.simulate(scenario, "fusion+fifo", 2).warnings == {"fusion+fifo": SAID}
+    assert hetsched.compare(scenario, seeds=2).warnings == {"uniform+fifo": SAID, "fusion+hrfs": SAID}
+    assert hetsched.ablate(scenario, "fusion+fifo", 2).warnings["everything"] == SAID
+    (tmp_path / "s.toml").write_text(scenario.to_toml())
+    assert main(["compare", "s.toml", "--seeds", "2", "--out", "out"]) == 0
+    assert f"warning: uniform+fifo: {SAID}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", [None, 0.01])
+def test_a_target_that_is_reached_is_not(target: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_profile(tmp_path / "p.csv", ROWS)
+    assert not hetsched.compare(with_target(target, "metrics"), seeds=2).warnings
+
+
+def with_target(target: float | None, where: str) -> hetsched.Scenario:
+    """The target is the scenario's, or the score at which the experiment stops."""
+    tables = deepcopy(TABLES)
+    (experiment,) = tables["workload"]["experiments"]
+    experiment["evaluation_images"] = 100
+    if target is not None:
+        if where == "metrics":
+            tables["metrics"] = {"target_score": target}
+        else:
+            experiment["stop_score"] = target
+    return hetsched.Scenario(**tables)
