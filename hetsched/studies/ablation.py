@@ -24,7 +24,7 @@ from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.unknown_scores import joined, unknown_scores
-from hetsched.studies.unreached_target import unreached_target
+from hetsched.studies.unreached import unreached
 from hetsched.studies.watching import Progress, silent
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def ablate(
     with home.kept(), progress(len(parts) * len(listed)) as advance:
         runs = {name: _simulated(parts[name], name, chosen, listed, home.path, advance) for name in parts}
     every = tuple(run for of_variant in runs.values() for run in of_variant)
-    of_runs = too_long_for(setup, {chosen: every}), unknown_scores(runs), unreached_target(setup, runs)
+    of_runs = too_long_for(setup, {chosen: every}), unknown_scores(runs), unreached(setup, runs)
     result = AblationResult(
         home=home,
         runs=every,

@@ -32,7 +32,7 @@ from hetsched.studies.results_csv import write_results_csv
 from hetsched.studies.sittings import go_on_with_study
 from hetsched.studies.sole_owner import sole_owner
 from hetsched.studies.unknown_scores import joined, unknown_scores
-from hetsched.studies.unreached_target import unreached_target
+from hetsched.studies.unreached import unreached
 from hetsched.studies.watching import Progress, silent
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def _written(
     result = comparison_result(home, setup, plan, runs, assumed, {}, complete, finished)
     bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
     warnings = (idle_workers(setup, runs), too_long(setup, bounds_s), unknown_scores(runs), no_checkpoints(setup, runs))
-    result = replace(result, warnings=joined(*warnings, unreached_target(setup, runs)))
+    result = replace(result, warnings=joined(*warnings, unreached(setup, runs)))
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
     remarks = {name: result.warned(name) for name in figures}
     write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)

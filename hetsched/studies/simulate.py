@@ -19,7 +19,7 @@ from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.results_csv import write_results_csv
 from hetsched.studies.unknown_scores import joined, unknown_scores
-from hetsched.studies.unreached_target import unreached_target
+from hetsched.studies.unreached import unreached
 from hetsched.studies.watching import Watch, unwatched
 
 
@@ -82,7 +82,7 @@ def strategy_result(
 
 def _warnings(setup: Setup, runs: Mapping[Strategy, Sequence[RunResult]]) -> dict[str, str]:
     found = too_long_for(setup, runs), unknown_scores(runs), no_checkpoints(setup, runs)
-    return joined(*found, unreached_target(setup, runs))
+    return joined(*found, unreached(setup, runs))
 
 
 def _of_measured(setup: Setup, runs: Mapping[Strategy, Sequence[RunResult]]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A target that no run reaches is named: the tables have no column for it."""
+"""What `[metrics]` asks for and no run has is named: the tables have no column for it."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -47,3 +47,17 @@ def with_target(target: float | None, where: str) -> hetsched.Scenario:
         else:
             experiment["stop_score"] = target
     return hetsched.Scenario(**tables)
+
+
+def test_a_deadline_and_a_budget_without_a_score_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_profile(tmp_path / "p.csv", ROWS)
+    tables = deepcopy(TABLES)
+    tables["metrics"] = {"deadline_s": 1e-3, "budget": 1e-9}
+    for node in tables["cluster"]["nodes"]:
+        node["price_per_h"] = 1.0
+    said = hetsched.compare(hetsched.Scenario(**tables), seeds=2).warnings
+    assert (
+        said["fusion+hrfs"]
+        == "no run has a score by its deadline, 0.001 s; no run has a score within its budget, 1e-09"
+    )
