@@ -9,6 +9,7 @@ from statistics import fmean, median_low
 
 import numpy as np
 
+from hetsched.analysis.intervals import ROUNDING
 from hetsched.domain.metric import Metric
 
 
@@ -113,6 +114,15 @@ def time_to_target(reached_s: Iterable[float | None]) -> float | None:
     return max(known) if known and len(known) == len(moments) else None
 
 
+def within(amount: float, limit: float) -> bool:
+    """Whether an amount, such as a cost or a time, is within its limit, apart from rounding.
+
+    >>> within(0.1 + 0.2, 0.3), within(0.31, 0.3)
+    (True, False)
+    """
+    return amount <= limit * (1 + ROUNDING)
+
+
 def score_at(
     scores: Iterable[tuple[float, float | None]], deadline_s: float | None, metric: Metric | None
 ) -> float | None:
@@ -123,7 +133,7 @@ def score_at(
     """
     if deadline_s is None:
         return None
-    return best_score((score for time, score in scores if time <= deadline_s), metric)
+    return best_score((score for time, score in scores if within(time, deadline_s)), metric)
 
 
 def utilisation(busy_s: Iterable[float], present_s: Iterable[float]) -> float:

@@ -20,6 +20,7 @@ from hetsched.analysis.figures import (
     time_to_target,
     utilisation,
     wasted_fraction,
+    within,
 )
 from hetsched.analysis.fragmentation import Fragmentation
 from hetsched.analysis.lineage import Family
@@ -45,7 +46,7 @@ from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.metric import Metric, shared
-from hetsched.domain.prices import cost, prices_per_h, within_budget
+from hetsched.domain.prices import cost, prices_per_h
 from hetsched.domain.problem import Problem
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
@@ -212,7 +213,11 @@ class Measurement:
         workers, nodes, now = self._occupancy.workers, state.nodes, state.now
         held = sum(self._occupancy.busy_s[name] * worker.gpu_share for name, worker in workers.items())
         used = {worker.node for worker in workers.values()}
-        gpus = ((node.gpus, nodes.seconds(node.id, now) if node.id in used else now) for node in self._gpus)
+        late_s = self._problem.late_s
+        gpus = (
+            (node.gpus, nodes.seconds(node.id, now) if node.id in used else max(0.0, now - late_s.get(node.id, 0.0)))
+            for node in self._gpus
+        )
         return {
             "allocation_rate": allocation_rate(held, sum(of_node * seconds for of_node, seconds in gpus)),
             "fragmentation": None if self._fragmentation is None else self._fragmentation.share,
@@ -268,10 +273,10 @@ class Measurement:
             self._reached[experiment] = time
             del self._targets[experiment]
         deadline_s = self._problem.deadline_s
-        if deadline_s is not None and time <= deadline_s:
+        if deadline_s is not None and within(time, deadline_s):
             self._in_time.append((time, score))
         budget = self._problem.budget
-        if budget is not None and within_budget(self._cost(state), budget):
+        if budget is not None and within(self._cost(state), budget):
             self._in_budget.append(score)
 
     def _segment_lost(self, state: State, event: SegmentLost) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from hetsched.core.decisions import SchedulingPolicy
-from hetsched.core.dispatcher import STOPPED_BY, Dispatcher
+from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import (
     Event,
     PolicyAsked,
@@ -87,8 +87,7 @@ def policy_calls(events: Sequence[Event], first: int = 0) -> Iterator[PolicyCall
 
 def is_decision(event: Event) -> bool:
     """Whether the event is a decision of a policy."""
-    of_policy = isinstance(event, TrialCompleted) and event.reason.startswith(STOPPED_BY)
-    return of_policy or isinstance(event, SegmentStarted)
+    return isinstance(event, SegmentStarted) or (isinstance(event, TrialCompleted) and event.is_by_policy)
 
 
 def in_words(decisions: Iterable[Event]) -> str:

@@ -30,6 +30,7 @@ from hetsched.core.decisions import (
     taken,
 )
 from hetsched.core.events import (
+    STOPPED_BY,
     Event,
     ExperimentArrived,
     PolicyAsked,
@@ -80,9 +81,6 @@ LONGEST_WAKE_S = 1e12
 
 FRUITLESS_WAKES = 1000
 """This many wake-ups in a row without a decision, while nothing runs, count as a stall."""
-
-STOPPED_BY = "stopped by "
-"""The reason for completing a trial begins with this if a policy has stopped the trial."""
 
 
 class Decided(Struct, gc=False):

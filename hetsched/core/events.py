@@ -202,9 +202,20 @@ class TrialExploited(Event, frozen=True, tag="trial-exploited"):
     hyperparameters: Hyperparameters
 
 
+STOPPED_BY = "stopped by "
+"""The reason for completing a trial begins with this, the policy's name and a colon if a policy has
+stopped the trial."""
+
+
 class TrialCompleted(Event, frozen=True, tag="trial-completed"):
     trial: TrialId
     reason: str
+
+    @property
+    def is_by_policy(self) -> bool:
+        """Whether a policy has stopped the trial. The reason by a stop rule has no colon. It may
+        begin with the name of a metric."""
+        return self.reason.startswith(STOPPED_BY) and ": " in self.reason
 
 
 class PolicyWoken(Event, frozen=True, tag="policy-woken"):

@@ -6,10 +6,6 @@ from hetsched.domain.cluster import ClusterSpec, NodeId
 
 HOUR_S = 3600.0
 
-ROUNDING = 1e-9
-"""A cost may exceed the budget by this share of it, so that rounding does not exceed a budget that
-is spent in full."""
-
 
 def prices_per_h(cluster: ClusterSpec) -> dict[NodeId, float]:
     """The prices per hour of the nodes that have a price. The others cost nothing."""
@@ -24,12 +20,3 @@ def cost(per_h: Mapping[NodeId, float], seconds: Callable[[NodeId], float]) -> f
     2.0
     """
     return sum(price * seconds(node) for node, price in per_h.items()) / HOUR_S
-
-
-def within_budget(spent: float, budget: float) -> bool:
-    """Whether what was spent is within the budget, apart from rounding.
-
-    >>> within_budget(0.1 + 0.2, 0.3), within_budget(0.31, 0.3)
-    (True, False)
-    """
-    return spent <= budget * (1 + ROUNDING)

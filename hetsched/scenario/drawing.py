@@ -25,7 +25,8 @@ MOST_WORKERS = 40
 
 
 class Draw:
-    """One scenario. The same `seed` and `number` always draw the same scenario.
+    """One scenario. The same `seed` and `number` always draw the same scenario. Only the last digit
+    of its numbers may depend on the processor.
 
     There are one to four kinds of nodes. A kind has GPUs of its own type with probability 0.6.
     Otherwise it is a box of 1 to 16 cores. The speed of a kind of device is log-uniform over a

@@ -17,7 +17,7 @@ from hetsched.allocation.fits import check_allocation, no_workers
 from hetsched.allocation.policy import AllocationPolicy
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.domain import learning
-from hetsched.domain.cluster import CPU, Worker
+from hetsched.domain.cluster import CPU, NodeId, Worker
 from hetsched.domain.learning import LearningModel, OfOneMetric, OfOneMode
 from hetsched.domain.prediction import Prediction
 from hetsched.domain.problem import Problem
@@ -264,6 +264,7 @@ class Setup(Problem, frozen=True, kw_only=True):
             target_score=scenario.metrics.target_score,
             deadline_s=scenario.metrics.deadline_s,
             budget=scenario.metrics.budget,
+            late_s={NodeId(node): after_s for node, after_s in scenario.faults.late.items()},
             jobs=jobs,
             paced=any(node.pace for node in scenario.cluster.nodes),
             synthetic=any(experiment.dataset == "synthetic" for experiment in workload.experiments),
@@ -390,8 +391,7 @@ class Setup(Problem, frozen=True, kw_only=True):
 
 
 def resolved(scenario: Scenario | Setup) -> Setup:
-    """The setup of a scenario. A setup is returned as it is. Raises InputError if the argument is
-    neither."""
+    """The setup of a scenario, or the setup itself. Raises InputError if it is neither."""
     if isinstance(scenario, Setup):
         return scenario
     if isinstance(scenario, Scenario):

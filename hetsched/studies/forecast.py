@@ -1,5 +1,6 @@
 """Simulates many strategies. Some of them may fail."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -10,7 +11,7 @@ from msgspec import Struct
 
 from hetsched.analysis.intervals import Spread, interval_of_one_more, mean_of_known, spread
 from hetsched.analysis.metrics import Metrics
-from hetsched.core.dispatcher import STOPPED_BY
+from hetsched.core.events import STOPPED_BY
 from hetsched.cores import available_cores
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError
@@ -19,6 +20,9 @@ from hetsched.studies.budget import Budget
 from hetsched.studies.fan_out import Task, attempts
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.watching import Progress
+
+BY_POLICY = re.compile(f'"{STOPPED_BY}[^"]*: '.encode())
+"""Found in a log once per trial that a policy stopped."""
 
 AT_ONCE = 4
 """How many simulations per process begin before the budget is checked again."""
@@ -112,7 +116,7 @@ class _Courses:
             elif not run.metrics.iterations:
                 self.failed[task.strategy] = f"trained nothing under seed {task.seed}"
             else:
-                stopped = run.log.read_bytes().count(f'"{STOPPED_BY}'.encode())
+                stopped = len(BY_POLICY.findall(run.log.read_bytes()))
                 self.runs.append(_Simulated(task, run.metrics, stopped))
                 run.log.unlink()
             advance()

@@ -5,7 +5,6 @@ from itertools import zip_longest
 from statistics import median
 
 from hetsched import scheduling
-from hetsched.core.dispatcher import STOPPED_BY
 from hetsched.core.events import SegmentStarted, TrialCompleted
 from hetsched.core.log_check import check_log
 from hetsched.domain.cluster import CPU, ClusterSpec
@@ -77,18 +76,18 @@ def work(example: SchedulingExample) -> str | None:
     """Every trial is completed, because it is trained or for the policy's reason. `capacity` checks
     the sums."""
     course = example.first
-    reasons = {event.trial: event.reason for event in course.events if isinstance(event, TrialCompleted)}
+    completed = {event.trial: event for event in course.events if isinstance(event, TrialCompleted)}
     for identifier, trial in course.state.trials.items():
         experiment = course.state.experiments[trial.experiment]
         stop, target = experiment.stop_iterations, experiment.stop_score
-        trained, reason = f"{identifier} trained {trial.iterations} of {stop} iterations", reasons.get(identifier)
-        if reason is None:
+        trained, end = f"{identifier} trained {trial.iterations} of {stop} iterations", completed.get(identifier)
+        if end is None:
             if course.ended:
                 return f"{trained} and was lost: it was never completed"
-        elif reason.startswith(STOPPED_BY):
-            if not reason.partition(": ")[2].strip():
+        elif end.is_by_policy:
+            if not end.reason.partition(": ")[2].strip():
                 return f"{trained} and was stopped without a reason"
-        elif trial.iterations != stop and (target is None or reason != experiment.metric.rule(target)):
+        elif trial.iterations != stop and (target is None or end.reason != experiment.metric.rule(target)):
             return f"{trained} and was then completed"
     return None
 

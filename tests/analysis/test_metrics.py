@@ -161,6 +161,13 @@ def test_a_loss_is_the_better_the_smaller_it_is() -> None:
     assert (found.best_score, found.score_at_deadline, found.time_to_target_s) == (0.5, 0.7, 40)
 
 
+def test_a_segment_that_ends_at_the_deadline_counts_in_spite_of_rounding() -> None:
+    log = Log(two_trials().replace(metrics=MetricsTable(deadline_s=0.3)), SLOW)
+    log.run("e-0", W, 0, 0.1, 0.5)
+    log.run("e-1", W, 0.1, 0.1 + 0.1 + 0.1, 0.7)
+    assert log.measure().score_at_deadline == 0.7
+
+
 def test_scores_of_different_metrics_are_not_compared() -> None:
     experiments: list[dict[str, Any]] = [{"name": "e0", "stop_score": 0.9}, {"name": "e1", "metric": LOSS}]
     log = Log(make_setup(experiments=experiments).replace(metrics=MetricsTable(deadline_s=35.0)), SLOW)

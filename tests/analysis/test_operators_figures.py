@@ -8,6 +8,7 @@ from hetsched.analysis.metrics import measure
 from hetsched.core.events import WorkerJoined, WorkerLeft
 from hetsched.domain.cluster import Node, NodeId, gpu_workers
 from hetsched.domain.registry import Strategy
+from hetsched.scenario.tables import FaultsTable
 from tests.analysis.test_metrics import SLOW, Log, W
 from tests.conftest import ROWS, make_setup, profile_row
 from tests.sim.test_invariants import log_of
@@ -83,6 +84,14 @@ def test_a_node_without_workers_counts_and_a_cluster_without_gpus_has_no_rate() 
     log = Log(make_setup(population=2), SLOW)
     log.run("e-0", W, 0, 10)
     assert log.measure().allocation_rate is None
+
+
+@pytest.mark.parametrize(("late_s", "counted_s"), [(0.0, 60.0), (45.0, 15.0), (100.0, 0.0)])
+def test_a_late_node_without_workers_counts_from_when_it_comes(late_s: float, counted_s: float) -> None:
+    setup = make_setup(GPU_NODES, population=3).replace(faults=FaultsTable(late={"h": late_s}))
+    log = Log(setup, FIRST)
+    log.run("e-0", FIRST.id, 0, 60)
+    assert log.measure().allocation_rate == pytest.approx(60 / (2 * 60 + counted_s))
 
 
 def test_an_idle_gpu_is_a_fragment_for_the_trials_that_wait_and_cannot_take_it() -> None:

@@ -65,8 +65,9 @@ def ranking(policies: Mapping[str, BySeed]) -> Ranking:
     policies take part (Benavoli, Corani and Mangili, "Should we really use post-hoc tests based on
     mean-ranks?", JMLR 2016).
     """
-    logs = {name: np.log([_mean(of_one) for of_one in figures.values()]) for name, figures in policies.items()}
-    ranks = _average_ranks(logs)
+    means = {name: [_mean(of_one) for of_one in figures.values()] for name, figures in policies.items()}
+    ranks = _average_ranks(means)
+    logs = {name: np.log(of_one) for name, of_one in means.items()}
     pairs = list(combinations(ranks, 2))
     p_values = holm([signed_rank_p(_without_ties(logs[one] - logs[other])) for one, other in pairs])
     scenarios = max(map(len, logs.values()), default=0)
@@ -88,11 +89,12 @@ def _without_ties(differences: NDArray[Any]) -> NDArray[Any]:
     return np.where(np.abs(differences) < ROUNDING, 0.0, differences)
 
 
-def _average_ranks(logs: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+def _average_ranks(figures: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """The mean rank over scenarios, by policy, the best first."""
     from scipy.stats import rankdata
 
-    by_scenario = np.array([level(list(column)) for column in zip(*logs.values(), strict=True)])
-    means = dict(zip(logs, rankdata(by_scenario, axis=1).mean(axis=0).tolist(), strict=True))
+    by_scenario = np.array([level(column) for column in zip(*figures.values(), strict=True)])
+    means = dict(zip(figures, rankdata(by_scenario, axis=1).mean(axis=0).tolist(), strict=True))
     return {name: means[name] for name in in_order(means)}
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from hetsched.analysis.tidy.columns import Column, Row, hyperparameter_columns
-from hetsched.core.dispatcher import STOPPED_BY
 from hetsched.core.events import Event, SegmentStarted, TrialCompleted, TrialExploited
 from hetsched.core.state import State
 
@@ -37,7 +36,7 @@ class Decisions:
             where = {"worker": event.worker, "others": " ".join(event.others) or None}
             yield started | where | {"segment": event.segment, "iterations": event.iterations}
         elif isinstance(event, TrialCompleted):
-            if event.reason.startswith(STOPPED_BY):
+            if event.is_by_policy:
                 yield self._row(event, "stop", ready + 1, idle) | {"reason": event.reason}
         elif isinstance(event, TrialExploited):
             row = self._row(event, "exploit", ready, idle) | {"source": event.source}

@@ -17,6 +17,10 @@ def test_ranks_are_means_and_ties_share_theirs() -> None:
     assert found.ranks == {"a": 1.5, "b": 1.5, "c": 3.0}
 
 
+def test_figures_that_differ_by_rounding_share_their_rank_also_where_their_logarithm_is_zero() -> None:
+    assert ranking(table(a=[1.0] * 3, b=[1.0 + 4e-16] * 3)).ranks == {"a": 1.5, "b": 1.5}
+
+
 def test_mean_ranks_that_tie_stay_as_they_were() -> None:
     found = ranking(table(b=[1.0, 1.0 + 1e-12, 3.0], a=[1.0 + 1e-12, 1.0, 3.0]))
     assert list(found.ranks.items()) == [("b", 1.5), ("a", 1.5)]
