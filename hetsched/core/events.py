@@ -49,7 +49,7 @@ class RunStarted(Event, frozen=True, tag="run-started"):
     seed: Count
     paced: bool
     synthetic: bool
-    log_version: int = UNNUMBERED
+    log_version: Many = UNNUMBERED
 
 
 class RunPredicted(Event, frozen=True, omit_defaults=True, tag="run-predicted"):
@@ -257,7 +257,7 @@ class RunResumed(Event, frozen=True, omit_defaults=True, tag="run-resumed"):
 
     reason: str
     forgot: str | None = None
-    log_version: int = UNNUMBERED
+    log_version: Many = UNNUMBERED
 
 
 AnyEvent = (

@@ -14,6 +14,9 @@ from hetsched.scenario.explaining import of_a_cell
 
 Row = TypeVar("Row", bound=BaseModel)
 
+LARGEST = 10**18
+"""The largest integer of a cell."""
+
 FEWER = "remove some, or name their columns there"
 """The advice about a line with too many cells."""
 
@@ -39,17 +42,16 @@ def read_rows(
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a byte-order mark first
             reader = _rows_below_first_line(file)
-            _refuse_missing(path, reader.fieldnames or (), row, what, columns)
-            _refuse_twice(path, reader.fieldnames or (), row)
+            names = reader.fieldnames or ()
+            _refuse_missing(path, names, row, what, columns)
+            _refuse_twice(path, names, row)
             if row.model_config.get("extra") == "forbid":
-                own = [name for name in reader.fieldnames or () if prefix is None or not name.startswith(prefix)]
-                _refuse_unknown(path, own, row, what)
+                _refuse_unknown(path, [n for n in names if prefix is None or not n.startswith(prefix)], row, what)
             for record in reader:
-                if None in record:
-                    raise InputError(f"{path}:{reader.line_num}: the line has more cells than the first one: {FEWER}")
-                cells = {key: cell.strip(" \t") for key, cell in record.items() if cell is not None}
-                given = {key: cell for key, cell in cells.items() if cell not in absent}
-                yield reader.line_num, row.model_validate({**defaults, **given})
+                given = _given(f"{path}:{reader.line_num}", record, absent)
+                found = row.model_validate({**defaults, **given})
+                _refuse_huge(f"{path}:{reader.line_num}", found)
+                yield reader.line_num, found
     except OSError as error:
         raise InputError(f"{path}: cannot read the {what}: {why_unreadable(error)}") from error
     except ValidationError as error:
@@ -60,6 +62,21 @@ def read_rows(
         raise InputError(f"{path}: not a CSV file: {error}") from error
     except ValueError as error:  # a name that no file can have
         raise InputError(f"{path}: cannot read the {what}: {error}") from error
+
+
+def _given(place: str, record: Mapping[str | None, str | None], absent: Collection[str]) -> dict[str, str]:
+    """The cells that are not left out, by column. Raises InputError if there are too many."""
+    if None in record:
+        raise InputError(f"{place}: the line has more cells than the first one: {FEWER}")
+    cells = {key: cell.strip(" \t") for key, cell in record.items() if key is not None and cell is not None}
+    return {key: cell for key, cell in cells.items() if cell not in absent}
+
+
+def _refuse_huge(place: str, row: BaseModel) -> None:
+    """Raise InputError if the row has an integer with which nothing can be computed."""
+    for name, value in row.__dict__.items():
+        if type(value) is int and abs(value) > LARGEST:
+            raise InputError(f"{place}: {name} has {len(str(abs(value)))} digits, expected an integer up to 10^18")
 
 
 def _rows_below_first_line(file: Iterable[str]) -> "csv.DictReader[str]":

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
+from hetsched.analysis.bounds import cluster_devices
 from hetsched.domain.cluster import CPU, WorkerType
 from hetsched.domain.learning import NamesHyperparameters, SaysAssumptions, SaysLimits
 from hetsched.domain.missing_times import why_missing
@@ -38,6 +39,9 @@ OF_STORAGE = {"object_store_save_s": "checkpoint_s", "object_store_restore_s": "
 NAMED = 3
 """The most things of a kind that are named. If there are more, the line says how many."""
 
+INTERPOLATED = "step times interpolated between measured batch sizes or cores"
+EXTRAPOLATED = "step times extrapolated beyond all that was measured"
+
 Pair = tuple[TrialKind, WorkerType]
 
 
@@ -48,10 +52,11 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
     pairs = pairs_of(setup, types)
     said = [
         *step_times(setup.times, pairs),
+        *bound_of_any(setup, pairs),
         *costs(setup, pairs),
         *_growing(setup, pairs),
         *not_there(setup, types),
-        *_gangs_of_parts(setup, types),
+        *gangs_of_parts(setup, types),
         *dealt_jobs(setup),
         *_hyperparameters(setup),
     ]
@@ -60,18 +65,34 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
 
 def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
     """Which step times were not measured."""
+    between, beyond = _unmeasured(times, pairs)
+    if between:
+        yield f"{INTERPOLATED}: {_some(f'{kind} on {worker.as_profiled}' for kind, worker in between)}"
+    if beyond:
+        yield f"{EXTRAPOLATED}: {_some(f'{kind} on {worker.as_profiled}' for kind, worker in beyond)}"
+
+
+def bound_of_any(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
+    """Which step times were not measured that only the bound of any allocation takes. It takes all
+    workers that the cluster could have. `pairs` are of the workers of a study."""
+    possible = dict.fromkeys(mode.worker for mode in cluster_devices(setup.cluster, setup.times).modes)
+    known = set(pairs)
+    between, beyond = _unmeasured(setup.times, [pair for pair in pairs_of(setup, possible) if pair not in known])
+    for how, found in ((INTERPOLATED, between), (EXTRAPOLATED, beyond)):
+        if found:
+            yield f"bound of any allocation: {how}: {_some(f'{kind} on {worker.device}' for kind, worker in found)}"
+
+
+def _unmeasured(times: StepTimes, pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """The pairs whose step times are interpolated, and the pairs whose step times are
+    extrapolated."""
     within = StepTimes(times.rows)
     measured = {(row.kind, row.worker_type) for row in times.rows}
-    between: list[str] = []
-    beyond: list[str] = []
-    for kind, worker in pairs:
-        bare = worker.as_profiled
-        if (kind, bare) not in measured:
-            (beyond if within.seconds_per_iteration(kind, bare) is None else between).append(f"{kind} on {bare}")
-    if between:
-        yield f"step times interpolated between measured batch sizes or cores: {_some(between)}"
-    if beyond:
-        yield f"step times extrapolated beyond all that was measured: {_some(beyond)}"
+    missing = [pair for pair in pairs if (pair[0], pair[1].as_profiled) not in measured]
+    known = {
+        pair: within.seconds_per_iteration(pair[0], pair[1].as_profiled) is not None for pair in dict.fromkeys(missing)
+    }
+    return [pair for pair in missing if known[pair]], [pair for pair in missing if not known[pair]]
 
 
 def pairs_of(setup: Setup, workers: Iterable[WorkerType]) -> list[Pair]:
@@ -239,7 +260,7 @@ def _beyond(model: SaysLimits, evaluated: Sequence[Experiment]) -> Iterator[str]
         yield from (f"{experiment.metric.name}: {beyond}" for beyond in told if beyond is not None)
 
 
-def _gangs_of_parts(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
+def gangs_of_parts(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
     """Which gangs train on shares of GPUs, or on cores. Profiles name a gang by the sum of its
     shares or cores, whatever GPUs or nodes they are of."""
     gangs = {e.gang: None for e in setup.workload.experiments if e.gang > 1}

@@ -10,7 +10,17 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
-from hetsched.studies.assumptions import costs, dealt_jobs, not_there, nothing_there, pairs_of, step_times
+from hetsched.studies.assumptions import (
+    Pair,
+    bound_of_any,
+    costs,
+    dealt_jobs,
+    gangs_of_parts,
+    not_there,
+    nothing_there,
+    pairs_of,
+    step_times,
+)
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Strategies, chosen_strategies
 from hetsched.studies.results import scenario_facts
@@ -86,13 +96,15 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
     alone = workload_bounds(workload, devices, times)
     by_allocation, training_alone = {}, {"any": alone}
     assumed: dict[str, None] = dict.fromkeys(dealt_jobs(setup))
+    known: list[Pair] = []
     for strategy in chosen_strategies(setup, strategies):
         workers = setup.workers(strategy)
         devices = worker_devices(workers)
         types = dict.fromkeys(worker.type for worker in workers)
         pairs = pairs_of(setup, types)
+        known += pairs
         assumed |= dict.fromkeys([*step_times(times, pairs), *costs(setup, pairs, COUNTED), *not_there(setup, types)])
-        assumed |= nothing_there(setup, types)
+        assumed |= nothing_there(setup, types) | dict.fromkeys(gangs_of_parts(setup, types))
         # A schedule under this allocation is also a schedule under any allocation.
         own = _bounds(setup, devices, strategy)
         by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))
@@ -103,7 +115,7 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
         overall=overall,
         by_allocation=by_allocation,
         training_alone=training_alone,
-        assumptions=list(assumed),
+        assumptions=[*assumed, *bound_of_any(setup, known)],
         notes=list(uncertain_work(workload.experiments)),
     )
 

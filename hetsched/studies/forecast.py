@@ -1,6 +1,5 @@
 """Simulates many strategies. Some of them may fail."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -11,7 +10,8 @@ from msgspec import Struct
 
 from hetsched.analysis.intervals import Spread, interval_of_one_more, mean_of_known, spread
 from hetsched.analysis.metrics import Metrics
-from hetsched.core.events import STOPPED_BY
+from hetsched.core.events import TrialCompleted
+from hetsched.core.log import read_log
 from hetsched.cores import available_cores
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError
@@ -20,9 +20,6 @@ from hetsched.studies.budget import Budget
 from hetsched.studies.fan_out import Task, attempts
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.watching import Progress
-
-BY_POLICY = re.compile(f'"{STOPPED_BY}[^"]*: '.encode())
-"""Found in a log once per trial that a policy stopped."""
 
 AT_ONCE = 4
 """How many simulations per process begin before the budget is checked again."""
@@ -116,7 +113,8 @@ class _Courses:
             elif not run.metrics.iterations:
                 self.failed[task.strategy] = f"trained nothing under seed {task.seed}"
             else:
-                stopped = len(BY_POLICY.findall(run.log.read_bytes()))
+                ends = (event for event in read_log(run.log) if isinstance(event, TrialCompleted))
+                stopped = sum(end.is_by_policy for end in ends)
                 self.runs.append(_Simulated(task, run.metrics, stopped))
                 run.log.unlink()
             advance()

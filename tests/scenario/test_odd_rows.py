@@ -8,6 +8,7 @@ import pytest
 from hetsched.domain.cluster import Gpu
 from hetsched.domain.profiles import StepTimes
 from hetsched.errors import InputError
+from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.traces.dealing import Dealing, DealtModel
 from hetsched.scenario.traces.formats import format_of
 from hetsched.scenario.traces.trace import Trace, read_trace
@@ -91,3 +92,26 @@ def test_a_job_whose_model_needs_more_memory_than_a_gpu_has_is_left_out(tmp_path
     assert len(trace_of(tmp_path, text, memory_gib=32.0).jobs) == 1
     with pytest.raises(InputError, match=f"none of its 1 job is left: 1 {NO_STEP_TIME}"):
         trace_of(tmp_path, text, memory_gib=16.0)
+
+
+HUGE = "9" * 400
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (HEAD + f"1,{HUGE},0,600\n", "gpu_num"),
+        (f"name,num_gpu,gpu_milli,creation_time,deletion_time,scheduled_time\n1,{HUGE},1000,0,600,0\n", "num_gpu"),
+        (f"job_name,gpu_request,worker_num,submit_time,duration\n1,1,{HUGE},0,600\n", "worker_num"),
+        (f"job_id,arrival_s,model,batch_size,iterations\n1,0,m,{HUGE},10\n", "batch_size"),
+    ],
+)
+def test_an_integer_that_is_too_large_is_named(tmp_path: Path, text: str, found: str) -> None:
+    with pytest.raises(InputError, match=found):
+        trace_of(tmp_path, text)
+
+
+def test_profiles_and_recordings_name_an_integer_that_is_too_large(tmp_path: Path) -> None:
+    write_profile(tmp_path / "p.csv", [profile_row("v100", batch_size=int(HUGE), seconds=0.5)])
+    with pytest.raises(InputError, match=r"p.csv:2: batch_size has 400 digits, expected an integer up to 10\^18"):
+        read_profile(tmp_path / "p.csv")

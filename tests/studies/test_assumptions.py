@@ -107,8 +107,9 @@ def test_an_interval_as_long_as_the_training_is_said(interval: int, acts: bool, 
 def test_step_times_that_were_not_measured(tmp_path: Path, batch_size: int, cores: int, said: str) -> None:
     rows = [row(batch_size=batch, cores=c, **MEASURED) for batch in (32, 128) for c in (1, 2)]
     scenario = setup(rows, tmp_path, batch_size, cores)
-    assert assumptions(scenario.resolve(), FIFO) == [said]
-    assert hetsched.bound(scenario).assumptions == [said]
+    own = [line for line in assumptions(scenario.resolve(), FIFO) if not line.startswith("bound of any allocation")]
+    assert own == [said]
+    assert said in hetsched.bound(scenario).assumptions
 
 
 @pytest.mark.parametrize("cost", MEASURED)
