@@ -7,6 +7,7 @@ that the study has written. Nothing that the folder holds is executed.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -21,7 +22,8 @@ from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies import comparison_plan, run_plan
 from hetsched.studies.ablation import Ablation, AblationResult
-from hetsched.studies.compare import ComparisonResult, comparison_result, runs_finished
+from hetsched.studies.caveats import assumed_anew, caveats_of, strategy_of, summary_of
+from hetsched.studies.compare import ComparisonResult, comparison_result, runs_finished, warnings_of
 from hetsched.studies.comparison import Runs, complete_seeds
 from hetsched.studies.draws import Draws, look_up_draws
 from hetsched.studies.fan_out import Task, run_folder
@@ -31,7 +33,7 @@ from hetsched.studies.json_file import not_as_written
 from hetsched.studies.named_folder import has_begun, logs_below, results_folder, results_logs
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.plan import PlanResult
-from hetsched.studies.results import StrategyResult, scenario_of, summary_of, unfinished
+from hetsched.studies.results import StrategyResult, scenario_of, unfinished
 from hetsched.studies.results_csv import decided, with_decisions
 from hetsched.studies.simulate import strategy_result
 from hetsched.studies.sittings import study_of
@@ -103,7 +105,7 @@ def comparison_in(folder: Path) -> ComparisonResult:
     if not (folder / comparison_plan.PLAN_NAME).is_file():
         raise InputError(f"{folder}: there is no {comparison_plan.PLAN_NAME}, which says what was to be compared")
     plan = comparison_plan.load_plan(folder)
-    chosen = [_strategy(name) for name in plan.strategies]
+    chosen = [strategy_of(name) for name in plan.strategies]
     setup = load_setup_of_logs(folder / SCENARIO_NAME)
     finished = _finished(folder, setup, chosen)
     runs = _in_order(plan.seeds, complete_seeds(chosen, finished))
@@ -117,9 +119,10 @@ def comparison_in(folder: Path) -> ComparisonResult:
     asked = set(told.get("seeds", ()) if plan.seeds == "auto" else plan.seeds)
     complete = done >= asked and (plan.seeds != "auto" or bool(told.get("complete")))
     assumed = told.get("assumptions", plan.assumed)
-    return comparison_result(
+    result = comparison_result(
         ResultsFolder(folder), setup, plan, runs, assumed, _warnings(told), complete, len(finished)
     )
+    return result if told else replace(result, warnings=joined(plan.warned, warnings_of(result, runs)))
 
 
 def _finished(folder: Path, setup: Setup, strategies: Sequence[Strategy]) -> dict[Task, RunResult]:
@@ -171,17 +174,17 @@ def strategy_in(folder: Path) -> StrategyResult:
     steps = worker_steps((read_log(run.log) for run, _ in found), setup.times, cores) if real else ()
     begun = (folder / run_plan.PLAN_NAME).is_file()
     prediction = run_plan.load_plan(folder).prediction if begun else None
-    told = summary_of(folder)
+    said = caveats_of(min(scenarios).parent, [state for _, state in found])
     partly = unfinished((run.metrics.strategy, state.ended) for run, state in found)
     return strategy_result(
         ResultsFolder(folder),
         setup,
-        _strategy(names.pop()),
+        strategy_of(names.pop()),
         found,
         steps,
-        told.get("assumptions", ()),
+        said.assumptions,
         prediction,
-        joined(_warnings(told), partly),
+        joined(said.warnings, partly),
     )
 
 
@@ -190,9 +193,11 @@ def validation_in(folder: Path) -> ValidationResult:
     says how many are not."""
     told, setup = summary_of(folder), load_setup_of_logs(folder / SCENARIO_NAME)
     draws, measured, agreements = dict[str, list[Draws]](), list[RunResult](), {}
-    partly, seeds = {}, dict[int, None]()
+    partly, seeds, assumed = {}, dict[int, None](), dict.fromkeys(told.get("assumptions", ()))
     for strategy in _validated(folder, setup, told):
         predicting = load_setup_of_logs(folder / PREDICTED / str(strategy) / SCENARIO_NAME)
+        if not told:
+            assumed |= dict.fromkeys(assumed_anew(predicting, [strategy]))
         foretold = _finished(folder / PREDICTED, predicting, [strategy])
         happened = _finished(folder / MEASURED, setup, [strategy])
         both = [task for task in foretold if task in happened]
@@ -216,7 +221,7 @@ def validation_in(folder: Path) -> ValidationResult:
         setup=setup,
         seeds=told.get("seeds", sorted(seeds)),
         agreements=agreements,
-        assumptions=told.get("assumptions", ()),
+        assumptions=list(assumed),
         warnings=joined(_warnings(told), partly),
     )
 
@@ -226,7 +231,7 @@ def _validated(folder: Path, setup: Setup, told: dict[str, Any]) -> Iterator[Str
     there = {path.name for path in (folder / PREDICTED).glob("*") if (path / SCENARIO_NAME).is_file()}
     for name in dict.fromkeys([*told.get("strategies", ()), *setup.scenario.strategies, *sorted(there)]):
         if name in there:
-            yield _strategy(name)
+            yield strategy_of(name)
 
 
 def plan_in(folder: Path) -> PlanResult:
@@ -279,12 +284,6 @@ def _readable(folder: Path) -> Iterator[None]:
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         path = folder / SUMMARY_NAME
         raise not_as_written(path, "this version writes", error) from error
-
-
-def _strategy(name: str) -> Strategy:
-    """The strategy of that name. Its policies may be unknown, if they are in a file."""
-    allocation, _, scheduling = name.partition("+")
-    return Strategy(allocation, scheduling)
 
 
 def _warnings(told: dict[str, Any]) -> dict[str, str]:

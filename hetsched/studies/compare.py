@@ -17,14 +17,13 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.signals import one_interrupt
 from hetsched.studies import comparison
-from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
+from hetsched.studies.assumptions import check_learning
 from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command, unreported
 from hetsched.studies.fan_out import Simulate, Task, fan_out
 from hetsched.studies.folder import ResultsFolder, report_command, write_running_results, write_summary
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_files, chosen_seeds, chosen_strategies
-from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import fitted, too_long
 from hetsched.studies.results import Results, scenario_facts
@@ -292,17 +291,21 @@ def _written(
     home: ResultsFolder, setup: Setup, plan: ComparisonPlan, runs: Runs, finished: int, *, complete: bool
 ) -> ComparisonResult:
     """The result. It is also written to its folder."""
-    assumed = list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed]))
-    result = comparison_result(home, setup, plan, runs, assumed, {}, complete, finished)
-    bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
-    warnings = (idle_workers(setup, runs), too_long(setup, bounds_s), unknown_scores(runs), no_checkpoints(setup, runs))
-    result = replace(result, warnings=joined(*warnings, unreached(setup, runs)))
+    result = comparison_result(home, setup, plan, runs, plan.assumed, {}, complete, finished)
+    result = replace(result, warnings=joined(plan.warned, warnings_of(result, runs)))
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
     remarks = {name: result.warned(name) for name in figures}
     write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)
     write_results_csv(home.path, sim=result.runs)
     write_summary(home.path, "compare", result.document(), complete=complete)
     return result
+
+
+def warnings_of(result: ComparisonResult, runs: Runs) -> dict[str, str]:
+    """By strategy, in words, why the figures of its runs should not be trusted. The plan of the
+    comparison has the warnings that do not depend on the runs."""
+    bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
+    return joined(too_long(result.setup, bounds_s), unknown_scores(runs), unreached(result.setup, runs))
 
 
 def comparison_result(

@@ -15,13 +15,15 @@ from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.assumptions import dealt_jobs
+from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.json_file import not_as_written, write_json
+from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.results_csv import decided, with_decisions
 from hetsched.studies.run_plan import is_complete
 from hetsched.studies.sums import check_sums, scenario_files, sums
+from hetsched.studies.unknown_scores import joined
 from hetsched.version import __version__
 
 PLAN_NAME = "compare.json"
@@ -33,8 +35,8 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
 
     `files` are the SHA-256 sums of the files beside the plan that decide the runs: the scenario and
     all files that it names. `hetsched` is the version that began the comparison. `assumed` is what
-    the scenario in the folder no longer says: that the jobs of its trace were dealt. `periods` says
-    in words which periods the comparison has set.
+    its simulations assume. `warned` has, by strategy, the warnings that hold whatever the runs do.
+    `periods` says in words which periods the comparison has set.
     """
 
     strategies: list[str]
@@ -44,6 +46,7 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
     hetsched: str
     assumed: list[str] = []
     periods: dict[str, str] = {}
+    warned: dict[str, str] = {}
 
     @property
     def asked(self) -> int | None:
@@ -79,8 +82,9 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
             max_seeds=max_seeds,
             files=sums(folder, scenario_files(folder)),
             hetsched=__version__,
-            assumed=list(dealt_jobs(setup)),
+            assumed=assumptions(setup, strategies),
             periods=dict(periods),
+            warned=joined(idle_workers(setup, strategies), no_checkpoints(setup, strategies)),
         )
         write_json(folder / PLAN_NAME, plan)
         return plan

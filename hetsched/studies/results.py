@@ -14,10 +14,11 @@ from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_rema
 from hetsched.core.events import COMPLETED
 from hetsched.core.state import State
 from hetsched.domain.prediction import Prediction
-from hetsched.errors import InputError, counted, unreadable
+from hetsched.errors import InputError, counted
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
-from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
+from hetsched.studies.caveats import all_of, caveats_of, summary_of
+from hetsched.studies.folder import ResultsFolder
 from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, table_frame
 from hetsched.studies.lost_segments import lost_segments
@@ -177,29 +178,6 @@ class LoadedResults(Results):
         return summary_of(self.folder)
 
 
-class _Said(msgspec.Struct):
-    """What a summary has beside its figures."""
-
-    warnings: dict[str, str] = {}
-    assumptions: list[str] = []
-
-
-def summary_of(folder: Path) -> dict[str, Any]:
-    """The `summary.json` of the folder. Empty: the folder has none. Raises InputError, with the
-    path, if the file is damaged."""
-    path = folder / SUMMARY_NAME
-    if not path.is_file():
-        return {}
-    try:
-        found: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        msgspec.convert(found, _Said)
-    except OSError as error:
-        raise InputError(unreadable(path, error)) from error
-    except msgspec.DecodeError as error:
-        raise InputError(f"{path}: not what a study wrote: {error}: remove it, and the logs alone are read") from error
-    return found
-
-
 def scenario_facts(setup: Setup) -> dict[str, Any]:
     """What every document has about its scenario."""
     facts: dict[str, Any] = {"scenario": setup.scenario.name, "paced": setup.paced, "synthetic": setup.synthetic}
@@ -211,9 +189,9 @@ def load_results(folder: Path | str) -> LoadedResults:
     validations.
 
     Each run is measured by the scenario beside its log or above it. Policy files are not executed.
-    Assumptions and warnings are from the folder's summary. There are further warnings if runs did
-    not come to their end, or are of several scenarios. A run that has not begun is left out, with a
-    warning (`logging`).
+    Assumptions and warnings are those of the runs' studies (`hetsched.studies.caveats`). There are
+    further warnings if runs did not come to their end, or are of several scenarios. A run that has
+    not begun is left out, with a warning (`logging`).
 
     Raises InputError for a folder without logs, for a file or folder that cannot be read, and, with
     file and line, for a damaged log. Raises NoResultError if no run has begun.
@@ -222,6 +200,7 @@ def load_results(folder: Path | str) -> LoadedResults:
     logs = results_logs(folder)
     scenarios: dict[Path, Setup] = {}
     runs, ended, homes = [], [], defaultdict[str, dict[str, None]](dict)
+    of_study = defaultdict[Path, list[State]](list)
     for log in logs:
         path = scenario_of(log.parent)
         if path not in scenarios:
@@ -229,6 +208,7 @@ def load_results(folder: Path | str) -> LoadedResults:
         run, state = look_up(scenarios[path], log)
         runs.append(run)
         ended.append((run.metrics.strategy, state.ended))
+        of_study[path.parent].append(state)
         homes[run.metrics.strategy][relpath(path.parent, folder)] = None
     found = LoadedResults(home=ResultsFolder(folder), runs=tuple(runs))
     mixed = {
@@ -236,8 +216,8 @@ def load_results(folder: Path | str) -> LoadedResults:
         for name, of_one in homes.items()
         if len(of_one) > 1
     }
-    warned = joined(found.summary.get("warnings", {}), unfinished(ended), mixed)
-    return replace(found, assumptions=found.summary.get("assumptions", ()), warnings=warned)
+    said = all_of(caveats_of(home, states) for home, states in of_study.items())
+    return replace(found, assumptions=said.assumptions, warnings=joined(said.warnings, unfinished(ended), mixed))
 
 
 def unfinished(ended: Iterable[tuple[str, str | None]]) -> dict[str, str]:

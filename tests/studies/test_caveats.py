@@ -1,0 +1,90 @@
+"""Assumptions and warnings stand beside figures, wherever the figures are shown."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hetsched
+from hetsched.cli.main import main
+from hetsched.domain.learning import models
+from hetsched.domain.workload import TrialKind
+from hetsched.scenario.profile_files import write_profile
+from hetsched.studies.again import result_in
+from hetsched.studies.folder import SUMMARY_NAME
+from sim.backend import SimBackend
+from tests.conftest import ROWS
+from tests.test_front_door import TABLES
+
+TARGET = {"metrics": {"target_score": 0.999}}
+STUDIES: dict[str, Callable[[hetsched.Scenario], Any]] = {
+    "compare": lambda s: hetsched.compare(s, seeds=[3, 1], folder="out"),
+    "simulate": lambda s: hetsched.simulate(s, "fusion+hrfs", 2, "out"),
+    "validate": lambda s: hetsched.validate(s, seeds=2, folder="out"),
+}
+
+
+@pytest.fixture
+def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> hetsched.Scenario:
+    """The profile lacks the time of an evaluation, and no run reaches the target. What is carried
+    out for real, the simulator does."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: SimBackend())
+    write_profile(tmp_path / "p.csv", [row.model_copy(update={"evaluation_s_per_image": None}) for row in ROWS])
+    return hetsched.Scenario(**TABLES | TARGET)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_that_was_stopped_has_its_assumptions(study: str, scenario: hetsched.Scenario) -> None:
+    said = STUDIES[study](scenario)
+    assert said.assumptions
+    (Path("out") / SUMMARY_NAME).unlink()
+    again = result_in(Path("out"))
+    assert list(again.assumptions) == list(said.assumptions)
+    if study == "compare":
+        assert again.warnings == said.warnings != {}
+
+
+def test_a_part_of_a_comparison_has_the_caveats_of_the_whole(
+    scenario: hetsched.Scenario, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = hetsched.compare(scenario, seeds=2, folder="out")
+    for part in (Path("out/fusion+hrfs"), Path("out/fusion+hrfs/seed-1")):
+        loaded = hetsched.load_results(part)
+        assert list(loaded.assumptions) == list(whole.assumptions)
+        assert loaded.warnings["fusion+hrfs"] == whole.warnings["fusion+hrfs"]
+        assert main(["show", str(part)]) == 0
+        assert whole.assumptions[0] in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_folder_of_several_studies_has_the_caveats_of_all(scenario: hetsched.Scenario) -> None:
+    one = hetsched.simulate(scenario, "fusion+hrfs", 1, "both/one")
+    other = hetsched.simulate(scenario.replace(metrics={"target_score": 0.998}), "uniform+fifo", 1, "both/other")
+    loaded = hetsched.load_results("both")
+    assert set(loaded.assumptions) == {*one.assumptions, *other.assumptions}
+    assert loaded.warnings == one.warnings | other.warnings
+
+
+class Rising:
+    """The score is a hundredth of the iterations."""
+
+    def fresh(self, kind: TrialKind) -> int:
+        return 0
+
+    def train(self, weights: int, kind: TrialKind, hyperparameters: Any, iterations: int) -> int:
+        return weights + iterations
+
+    def score(self, weights: int, normal: float) -> float:
+        return weights / 100
+
+
+def test_a_stopped_run_with_a_curve_of_ones_own_says_that_its_assumptions_are_not_known(
+    scenario: hetsched.Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as known:
+        known.setattr(models, "_factories", {**models._factories, "rising": Rising})
+        hetsched.simulate(scenario.replace(learning={"model": "rising"}), "fusion+fifo", 1, "out")
+    (Path("out") / SUMMARY_NAME).unlink()
+    [line] = hetsched.load_results("out").assumptions
+    assert line.startswith("not known here: ") and "'rising'" in line
