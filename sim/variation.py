@@ -2,10 +2,9 @@
 chance."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import erf, exp, log, sqrt
 
-from hetsched.core.trial import Trial
 from hetsched.domain.cluster import CPU, Worker
 from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import TrialId
@@ -23,9 +22,9 @@ class Variation:
 
     A device keeps its factor for the whole run. The factor is log-normal with the coefficient of
     variation `device_cv`. It depends only on the seed and the device. Workers that share a GPU have
-    the same factor. With `worker_variation` every worker of a segment draws a new factor, and a
-    gang waits for its slowest worker. Under "pai" the segment first draws its coefficient of
-    variation from PAI's percentiles.
+    the same factor. With `worker_variation` every worker of a segment draws a further factor. Under
+    "pai" the segment first draws its coefficient of variation from PAI's percentiles. A gang waits
+    for its slowest worker.
     """
 
     def __init__(self, seed: int, draws: Draws, device_cv: float, workers: WorkerVariation | None) -> None:
@@ -43,10 +42,12 @@ class Variation:
             return None
         return cls(seed, draws, overheads.device_cv or 0.0, overheads.worker_variation)
 
-    def factor(self, trial: Trial, worker: Worker, gang: int) -> float:
-        """The factor of the trial's next segment on the worker, or on a gang of such workers."""
-        slower = self.device(worker) if self._device_cv else 1.0
-        return slower * self.slowest(trial.id, gang) if self._workers else slower
+    def factor(self, trial: TrialId, team: Sequence[Worker]) -> float:
+        """The factor of the trial's next segment on the worker, or on the workers of a gang."""
+        devices = [self.device(worker) if self._device_cv else 1.0 for worker in team]
+        if not self._workers:
+            return max(devices)
+        return max(device * drawn for device, drawn in zip(devices, self._drawn(trial, len(team)), strict=True))
 
     def device(self, worker: Worker) -> float:
         """The factor of the worker's device."""
@@ -57,13 +58,13 @@ class Variation:
             self._devices[device] = lognormal(self._device_cv, normal)
         return self._devices[device]
 
-    def slowest(self, trial: TrialId, gang: int) -> float:
-        """The factor of the slowest of `gang` workers that train a segment of the trial."""
+    def _drawn(self, trial: TrialId, workers: int) -> list[float]:
+        """The further factor of each worker that trains a segment of the trial."""
         if trial not in self._normals:
             self._normals[trial] = self._draws.normals("workers", trial)
         normals = self._normals[trial]
         cv = pai_cv(next(normals)) if self._workers == "pai" else float(self._workers or 0.0)
-        return max(lognormal(cv, next(normals)) for _ in range(gang))
+        return [lognormal(cv, next(normals)) for _ in range(workers)]
 
 
 def pai_cv(normal: float) -> float:

@@ -69,18 +69,21 @@ class Noise(Struct, frozen=True):
       number is unknown.
     - `between_seeds`: among recordings of one configuration, which differ by seeds and images.
       None: there are none.
-    - `by_seed`: what is left of it without the images' part.
+    - `repeated`: how many recordings these are. `by_images_of_repeated`: their part by the number
+      of images.
+    - `by_seed`: what is left of `between_seeds` without this part.
     """
 
     by_images: float | None
     between_seeds: float | None
     repeated: int
+    by_images_of_repeated: float | None = None
 
     @property
     def by_seed(self) -> float | None:
         if self.between_seeds is None:
             return None
-        return sqrt(max(0.0, self.between_seeds**2 - (self.by_images or 0.0) ** 2))
+        return sqrt(max(0.0, self.between_seeds**2 - (self.by_images_of_repeated or 0.0) ** 2))
 
 
 class Fitted(Struct, frozen=True):

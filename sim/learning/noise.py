@@ -1,7 +1,8 @@
 """The random variation of scores about their mean: by the images of an evaluation, and by the
 seed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -16,18 +17,24 @@ def noise_of(recordings: Sequence[Recording], metric: str) -> Noise:
     An accuracy p on n images has the binomial variance p (1 - p) / n. Recordings that differ only
     by their seeds have a variance about the mean of each evaluation.
     """
-    lines = [line for recording in recordings for line in recording.evaluations[1:]]
-    by_images = [line.score * (1 - line.score) / line.evaluation_images for line in lines if line.evaluation_images]
     groups: dict[object, list[Recording]] = {}
     for recording in recordings:
         groups.setdefault(recording.configuration, []).append(recording)
     repeated = [group for group in groups.values() if len(group) > 1]
     variances = [float(np.var(scores, ddof=1)) for group in repeated for scores in _scores_by_iteration(group)]
+    is_accuracy = metric == DEFAULT.name
     return Noise(
-        by_images=_root_mean(by_images) if metric == DEFAULT.name else None,
+        by_images=_root_mean(_by_images(recordings)) if is_accuracy else None,
         between_seeds=_root_mean(variances),
         repeated=sum(map(len, repeated)),
+        by_images_of_repeated=_root_mean(_by_images(chain(*repeated))) if is_accuracy else None,
     )
+
+
+def _by_images(recordings: Iterable[Recording]) -> list[float]:
+    """The binomial variances of these recordings' scores after their first line."""
+    lines = [line for recording in recordings for line in recording.evaluations[1:]]
+    return [line.score * (1 - line.score) / line.evaluation_images for line in lines if line.evaluation_images]
 
 
 def _scores_by_iteration(group: Sequence[Recording]) -> list[list[float]]:

@@ -9,8 +9,9 @@ import pytest
 
 from hetsched.core.events import SegmentEnded
 from hetsched.core.log import LOG_NAME, read_log
+from hetsched.domain.cluster import Node, NodeId, gpu_workers
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import Experiment
+from hetsched.domain.workload import Experiment, TrialId
 from hetsched.scenario.tables import OverheadsTable
 from sim.draws import Draws
 from sim.engine import simulate
@@ -41,6 +42,15 @@ def test_each_device_has_a_speed_of_its_own(tmp_path: Path) -> None:
     assert train_seconds(tmp_path / "c", seed=1, device_cv=0.1) != of
 
 
+def test_a_gang_waits_for_its_slowest_device() -> None:
+    first, second = gpu_workers(Node(NodeId("n"), 8, 2, "v100"))
+    variation = Variation.of(OverheadsTable(device_cv=0.3), 0, Draws(0))
+    assert variation is not None and variation.device(first) != variation.device(second)
+    slower = max(variation.device(first), variation.device(second))
+    assert variation.factor(TrialId("e-0"), [first, second]) == slower
+    assert variation.factor(TrialId("e-0"), [second, first]) == slower
+
+
 def test_workers_that_share_a_gpu_share_its_speed(tmp_path: Path) -> None:
     of = train_seconds(tmp_path, allocation="shared-gpu", device_cv=0.1)
     assert len(of) == 8
@@ -63,7 +73,8 @@ def factors(gang: int = 1, **options: Any) -> list[float]:
     draws.arrive(experiment)
     variation = Variation.of(OverheadsTable(**options), 0, draws)
     assert variation is not None
-    return [variation.slowest(trial, gang) for trial in experiment.trial_ids()]
+    team = gpu_workers(Node(NodeId("n"), 8, gang, "v100"))
+    return [variation.factor(trial, team) for trial in experiment.trial_ids()]
 
 
 def test_the_spread_between_workers_is_as_asked_and_a_gang_waits_for_its_slowest() -> None:
