@@ -252,7 +252,10 @@ def _carry_out_away(
 @lru_cache(maxsize=1)
 def _end_with(study: int) -> None:
     """End this process soon after the process of the study, its parent, is gone. If that was
-    killed, it could not end this process, which would go on with the runs that were asked for."""
+    killed, it could not end this process, which would go on with the runs that were asked for.
+    Where there is one core, joblib simulates in the process of the study itself."""
+    if os.getpid() == study:
+        return
 
     def watch() -> None:
         while os.getppid() == study:

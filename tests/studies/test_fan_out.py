@@ -3,6 +3,8 @@
 import gc
 import os
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,3 +85,25 @@ def test_ctrl_c_leaves_no_traceback_of_joblibs_thread(
     with pytest.raises(KeyboardInterrupt), fan_out.fan_out(make_setup(), jobs=2) as simulating:
         list(map(interrupted, simulating(tasks, tmp_path)))
     assert "Traceback" not in capfd.readouterr().err
+
+
+ON_ONE_CORE = """
+import os, sys
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from hetsched.cli.main import main
+sys.exit(main(["compare", "s.toml", "--seeds", "2", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity of processes to cores")
+@pytest.mark.parametrize("jobs", [[], ["--jobs", "2"]])
+def test_a_machine_of_one_core_compares(tmp_path: Path, jobs: list[str]) -> None:
+    """joblib then simulates in the process of the study, which ended itself without a word: its
+    parent is not the study."""
+    make_setup(population=2).save(tmp_path)
+    (tmp_path / "scenario.toml").rename(tmp_path / "s.toml")
+    done = subprocess.run(
+        [sys.executable, "-c", ON_ONE_CORE, *jobs], cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    assert "fusion" in done.stdout
