@@ -140,7 +140,8 @@ class Board:
         self.work[number] -= iterations
         self.last_start[worker_type] = self.now
         running = Running(self.now + self.seconds(trial, team, iterations), trial, team, iterations, self.now)
-        self.used[number][worker_type] += len(team) * (running.end - self.now)
+        if self.rule.shares:
+            self.used[number][worker_type] += len(team) * (running.end - self.now)
         self.running[first] = running
         return running
 

@@ -100,11 +100,21 @@ def _held(board: Board, held: int, worker: int, worker_type: int, first: Option)
         return None
     if not board.is_ready(held):
         return None
-    option = _option(board, number, worker, held)
-    if option is None:
+    cuts = board.rule.patience <= 1 or board.rule.exchange
+    if not cuts and not _is_worth_it(board, kind, worker, held, min(kind.interval, board.left[held]), first):
         return None
-    worth = kind.restore[worker] / board.seconds(held, (worker,), option.iterations)
-    return option if abs(option.slack - first.slack) <= worth * (board.end - board.now) else None
+    option = _option(board, number, worker, held)
+    if option is None or (cuts and not _is_worth_it(board, kind, worker, held, option.iterations, first)):
+        return None
+    return option
+
+
+def _is_worth_it(board: Board, kind: Kind, worker: int, held: int, iterations: int, first: Option) -> bool:
+    """Whether the restore that the worker saves by the trial it holds is worth the difference in
+    slack."""
+    time = board.end - board.now
+    worth = kind.restore[worker] / (kind.fixed[worker] + iterations * kind.step[worker])
+    return abs(time - board.left[held] * kind.pace - first.slack) <= worth * time
 
 
 def _option(board: Board, number: int, worker: int, wanted: int | None = None) -> Option | None:
