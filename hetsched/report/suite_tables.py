@@ -66,7 +66,7 @@ def _against_baseline(found: OverScenarios, is_baseline: bool, tested: bool) -> 
 
 
 def own_policies(result: SuiteResult, registry: Registry[Any]) -> list[str]:
-    """The policies and strategies of the suite that are not registered as hetsched's own."""
+    """The policies of the suite that are not registered as hetsched's own, and all strategies."""
     return [name for name in result.plan.policies if not registry.is_shipped(name)]
 
 
@@ -95,7 +95,7 @@ def scenarios_columns(result: SuiteResult, own: list[str]) -> dict[str, str]:
 
     def says(name: str) -> str:
         notes = [f"x bound of number {result.ranked.index(name) + 1} of the ranking"]
-        notes += ["a policy of your own"] if name in own else []
+        notes += ["a policy of your own"] if name in own and "+" not in name else []
         notes += ["the baseline"] if name == result.plan.baseline else []
         return ", ".join(notes)
 

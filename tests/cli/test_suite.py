@@ -121,6 +121,8 @@ def test_compare_ranks_strategies_over_several_scenarios(
     found = json.loads(capsys.readouterr().out)
     assert found["order"] == ["gpu-only+lookahead", "gpu-only+fifo"]
     assert list(found["policies"]["gpu-only+fifo"]["scenarios"]) == ["one", "two"]
+    assert main(["show", "out"]) == 0
+    assert "a policy of your own" not in capsys.readouterr().out
     assert main([*words, "--seeds", "auto"]) == 2
     assert "--seeds auto: for one scenario only" in capsys.readouterr().err
 
