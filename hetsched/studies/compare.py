@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,7 @@ from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.signals import one_interrupt
 from hetsched.studies import comparison
 from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
+from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command, unreported
 from hetsched.studies.fan_out import Simulate, Task, fan_out
@@ -292,7 +294,8 @@ def _written(
     home: ResultsFolder, setup: Setup, plan: ComparisonPlan, runs: Runs, finished: int, *, complete: bool
 ) -> ComparisonResult:
     """The result. It is also written to its folder."""
-    assumed = list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed]))
+    beyond = beyond_recordings(setup, chain(*runs.values()))
+    assumed = list(dict.fromkeys([*assumptions(setup, runs), *beyond, *plan.assumed]))
     result = comparison_result(home, setup, plan, runs, assumed, {}, complete, finished)
     bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
     warnings = (idle_workers(setup, runs), too_long(setup, bounds_s), unknown_scores(runs), no_checkpoints(setup, runs))
