@@ -11,6 +11,7 @@ from hetsched.domain.learning import models
 from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.beyond_recordings import beyond_recordings
+from sim.backend import SimBackend
 from tests.conftest import ROWS, profile_row
 from tests.test_front_door import TABLES
 
@@ -72,6 +73,17 @@ def test_every_study_says_that_copies_are_beyond_what_was_recorded(folder: Path)
         assert longest(result) > LIMIT
         said = f"{SAID}; by copies, best weights have up to {longest(result)} iterations behind them"
         assert [line for line in result.assumptions if SAID in line] == [said]
+
+
+def test_a_validation_says_it_of_its_predictions_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is measured has no learning model. Here the simulator carries it out."""
+    monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: SimBackend())
+    result = hetsched.validate(setup(folder), ["fusion+fifo"], 1, folder / "validated")
+    behind = max(int(run.metrics.lineage_iterations or 0) for run in result.predicted)
+    assert behind > LIMIT
+    said = f"{SAID}; by copies, best weights have up to {behind} iterations behind them"
+    assert [line for line in result.assumptions if SAID in line] == [said]
+    assert not hetsched.run(setup(folder), "fusion+fifo", 1, folder / "run").assumptions
 
 
 def test_what_is_said_of_every_trial_is_not_said_again_of_copies(folder: Path) -> None:
