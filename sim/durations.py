@@ -106,8 +106,7 @@ class Durations:
         if spread:
             train_s *= exp(spread * next(self._train[trial.id]) - spread * spread / 2)
         if self._variation is not None and worker.pace is None:
-            team = [worker, *(self._state.workers[other] for other in others)]
-            train_s *= self._variation.factor(trial.id, team)
+            train_s *= self._variation.factor(trial.id, [worker, *map(self._state.workers.__getitem__, others)])
         start_up_s = restore_s = 0.0
         state = self._state
         if after is None and state.in_memory.must_start_up(worker.id, others):

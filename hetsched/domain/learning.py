@@ -4,7 +4,7 @@ simulation."""
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from hetsched.domain.metric import Mode
+from hetsched.domain.metric import Metric, Mode
 from hetsched.domain.registry import Registry
 from hetsched.domain.workload import TrialKind
 
@@ -96,6 +96,16 @@ class OfOneMode(Protocol):
     """A learning model in which either higher or lower scores are better."""
 
     mode: Mode
+
+
+@runtime_checkable
+class RefusesMetrics(Protocol):
+    """A learning model that cannot simulate every metric, such as one whose scores would get worse
+    by training."""
+
+    def refuses(self, metric: Metric) -> str | None:
+        """Why it cannot simulate experiments of the metric, and what to change. None: it can."""
+        ...
 
 
 models: Registry[LearningModel] = Registry("learning model", "hetsched.learning", ["fresh", "train", "score"])

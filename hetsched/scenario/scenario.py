@@ -18,7 +18,7 @@ from hetsched.allocation.policy import AllocationPolicy
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.domain import learning
 from hetsched.domain.cluster import CPU, NodeId, Worker
-from hetsched.domain.learning import LearningModel, OfOneMetric, OfOneMode
+from hetsched.domain.learning import LearningModel
 from hetsched.domain.prediction import Prediction
 from hetsched.domain.problem import Problem
 from hetsched.domain.profiles import DATASET, OWN, StepTimes
@@ -27,6 +27,7 @@ from hetsched.domain.training_class import TrainingSource
 from hetsched.domain.workload import Experiment
 from hetsched.errors import RAISED, InputError, PolicyError, nearest, where
 from hetsched.scenario.explaining import explain_all
+from hetsched.scenario.learning_metrics import check_metrics
 from hetsched.scenario.node_checks import check_budget, check_faulty_nodes
 from hetsched.scenario.option_files import copy_option_files, create
 from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files
@@ -274,22 +275,9 @@ class Setup(Problem, frozen=True, kw_only=True):
 
     def learning_model(self) -> LearningModel:
         """The learning-curve model. Raises InputError if no model has that name, if an option is
-        wrong, and if the model's scores are of another metric than an experiment's."""
+        wrong, and if the model cannot predict the metric of an experiment."""
         model = self.scenario.learning_model()
-        for experiment in self.workload.experiments:
-            wanted = experiment.metric.name
-            if experiment.evaluation_images and isinstance(model, OfOneMetric) and model.metric != wanted:
-                raise InputError(
-                    f"learning.model {self.scenario.learning.model!r}: predicts {model.metric!r}, and the metric of "
-                    f"experiment {experiment.id!r} is {wanted!r}: name a model of that, or 'unknown', which predicts "
-                    "no scores"
-                )
-            better = experiment.metric.mode
-            if experiment.evaluation_images and isinstance(model, OfOneMode) and model.mode != better:
-                raise InputError(
-                    f"learning.options.mode is {model.mode!r}, and experiment {experiment.id!r} has metric.mode "
-                    f"{better!r}: set both to the one that holds of {wanted!r}"
-                )
+        check_metrics(self.scenario.learning.model, model, self.workload.experiments)
         return model
 
     def workers(self, strategy: Strategy) -> list[Worker]:

@@ -17,6 +17,7 @@ from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
 from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
+from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
@@ -131,7 +132,7 @@ def ablate(
         runs=every,
         setup=setup,
         strategy=str(chosen),
-        assumptions=assumptions(setup, [chosen]),
+        assumptions=[*assumptions(setup, [chosen]), *beyond_recordings(setup, every)],
         warnings=joined(idle_workers(setup, [chosen]), *of_runs),
         seeds=listed,
         variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),

@@ -8,6 +8,7 @@ that the study has written. Nothing that the folder holds is executed.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,6 +23,7 @@ from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies import comparison_plan, run_plan
 from hetsched.studies.ablation import Ablation, AblationResult
+from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.caveats import assumed_anew, caveats_of, strategy_of, summary_of
 from hetsched.studies.compare import ComparisonResult, comparison_result, runs_finished, warnings_of
 from hetsched.studies.comparison import Runs, complete_seeds
@@ -118,7 +120,7 @@ def comparison_in(folder: Path) -> ComparisonResult:
     told = summary_of(folder)
     asked = set(told.get("seeds", ()) if plan.seeds == "auto" else plan.seeds)
     complete = done >= asked and (plan.seeds != "auto" or bool(told.get("complete")))
-    assumed = told.get("assumptions", plan.assumed)
+    assumed = told.get("assumptions") or [*plan.assumed, *beyond_recordings(setup, chain(*runs.values()))]
     result = comparison_result(
         ResultsFolder(folder), setup, plan, runs, assumed, _warnings(told), complete, len(finished)
     )

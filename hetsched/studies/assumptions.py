@@ -241,7 +241,8 @@ def _scores(setup: Setup) -> Iterator[str]:
     model = setup.learning_model()
     evaluated = [e for e in setup.workload.experiments if e.evaluation_images]
     if isinstance(model, SaysLimits):
-        yield from _answered(setup, "beyond", lambda: _beyond(model, evaluated))
+        for experiment in evaluated:
+            yield from limits(setup, model, experiment, experiment.stop_iterations)
     if not isinstance(model, SaysAssumptions):
         return
     kinds = list(dict.fromkeys(kind for experiment in evaluated for kind in experiment.kinds))
@@ -252,12 +253,15 @@ def _scores(setup: Setup) -> Iterator[str]:
         yield f"{named}: {line}" + (f"; {' and '.join(rest)} go by it" if rest else "")
 
 
-def _beyond(model: SaysLimits, evaluated: Sequence[Experiment]) -> Iterator[str]:
-    """The parts of the experiments that lie beyond everything that the learning model was made
-    from."""
-    for experiment in evaluated:
-        told = (model.beyond(kind, experiment.stop_iterations) for kind in experiment.kinds)
-        yield from (f"{experiment.metric.name}: {beyond}" for beyond in told if beyond is not None)
+def limits(setup: Setup, model: SaysLimits, experiment: Experiment, iterations: int) -> list[str]:
+    """What of so many iterations of the experiment's trials lies beyond everything that the
+    learning model was made from, a line each."""
+    told = _answered(
+        setup,
+        "beyond",
+        lambda: [line for kind in experiment.kinds if (line := model.beyond(kind, iterations)) is not None],
+    )
+    return [f"{experiment.metric.name}: {line}" for line in dict.fromkeys(told)]
 
 
 def gangs_of_parts(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:

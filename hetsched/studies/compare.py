@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,7 @@ from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.signals import one_interrupt
 from hetsched.studies import comparison
 from hetsched.studies.assumptions import check_learning
+from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command, unreported
 from hetsched.studies.fan_out import Simulate, Task, fan_out
@@ -291,7 +293,8 @@ def _written(
     home: ResultsFolder, setup: Setup, plan: ComparisonPlan, runs: Runs, finished: int, *, complete: bool
 ) -> ComparisonResult:
     """The result. It is also written to its folder."""
-    result = comparison_result(home, setup, plan, runs, plan.assumed, {}, complete, finished)
+    assumed = [*plan.assumed, *beyond_recordings(setup, chain(*runs.values()))]
+    result = comparison_result(home, setup, plan, runs, assumed, {}, complete, finished)
     result = replace(result, warnings=joined(plan.warned, warnings_of(result, runs)))
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
     remarks = {name: result.warned(name) for name in figures}

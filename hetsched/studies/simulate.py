@@ -10,6 +10,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
+from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.no_checkpoints import no_checkpoints
@@ -48,8 +49,10 @@ def simulate(
             place = home.path if len(listed) == 1 else home.path / f"seed-{seed}"
             with watch("simulating", setup, chosen, seed) as listen:
                 runs.append(carry_out("sim", setup, chosen, seed, place, listen))
-    warnings = joined(idle_workers(setup, [chosen]), _warnings(setup, {chosen: [run for run, _ in runs]}))
-    result = strategy_result(home, setup, chosen, runs, assumed=assumptions(setup, [chosen]), warnings=warnings)
+    only = [run for run, _ in runs]
+    warnings = joined(idle_workers(setup, [chosen]), _warnings(setup, {chosen: only}))
+    assumed = [*assumptions(setup, [chosen]), *beyond_recordings(setup, only)]
+    result = strategy_result(home, setup, chosen, runs, assumed=assumed, warnings=warnings)
     write_strategy(result, "simulate", "simulation")
     return result
 

@@ -24,6 +24,7 @@ from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
 from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
+from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.calibration import calibrated, completed
 from hetsched.studies.draws import MOST_PREDICTIONS, PREDICTIONS, Draws, predict
 from hetsched.studies.driver_load import warn_of_overload
@@ -263,7 +264,7 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
         draws={str(name): of_one for name, of_one in runs.predicted.items()},
         setup=setup,
         seeds=seeds,
-        assumptions=runs.assumed,
+        assumptions=[*runs.assumed, *beyond_recordings(setup, chain(*foretold.values()))],
         warnings=joined(runs.idle, too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(foretold)),
         agreements=runs.agreements,
     )

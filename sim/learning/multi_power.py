@@ -23,14 +23,15 @@ adapted:
   several times, because every fall releases its part anew.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from math import pow
 from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from hetsched.domain.metric import DEFAULT
+from hetsched.domain.metric import DEFAULT, Metric
 from hetsched.domain.workload import TrialKind
+from sim.learning.networks import named, networks_of, one_curve_of_all
 from sim.learning.sgd import KNOWN, REFERENCE_BATCH
 
 
@@ -57,8 +58,10 @@ FRESH = RateHistory()
 
 class MultiPowerLaw(Struct, frozen=True):
     """Scores of the `metric` under SGD with momentum. alpha is `power`, B `drop`, C `drop_scale`,
-    beta `drop_power`, gamma `drop_rate`. The defaults are no fit: `hetsched fit` has one for your
-    recordings.
+    beta `drop_power`, gamma `drop_rate`. The defaults are fitted to nothing: `hetsched fit` has
+    constants for your recordings.
+
+    The constants do not say how far recordings go, so the law has no limits to name.
 
     Raises ValueError for a constant that no learning curve can have.
     """
@@ -88,6 +91,27 @@ class MultiPowerLaw(Struct, frozen=True):
         for name in ("start", "limit") if self.metric == DEFAULT.name else ():
             if not 0 <= (value := getattr(self, name)) <= 1:
                 raise ValueError(f"{name} is {value}: expected an accuracy, from 0 to 1")
+
+    def refuses(self, metric: Metric) -> str | None:
+        """Why it cannot simulate the metric: training would make the score worse. None: it can."""
+        if not metric.better(self.start, self.limit):
+            return None
+        return (
+            f"training takes the {metric.name} from options.start = {self.start:g} to options.limit = "
+            f"{self.limit:g}, which is worse by metric.mode {metric.mode!r}: set both in [learning]: the score of an "
+            "untrained trial, and the best one that a trial can reach; 'hetsched fit' finds them from recordings"
+        )
+
+    def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
+        """With the default constants: that trials learn by them, which are of no recordings. With
+        other constants: that all networks have the same curve."""
+        networks = networks_of(kinds)
+        default = MultiPowerLaw()
+        if (self.scale, self.power) != (default.scale, default.power):
+            yield from one_curve_of_all(networks)
+        elif networks:
+            span = f"from {self.start:g} to {self.limit:g}"
+            yield f"a curve {span} with the default constants of multi-power, not fitted to {named(networks)}"
 
     def fresh(self, kind: TrialKind) -> RateHistory:
         return FRESH

@@ -21,21 +21,32 @@
 - A score is the accuracy with normal noise, in 0..1.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import exp, log, pow
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from msgspec import Struct
 
 from hetsched.domain.workload import TrialKind
+from sim.learning.networks import named, networks_of, one_curve_of_all
 
 REFERENCE_BATCH = 32
 
 FITTED_TO = ("resnet18", "cifar10")
 """The model and the data set whose recordings gave the constants."""
 
-RECORDED_ITERATIONS = 1000
-"""The last iteration of these recordings (docs/learning.md)."""
+
+class Recorded(NamedTuple):
+    """How far the recordings go that gave the constants: their batch sizes, and their last
+    iteration."""
+
+    least_batch: int
+    greatest_batch: int
+    iterations: int
+
+
+RECORDED = Recorded(16, 512, 1000)
+"""How far the package's recordings of `FITTED_TO` go (docs/learning.md). A test compares."""
 
 
 class Response(Struct, frozen=True, gc=False):
@@ -117,17 +128,16 @@ class SGDCurve(Struct, frozen=True):
                 raise ValueError(f"{name} is {value}: expected 0 to 1")
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
-        """With the constants of ResNet-18: that other networks learn alike. With other constants:
-        that all networks have the same curve."""
-        networks = list(dict.fromkeys((kind.model, kind.dataset) for kind in kinds))
-        if self._is_as_shipped:
-            networks = [network for network in networks if network != FITTED_TO]
-            said = "ResNet-18's curve on CIFAR-10, not fitted to"
-        else:
-            networks = networks if len(networks) > 1 else []
-            said = "one curve, that of learning.options, for all of"
-        if networks:
-            yield f"{said} {', '.join(f'{model} on {dataset}' for model, dataset in networks)}"
+        """With the constants of ResNet-18: that other networks learn alike, and so do batch sizes
+        beyond the recorded ones. With other constants: that all networks have the same curve."""
+        networks = networks_of(kinds)
+        if not self._is_as_shipped:
+            yield from one_curve_of_all(networks)
+            return
+        if others := [network for network in networks if network != FITTED_TO]:
+            yield f"ResNet-18's curve on CIFAR-10, not fitted to {named(others)}"
+        if FITTED_TO in networks:
+            yield from _beyond_batches(kind for kind in kinds if (kind.model, kind.dataset) == FITTED_TO)
 
     @property
     def _is_as_shipped(self) -> bool:
@@ -138,9 +148,9 @@ class SGDCurve(Struct, frozen=True):
         """What happens beyond the recorded iterations. None: `iterations` are within them, or the
         constants or the network are not those of the recordings."""
         known = self._is_as_shipped and (kind.model, kind.dataset) == FITTED_TO
-        if not known or iterations <= RECORDED_ITERATIONS:
+        if not known or iterations <= RECORDED.iterations:
             return None
-        return f"the curve goes on as it was fitted beyond the {RECORDED_ITERATIONS} iterations that were recorded"
+        return f"the curve goes on as it was fitted beyond the {RECORDED.iterations} iterations that were recorded"
 
     def fresh(self, kind: TrialKind) -> SGDWeights:
         return FRESH
@@ -191,3 +201,12 @@ class SGDCurve(Struct, frozen=True):
     def _lost(self, u: float) -> float:
         exponent = (u - self.lost_at) / self.lost_over
         return self.most_lost / (1 + exp(exponent)) if self.most_lost and exponent < 700 else 0.0
+
+
+def _beyond_batches(kinds: Iterable[TrialKind]) -> Iterator[str]:
+    """Which of these trials of `FITTED_TO` have smaller or larger batches than all recordings. The
+    formulae interpolate between the recorded batch sizes."""
+    least, greatest, _ = RECORDED
+    if beyond := [str(kind) for kind in dict.fromkeys(kinds) if not least <= kind.batch_size <= greatest]:
+        sizes = f"the recorded batch sizes, {least} to {greatest}"
+        yield f"the curve goes on as it was fitted beyond {sizes}, for {'; '.join(beyond)}"

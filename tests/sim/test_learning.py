@@ -17,7 +17,7 @@ from sim.learning.errors import Predict, errors, predictor
 from sim.learning.least_squares import fitted_constants
 from sim.learning.recorded import Tabular
 from sim.learning.recordings import SHIPPED, Recording, mean_curve, read_recordings, split
-from sim.learning.sgd import SGDCurve
+from sim.learning.sgd import FITTED_TO, RECORDED, SGDCurve
 
 KIND = TrialKind("resnet18", "cifar10", 32)
 CURVE = SGDCurve()
@@ -297,3 +297,11 @@ def test_a_model_of_ones_own_comes_from_a_file(tmp_path: Path, capsys: pytest.Ca
     scenario.write_text(f'{head}\n[learning]\nmodel = "sdg"\n')
     assert main([*arguments[:4], "--out", str(tmp_path / "out2")]) == 2
     assert "unknown learning model 'sdg': did you mean 'sgd'?" in capsys.readouterr().err
+
+
+def test_the_limits_of_the_shipped_curve_are_those_of_its_recordings() -> None:
+    of_all = [each for path in SHIPPED.glob("*.csv") for each in read_recordings(path)]
+    found = [each for each in of_all if (each.kind.model, each.kind.dataset) == FITTED_TO]
+    batches = [each.kind.batch_size for each in found]
+    last = max(each.evaluations[-1].iteration for each in found)
+    assert (min(batches), max(batches), last) == RECORDED

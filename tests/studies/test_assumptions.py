@@ -13,7 +13,7 @@ from hetsched.cli.main import main
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
-from hetsched.errors import HetschedError
+from hetsched.errors import HetschedError, InputError
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.assumptions import OF_STORAGE, assumptions
 from hetsched.studies.no_exploits import no_exploits
@@ -31,6 +31,7 @@ MEASURED: dict[str, Any] = {
     "object_store_restore_s": 0.02,
 }
 FIFO = [Strategy("fusion", "fifo")]
+OWN_CURVE = {"options": {"scale": 100.0, "power": 0.4}}
 
 
 def row(model: str = "resnet18", batch_size: int = 32, cores: int = 2, **costs: Any) -> ProfileRow:
@@ -166,7 +167,7 @@ def test_accuracies_of_a_network_that_nobody_recorded(tmp_path: Path) -> None:
     scenario = setup([row("mynet", **MEASURED)], tmp_path)
     [line] = assumptions(scenario.resolve(), FIFO)
     assert line.startswith("accuracy: ResNet-18's curve on CIFAR-10, not fitted to mynet on cifar10; exploits and stop")
-    own = setup([row("mynet", **MEASURED)], tmp_path, learning={"options": {"scale": 100.0, "power": 0.4}})
+    own = setup([row("mynet", **MEASURED)], tmp_path, learning=OWN_CURVE)
     assert assumptions(own.resolve(), FIFO) == []
 
 
@@ -190,6 +191,73 @@ def test_recordings_of_another_batch_size(tmp_path: Path) -> None:
     scenario = setup([row(batch_size=48, **MEASURED)], tmp_path, 48, learning={"model": "tabular"})
     [line] = assumptions(scenario.resolve(), FIFO)
     assert line.startswith("accuracy: recordings of other batch sizes for resnet18 on cifar10, batch 48")
+
+
+@pytest.mark.parametrize(("batch_size", "beyond"), [(15, True), (16, False), (100, False), (512, False), (513, True)])
+def test_a_batch_size_beyond_those_of_the_shipped_curve(tmp_path: Path, batch_size: int, beyond: bool) -> None:
+    """Accuracies at batch 100,000 went by recordings of at most 512 without a word."""
+    scenario = setup([row(batch_size=batch_size, **MEASURED)], tmp_path, batch_size)
+    said = (
+        "accuracy: the curve goes on as it was fitted beyond the recorded batch sizes, 16 to 512, for resnet18 on "
+        f"cifar10, batch {batch_size}; exploits and stop_score go by it"
+    )
+    assert assumptions(scenario.resolve(), FIFO) == [said] * beyond
+    own = setup([row(batch_size=batch_size, **MEASURED)], tmp_path, batch_size, learning=OWN_CURVE)
+    assert assumptions(own.resolve(), FIFO) == []
+
+
+def test_the_default_constants_of_a_model_that_was_fitted_to_nothing(tmp_path: Path) -> None:
+    scenario = setup([row(**MEASURED)], tmp_path, learning={"model": "multi-power"})
+    assert assumptions(scenario.resolve(), FIFO) == [
+        "accuracy: a curve from 0.1 to 0.9 with the default constants of multi-power, not fitted to resnet18 on "
+        "cifar10; exploits and stop_score go by it"
+    ]
+    own = setup([row(**MEASURED)], tmp_path, learning={"model": "multi-power", **OWN_CURVE})
+    assert assumptions(own.resolve(), FIFO) == []
+
+
+@pytest.mark.parametrize("model", ["sgd", "multi-power"])
+def test_one_curve_of_two_networks(tmp_path: Path, model: str) -> None:
+    rows = [row(network, **MEASURED) for network in ("resnet18", "mynet")]
+    scenario = setup(rows, tmp_path, learning={"model": model, **OWN_CURVE})
+    one = scenario.workload.experiments[0].model_dump()
+    both = scenario.replace(workload={"experiments": [one, {**one, "name": "f", "model": "mynet"}]})
+    [line] = assumptions(both.resolve(), FIFO)
+    assert line.startswith(
+        "accuracy: one curve, that of learning.options, for all of resnet18 on cifar10, mynet on cifar10"
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "start", "limit", "refused"),
+    [
+        ("min", None, None, True),
+        ("max", None, None, False),
+        ("min", 2.3, 0.01, False),
+        ("max", 2.3, 0.01, True),
+        ("min", 0.5, 0.5, False),
+        ("max", 0.5, 0.5, False),
+    ],
+)
+def test_a_curve_that_training_makes_worse_is_refused(
+    tmp_path: Path, mode: str, start: float | None, limit: float | None, refused: bool
+) -> None:
+    """A loss rose from 0.1 to 0.9, and the untrained trial was the best one."""
+    options = {"metric": "loss"} | ({} if start is None else {"start": start, "limit": limit})
+    scenario = setup([row(**MEASURED)], tmp_path, learning={"model": "multi-power", "options": options})
+    one = scenario.workload.experiments[0].model_dump() | {"metric": {"name": "loss", "mode": mode}, "stop_score": None}
+    of_loss = scenario.replace(workload={"experiments": [one]}).resolve()
+    if not refused:
+        assert of_loss.learning_model() is not None
+        return
+    begins, ends = (0.1, 0.9) if start is None else (start, limit)
+    said = (
+        rf"learning.model 'multi-power': experiment 'e': training takes the loss from options.start = {begins} to "
+        rf"options.limit = {ends}, which is worse by metric.mode '{mode}': set both in \[learning\]"
+    )
+    for study in (hetsched.simulate, hetsched.ablate, hetsched.compare, hetsched.validate):
+        with pytest.raises(InputError, match=said):
+            study(of_loss, "fusion+fifo", folder=tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -292,6 +360,7 @@ def closed(*_: object) -> None:
         ({"assumed": lambda *_: "a line"}, "assumed: expected a list of texts, found 'a line'"),
         ({"assumed": lambda *_: [3]}, r"assumed: expected a list of texts, found \[3\]"),
         ({"beyond": raising}, "beyond raised KeyError"),
+        ({"refuses": raising}, "refuses raised KeyError"),
         ({"known_hyperparameters": "lr"}, "known_hyperparameters: expected a list of texts, found 'lr'"),
         ({"known_hyperparameters": None}, "known_hyperparameters raised TypeError"),
     ],
