@@ -10,15 +10,15 @@ import pytest
 
 from hetsched.report.progress import ProgressLine
 
-PROCESSES = "compare demo --seeds 2 --jobs 2"
+PROCESSES = "compare demo --strategies uniform+fifo --seeds 2 --jobs 2"
 
 
 @pytest.mark.parametrize(
     ("command", "closed"),
     [
         ("simulate demo --strategy fusion+fifo --json", "2>&-"),
-        (PROCESSES, "2>&-"),
-        (PROCESSES, ">&-"),
+        pytest.param(PROCESSES, "2>&-", marks=pytest.mark.exhaustive),
+        pytest.param(PROCESSES, ">&-", marks=pytest.mark.exhaustive),
         (PROCESSES, "<&- >&- 2>&-"),
     ],
 )

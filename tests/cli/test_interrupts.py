@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,20 @@ from hetsched.core.log import read_log
 SCENARIO = Path(__file__).parents[2] / "examples" / "demo.toml"
 
 
+BEGUN: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def none_is_left() -> Iterator[None]:
+    """A process that a failing test has begun would go on for hours."""
+    yield
+    while BEGUN:
+        if (process := BEGUN.pop()).poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def begin(folder: Path, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, *words],
         cwd=folder,
         stdout=subprocess.PIPE,
@@ -27,6 +40,8 @@ def begin(folder: Path, *words: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+    BEGUN.append(process)
+    return process
 
 
 def ctrl_c(process: subprocess.Popen[str]) -> None:

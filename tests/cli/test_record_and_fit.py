@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from shutil import copy
@@ -37,11 +38,29 @@ search_space.optimizer.name = { choices = ["sgd", "adam"] }
 SMALL = ["--recordings", "12", "--every", "10"]
 
 
+def toy(folder: Path) -> Path:
+    copy(EXAMPLE, folder)
+    path = folder / "toy.toml"
+    path.write_text(SCENARIO)
+    return path
+
+
 @pytest.fixture
 def scenario(tmp_path: Path) -> Path:
-    copy(EXAMPLE, tmp_path)
-    path = tmp_path / "toy.toml"
-    path.write_text(SCENARIO)
+    return toy(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What `record` writes, once for all tests that only read it."""
+    return recorded(toy(tmp_path_factory.mktemp("recorded")), "r.csv").read_text()
+
+
+@pytest.fixture
+def out(scenario: Path, recordings: str) -> Path:
+    """A file of recordings beside the scenario."""
+    path = scenario.parent / "r.csv"
+    path.write_text(recordings)
     return path
 
 
@@ -84,8 +103,9 @@ def test_a_recording_needs_neither_strategies_nor_a_cluster(scenario: Path) -> N
     assert recorded(scenario, "without.csv").read_text() == whole.read_text()
 
 
-def test_what_a_fit_prints_is_what_a_scenario_takes(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = recorded(scenario, "r.csv")
+def test_what_a_fit_prints_is_what_a_scenario_takes(
+    scenario: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     capsys.readouterr()
     fit = ["fit", str(out), "--metric", "loss", "--mode", "min", "--folds", "3", "--show", "tabular"]
     assert main(fit) == 0
@@ -99,20 +119,22 @@ def test_what_a_fit_prints_is_what_a_scenario_takes(scenario: Path, capsys: pyte
     assert main(["simulate", str(simulated), "--strategy", "uniform+fifo", "--out", str(scenario.parent / "o")]) == 0
 
 
-def test_what_is_in_the_file_is_not_recorded_again(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    whole = recorded(scenario, "whole.csv")
-    lines = whole.read_text().splitlines(keepends=True)
+def test_what_is_in_the_file_is_not_recorded_again(
+    scenario: Path, recordings: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = recordings.splitlines(keepends=True)
     for kept in (1, 2, 9, 20, len(lines) - 1):  # killed at any line, in the midst of a recording or not
         cut = scenario.parent / "cut.csv"
         cut.write_text("".join(lines[:kept]) + lines[kept][:7])
         capsys.readouterr()
         assert main(["record", str(scenario), "--out", str(cut), *SMALL, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["recorded_now"] == 12 - (kept - 1) // 7
-        assert cut.read_text() == whole.read_text()
+        assert cut.read_text() == recordings
 
 
-def test_more_recordings_leave_those_that_are_there(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = recorded(scenario, "r.csv")
+def test_more_recordings_leave_those_that_are_there(
+    scenario: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = out.read_text()
     capsys.readouterr()
     assert main(["record", str(scenario), "--out", str(out), "--recordings", "14", "--every", "10", "--json"]) == 0
@@ -126,6 +148,7 @@ def test_a_killed_recorder_leaves_whole_recordings(scenario: Path) -> None:
     process = subprocess.Popen([*command, "--recordings", "100000", "--every", "10"], stderr=subprocess.DEVNULL)
     while not out.exists() or len(out.read_text().splitlines()) < 15:
         assert process.poll() is None
+        time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert {len(r.evaluations) for r in read_recordings(out, metric="loss")} == {7}
@@ -154,8 +177,9 @@ def test_wrong_options_are_one_line_and_leave_no_file(
     assert not out.exists()
 
 
-def test_a_file_of_another_scenario_is_not_gone_on_with(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = recorded(scenario, "r.csv")
+def test_a_file_of_another_scenario_is_not_gone_on_with(
+    scenario: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["record", str(scenario), "--out", str(out), *SMALL, "--seed", "1"]) == 2
     said = capsys.readouterr().err
     assert f"{out}:2: seed: this command would record" in said and said.count("\n") == 1
@@ -173,9 +197,8 @@ def test_a_file_of_another_scenario_is_not_gone_on_with(scenario: Path, capsys: 
     ],
 )
 def test_a_bad_file_is_one_line_with_file_and_line(
-    replaced: str, by: str, message: str, scenario: Path, capsys: pytest.CaptureFixture[str]
+    replaced: str, by: str, message: str, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = recorded(scenario, "r.csv")
     out.write_text(out.read_text().replace(replaced, by, 1))
     capsys.readouterr()
     assert main(["fit", str(out), "--metric", "loss", "--mode", "min"]) == 2
@@ -183,8 +206,7 @@ def test_a_bad_file_is_one_line_with_file_and_line(
     assert str(out) in said and message in said and said.count("\n") == 1
 
 
-def test_which_scores_are_better_is_not_guessed(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = recorded(scenario, "r.csv")
+def test_which_scores_are_better_is_not_guessed(scenario: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", str(out), "--metric", "loss"]) == 2
     assert "--metric loss: say which scores are better: --mode max, or --mode min" in capsys.readouterr().err
     learning = f'[learning]\nmodel = "tabular"\noptions = {{ file = "{out}", metric = "loss", mode = "max" }}\n'
@@ -195,8 +217,7 @@ def test_which_scores_are_better_is_not_guessed(scenario: Path, capsys: pytest.C
         load_scenario(scenario).resolve().learning_model()
 
 
-def test_a_file_of_another_metric_offers_it(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = recorded(scenario, "r.csv")
+def test_a_file_of_another_metric_offers_it(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["fit", str(out)]) == 2
     said = capsys.readouterr().err
@@ -204,9 +225,8 @@ def test_a_file_of_another_metric_offers_it(scenario: Path, capsys: pytest.Captu
     assert "by --metric loss --mode min (or max)" in said
 
 
-def test_recordings_that_diverged_are_named(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recordings_that_diverged_are_named(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Their scores are finite and huge. They decided the errors of all models without a word."""
-    out = recorded(scenario, "r.csv")
     *lines, last = out.read_text().splitlines()
     out.write_text("\n".join([*lines, f"{last.rpartition(',')[0]},1e130"]) + "\n")
     capsys.readouterr()
@@ -217,11 +237,10 @@ def test_recordings_that_diverged_are_named(scenario: Path, capsys: pytest.Captu
 
 @pytest.mark.parametrize("kept", [["0"], []])
 def test_recordings_without_a_score_are_left_out_and_named(
-    scenario: Path, capsys: pytest.CaptureFixture[str], kept: list[str]
+    out: Path, capsys: pytest.CaptureFixture[str], kept: list[str]
 ) -> None:
     """Such is the file of a training that returns nan once it has diverged. `kept`: the iterations
     whose score stays."""
-    out = recorded(scenario, "r.csv")
     head, *lines = out.read_text().splitlines()
     *_, last = [line.partition(",")[0] for line in lines]
     blank = [

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,9 +25,24 @@ COMMANDS = {
 }
 
 
+STARTED: list["subprocess.Popen[str]"] = []
+
+
+@pytest.fixture(autouse=True)
+def none_is_left() -> Iterator[None]:
+    """A process that a failing test has started would go on for hours. Its own processes end with it."""
+    yield
+    while STARTED:
+        if (process := STARTED.pop()).poll() is None:
+            process.kill()
+            process.communicate()
+
+
 def started(folder: Path, *words: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "hetsched.cli", *words]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    STARTED.append(process)
+    return process
 
 
 def ended_by(process: "subprocess.Popen[str]", number: int) -> str:
@@ -38,8 +54,13 @@ def ended_by(process: "subprocess.Popen[str]", number: int) -> str:
     return errors
 
 
-@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("command", "number", "said"),
+    [
+        *((command, signal.SIGTERM, "terminated") for command in COMMANDS),
+        ("compare here", signal.SIGINT, "interrupted"),  # tests/cli/test_interrupts.py interrupts the others
+    ],
+)
 def test_a_signal_ends_a_long_command(command: str, number: int, said: str, tmp_path: Path) -> None:
     process = started(tmp_path, *COMMANDS[command])
     began = time.monotonic()

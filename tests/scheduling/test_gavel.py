@@ -474,6 +474,11 @@ RUNS = [run for run in rows("results.csv") if run["trace"] != "mix-static-960"]
 """The large trace is for the benchmarks."""
 
 
+def is_large(run: dict[str, str]) -> bool:
+    """On the large cluster a run takes seconds. One policy shows that it is as Gavel's there, too."""
+    return run["v100"] == "36" and (run["policy"], run["min_realloc_s"]) != ("max_min_fairness_perf", "1920")
+
+
 def run_name(run: dict[str, str]) -> str:
     where = f"{run['policy']}-{run['trace']}-{run['v100']}x{run['p100']}x{run['k80']}"
     return f"{where}-round {run['round_s']}-every {run['min_realloc_s']}-seed {run['seed']}-{run['solver']}"
@@ -488,7 +493,9 @@ def completion_times(events: list[Event]) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("run", RUNS, ids=run_name)
+@pytest.mark.parametrize(
+    "run", [pytest.param(run, marks=[pytest.mark.exhaustive] * is_large(run), id=run_name(run)) for run in RUNS]
+)
 def test_gavel_says_the_same(run: dict[str, str], simulate_log: Simulate) -> None:
     events = simulate_log(gavel_scenario(run), f"gpu-only+{NAMES[run['policy']]}")
     times = completion_times(events)
