@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from hetsched.studies.assumptions import OF_STORAGE, assumptions
 from hetsched.studies.no_exploits import no_exploits
 from tests.conftest import make_setup, profile_row
 
+SPREADS = dict.fromkeys(("noise_cv", "evaluation_cv", "start_up_cv", "restore_cv", "checkpoint_cv"), 0.01)
 MEASURED: dict[str, Any] = {
-    "noise_cv": 0.01,
+    **SPREADS,
     "evaluation_s_per_image": 1e-4,
     "start_up_s": 1.0,
     "restore_s": 0.1,
@@ -139,6 +140,46 @@ def test_a_cost_of_other_workers(tmp_path: Path) -> None:
         "start-up, restore, checkpoint, noise, checkpoints that move between nodes, checkpoints into memory, "
         "restoring from memory: the median of other workers, " in (assumptions(scenario.resolve(), FIFO)[0])
     )
+
+
+@pytest.mark.parametrize(
+    ("differs", "others"),
+    [
+        ({"dataset": "mnist"}, "data sets"),
+        ({"cores": 1}, "workers"),
+        ({"cores": 1, "dataset": "mnist"}, "workers or data sets"),
+        ({"batch_size": 64}, "batch sizes"),
+    ],
+)
+def test_a_median_says_over_what_it_is(differs: dict[str, Any], others: str, tmp_path: Path) -> None:
+    """The median over other data sets on the same worker was called that of other workers."""
+    elsewhere = row(**MEASURED).model_copy(update=differs)
+    scenario = setup([row(**MEASURED | {"start_up_s": None}), elsewhere], tmp_path)
+    assert assumptions(scenario.resolve(), FIFO) == [f"start-up: the median of other {others}, for resnet18 on 2 cpu"]
+
+
+@pytest.mark.parametrize(
+    ("lacks", "said"),
+    [
+        (("noise_cv",), "noise of iterations"),
+        (("start_up_cv", "restore_cv"), "noise of start-up and restore"),
+        (SPREADS, "noise"),
+        (("restore_s", *SPREADS), "restore, noise"),
+    ],
+)
+def test_all_spreads_are_said_together(lacks: Iterable[str], said: str, tmp_path: Path) -> None:
+    """Only the noise of iterations was said."""
+    scenario = setup([row(**MEASURED | dict.fromkeys(lacks))], tmp_path)
+    assert assumptions(scenario.resolve(), FIFO) == [f"{said}: nothing, as the profile has none for resnet18"]
+    quiet = scenario.replace(overheads={"noise": False}).resolve()
+    assert not any("noise" in line for line in assumptions(quiet, FIFO))
+
+
+def test_where_nothing_is_evaluated_its_noise_is_no_assumption(tmp_path: Path) -> None:
+    scenario = setup([row(**MEASURED | dict.fromkeys(SPREADS))], tmp_path)
+    of_one = {**scenario.workload.experiments[0].model_dump(), "evaluation_images": 0, "stop_score": None}
+    unseen = scenario.replace(workload={"experiments": [of_one]})
+    assert "noise: nothing, as the profile has none for resnet18" in assumptions(unseen.resolve(), FIFO)
 
 
 def test_a_gang_on_shares_of_a_gpu_takes_the_times_of_their_sum() -> None:
