@@ -104,7 +104,8 @@ class ProfileRow(BaseModel):
     """How many times as long an iteration takes while all other cores train; CPU rows only. Without
     it, 1."""
     provenance: str = UNSAID
-    """Where the row is from."""
+    """Where the row is from. Its first word may say that nobody measured the step time: see
+    profiles.md."""
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from hetsched.domain.cluster import CPU, WorkerType
 from hetsched.domain.learning import NamesHyperparameters, SaysAssumptions, SaysLimits
 from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import StepTimes
+from hetsched.domain.provenance import not_measured
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, TrialKind
 from hetsched.errors import RAISED, HetschedError, InputError, where
@@ -53,6 +54,7 @@ NAMED = 3
 
 INTERPOLATED = "step times interpolated between measured batch sizes or cores"
 EXTRAPOLATED = "step times extrapolated beyond all that was measured"
+OWN_WORD = "step times not measured, by the profile's own word"
 
 Pair = tuple[TrialKind, WorkerType]
 
@@ -77,11 +79,8 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
 
 def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
     """Which step times were not measured."""
-    between, beyond = _unmeasured(times, pairs)
-    if between:
-        yield f"{INTERPOLATED}: {_some(f'{kind} on {worker.as_profiled}' for kind, worker in between)}"
-    if beyond:
-        yield f"{EXTRAPOLATED}: {_some(f'{kind} on {worker.as_profiled}' for kind, worker in beyond)}"
+    for how, found in _not_measured(times, pairs).items():
+        yield f"{how}: {_some(f'{kind} on {worker.as_profiled}' for kind, worker in found)}"
 
 
 def bound_of_any(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
@@ -89,10 +88,28 @@ def bound_of_any(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
     workers that the cluster could have. `pairs` are of the workers of a study."""
     possible = dict.fromkeys(mode.worker for mode in cluster_devices(setup.cluster, setup.times).modes)
     known = set(pairs)
-    between, beyond = _unmeasured(setup.times, [pair for pair in pairs_of(setup, possible) if pair not in known])
-    for how, found in ((INTERPOLATED, between), (EXTRAPOLATED, beyond)):
-        if found:
-            yield f"bound of any allocation: {how}: {_some(f'{kind} on {worker.device}' for kind, worker in found)}"
+    others = [pair for pair in pairs_of(setup, possible) if pair not in known]
+    for how, found in _not_measured(setup.times, others).items():
+        yield f"bound of any allocation: {how}: {_some(f'{kind} on {worker.device}' for kind, worker in found)}"
+
+
+def _not_measured(times: StepTimes, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """The pairs whose step times were not measured, by how the step times came about."""
+    between, beyond = _unmeasured(times, pairs)
+    found = {INTERPOLATED: between, EXTRAPOLATED: beyond, **_by_own_word(times, pairs)}
+    return {how: those for how, those in found.items() if those}
+
+
+def _by_own_word(times: StepTimes, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """The pairs whose step times are from rows that say that nobody measured them, by what the rows
+    say."""
+    says = {row.provenance: not_measured(row.provenance) for row in times.rows}
+    found: defaultdict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs if any(says.values()) else ():
+        for how in dict.fromkeys(says[row.provenance] for row in times.rows_behind(*pair)):
+            if how is not None:
+                found[f"{OWN_WORD} ({how})"].append(pair)
+    return found
 
 
 def _unmeasured(times: StepTimes, pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:

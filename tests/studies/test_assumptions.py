@@ -11,6 +11,7 @@ import pytest
 import hetsched
 from hetsched.cli.main import main
 from hetsched.domain.profiles import ProfileRow
+from hetsched.domain.provenance import NOT_MEASURED
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import HetschedError
@@ -41,7 +42,7 @@ def row(model: str = "resnet18", batch_size: int = 32, cores: int = 2, **costs: 
         dataset="cifar10",
         batch_size=batch_size,
         seconds_per_iteration=0.01 * batch_size / max(1, cores),
-        provenance="made up",
+        provenance="a test",
         **(device | costs),
     )
 
@@ -111,6 +112,48 @@ def test_step_times_that_were_not_measured(tmp_path: Path, batch_size: int, core
     own = [line for line in assumptions(scenario.resolve(), FIFO) if not line.startswith("bound of any allocation")]
     assert own == [said]
     assert said in hetsched.bound(scenario).assumptions
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "provenances", "said"),
+    [
+        (32, ["declared: V100 x 900 / 320", "measured"], ["declared"]),
+        (32, ["Scaled from v100", "measured"], ["Scaled from v100"]),
+        (64, ["measured", "drawn at random"], ["drawn at random"]),
+        (64, ["declared: a", "declared (b)"], ["declared"]),
+        (64, ["supposed", "made up"], ["supposed", "made up"]),
+        (32, ["measured, then scaled", "declared"], []),
+        (32, ["not said", "declared"], []),
+    ],
+)
+def test_step_times_that_the_profile_itself_calls_unmeasured(
+    tmp_path: Path, batch_size: int, provenances: list[str], said: list[str]
+) -> None:
+    """They were used without a word."""
+    rows = [
+        row(batch_size=batch, **MEASURED).model_copy(update={"provenance": provenance})
+        for batch, provenance in zip((32, 128), provenances, strict=True)
+    ]
+    scenario = setup(rows, tmp_path, batch_size)
+    expected = [
+        f"step times not measured, by the profile's own word ({how}): resnet18 on cifar10, batch {batch_size} on 2 cpu"
+        for how in said
+    ]
+    for found in (assumptions(scenario.resolve(), FIFO), hetsched.bound(scenario).assumptions):
+        assert [line for line in found if line.startswith("step times not measured")] == expected
+
+
+def test_declared_step_times_of_a_published_cluster_are_named() -> None:
+    lines = assumptions(hetsched.load_scenario("sia-testbed").resolve(), [Strategy("gpu-only", "srtf")])
+    [line] = [line for line in lines if line.startswith("step times not measured, by the profile's own word (")]
+    assert "(declared): " in line and line.endswith(" more") and line.count(", batch ") == 3
+
+
+@pytest.mark.parametrize("word", NOT_MEASURED)
+def test_the_page_lists_the_words_of_a_provenance(word: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text()
+    [line] = [line for line in page.splitlines() if line.startswith("| a word of these:")]
+    assert f"`{word}`" in line
 
 
 @pytest.mark.parametrize("cost", MEASURED)
