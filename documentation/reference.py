@@ -205,7 +205,7 @@ def profile_page() -> str:
                 cells[column] = cells.get(column) or cell
     lines = ["# Columns of a profile", "", MADE, ""]
     lines += ["Every column of a profile. [profiles.md](../profiles.md) shows how profiles are made.", ""]
-    lines += ["A cost that a row lacks is the median of what the profile has for the model on other workers."]
+    lines += ["A cost that a row lacks is the median of what the profile has for the model elsewhere."]
     lines += ["What holds without it is for a model that has the cost nowhere.", ""]
     lines += [row(["column", "type", "unit", "without it", "example", "meaning"]), row(["---"] * 6)]
     for name, field in ProfileRow.model_fields.items():

@@ -4,8 +4,9 @@ import argparse
 
 from hetsched.argument_types import a_path
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, say
+from hetsched.cli.shared import finish, say, say_caveats
 from hetsched.report.figures.folder import COLUMN_IN, FORMATS, KINDS, PAGE_IN, figures_by_study
+from hetsched.studies.folder_caveats import caveats_of_folder
 
 EXAMPLES = ("hetsched figures results/tutorial --only gantt --format pdf,png",)
 
@@ -43,6 +44,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     the results of a comparison, a validation or an ablation. In a folder with several studies, each
     study has a folder of its name. Files of the same names are replaced. Needs matplotlib, the
     extra 'figures'. See docs/figures.md."""
+    caveats = caveats_of_folder(options.folder)
     drawn = figures_by_study(
         options.folder,
         options.out,
@@ -57,5 +59,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     def table() -> None:
         for line in (*names, *(f"{study}: has nothing to draw" for study in without)):
             say(line)
+        say_caveats(*caveats)
 
-    finish(options, emit, {"files": names, **({"without_figures": without} if without else {})}, table, None)
+    lacking = {"without_figures": without} if without else {}
+    finish(options, emit, {"files": names, **lacking, **caveats.document()}, table, None)

@@ -35,6 +35,7 @@ from hetsched.report.tracking.tracking import Tracking
 from hetsched.report.whole_tables import print_table
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.caveats import Caveats
 from hetsched.studies.chosen_workers import chosen_workers
 from hetsched.studies.folder import report_command
 from hetsched.studies.real_scenario import for_real, load_real_setup
@@ -201,12 +202,8 @@ def say_remarks(remarks: Iterable[str]) -> None:
 def say_caveats(assumptions: Sequence[str], warnings: Mapping[str, str] = MappingProxyType({})) -> None:
     """Print the warnings about the figures of strategies, and the assumptions about costs that
     nobody measured."""
-    for strategy, warning in warnings.items():
-        say(f"warning: {strategy}: {warning}")
-    if assumptions:
-        say("assumed, as nobody measured it:")
-    for line in assumptions:
-        say(f"  {line}")
+    for line in Caveats(assumptions, warnings).lines():
+        say(line)
 
 
 def say(text: str, style: str | None = None) -> None:

@@ -104,7 +104,8 @@ class ProfileRow(BaseModel):
     """How many times as long an iteration takes while all other cores train; CPU rows only. Without
     it, 1."""
     provenance: str = UNSAID
-    """Where the row is from."""
+    """Where the row is from. Its first word may say that nobody measured the step time: see
+    profiles.md."""
 
     @model_validator(mode="before")
     @classmethod
@@ -191,21 +192,34 @@ class Curve(NamedTuple):
     def at(self, x: float, extrapolate: bool) -> float | None:
         """The piecewise linear function through the points, at `x`. None: it is not known there."""
         xs, ys = self
+        near = self.near(x, extrapolate)
+        if len(near) < 2:
+            return ys[near.start] if near else None
+        (x0, x1), (y0, y1) = xs[near.start : near.stop], ys[near.start : near.stop]
+        y = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+        return y if x0 < x < x1 or y > 0 else None
+
+    def near(self, x: float, extrapolate: bool) -> range:
+        """The places of the points from which the function at `x` is known: one point that was
+        measured there, or the two points of a line. Empty: the function is not known there."""
+        xs = self.xs
         place = bisect_left(xs, x)
         if place < len(xs) and xs[place] == x:
-            return ys[place]
-        between = 0 < place < len(xs)
-        if not between:
+            return range(place, place + 1)
+        if not 0 < place < len(xs):
             if not extrapolate or len(xs) < 2:
-                return None
+                return range(0)
             place = min(max(place, 1), len(xs) - 1)
-        (x0, x1), (y0, y1) = xs[place - 1 : place + 1], ys[place - 1 : place + 1]
-        y = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-        return y if between or y > 0 else None
+        return range(place - 1, place + 1)
 
 
 Network = tuple[str, str]
 """A model and a data set."""
+
+
+def _by_cores(of: ProfileRow | WorkerType) -> float:
+    """In what the step time of a CPU worker is linear: 1 / cores. 0 for a GPU."""
+    return 1 / of.cores if of.device == CPU else 0.0
 
 
 class StepTimes:
@@ -229,6 +243,7 @@ class StepTimes:
             self._of_model[row.model].append(row)
         self._by_batch: dict[tuple[Network, WorkerType, str], Curve] = {}
         self._medians: dict[tuple[str, str], float | None] = {}
+        self._where: dict[tuple[str, str], frozenset[tuple[str, WorkerType]]] = {}
         self._seconds: dict[tuple[TrialKind, WorkerType], float | None] = {}
         self._costs: dict[tuple[TrialKind, WorkerType], Costs] = {}
 
@@ -288,9 +303,30 @@ class StepTimes:
         between measurements."""
         return self._lookup(kind, worker, cost) is not None
 
-    def was_measured(self, model: str, cost: str) -> bool:
-        """Whether the cost (a field of `Costs`) was measured for this model on any worker."""
-        return self._median(model, cost) is not None
+    def where_measured(self, model: str, cost: str) -> frozenset[tuple[str, WorkerType]]:
+        """The data sets and types of worker for which the cost (a field of `Costs`) of this model
+        was measured. A cost that was not measured is the median over all of them."""
+        key = (model, cost)
+        if key not in self._where:
+            rows = (row for row in self._of_model.get(model, ()) if getattr(row, cost) is not None)
+            self._where[key] = frozenset((row.dataset, row.worker_type) for row in rows)
+        return self._where[key]
+
+    def rows_behind(self, kind: TrialKind, worker: WorkerType) -> list[ProfileRow]:
+        """The rows from which the step time of this kind on this type of worker is known: the row
+        that was measured there, or the neighbours between which the step time lies. Empty: the step
+        time is unknown."""
+        by_batch: dict[int, dict[float, ProfileRow]] = defaultdict(dict)
+        for row in self._groups.get((kind.model, kind.dataset, worker.device, worker.gpu_share), ()):
+            by_batch[row.batch_size][_by_cores(row)] = row
+        known: dict[float, list[ProfileRow]] = {}
+        for batch, rows in by_batch.items():
+            curve = Curve.through({x: row.seconds_per_iteration for x, row in rows.items()})
+            if curve.at(_by_cores(worker), self.extrapolate) is not None:
+                known[batch] = [rows[curve.xs[place]] for place in curve.near(_by_cores(worker), self.extrapolate)]
+        batches = Curve.through(dict.fromkeys(known, 0.0))
+        near = batches.near(kind.batch_size, self.extrapolate)
+        return [row for place in near for row in known[batches.xs[place]]]
 
     def _all_costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
         seconds = self.seconds_per_iteration(kind, worker)
@@ -335,8 +371,8 @@ class StepTimes:
         for row in self._groups.get((*network, worker.device, worker.gpu_share), ()):
             found = getattr(row, name)
             if found is not None:
-                by_batch[row.batch_size][1 / row.cores if row.device == CPU else 0.0] = found
-        x = 1 / worker.cores if worker.device == CPU else 0.0
+                by_batch[row.batch_size][_by_cores(row)] = found
+        x = _by_cores(worker)
         at_cores = {batch: Curve.through(points).at(x, self.extrapolate) for batch, points in by_batch.items()}
         return Curve.through({batch: value for batch, value in at_cores.items() if value is not None})
 

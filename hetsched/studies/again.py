@@ -24,18 +24,26 @@ from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies import comparison_plan, run_plan
 from hetsched.studies.ablation import Ablation, AblationResult
 from hetsched.studies.beyond_recordings import beyond_recordings
-from hetsched.studies.caveats import assumed_anew, caveats_of, strategy_of, summary_of
 from hetsched.studies.compare import ComparisonResult, comparison_result, runs_finished, warnings_of
 from hetsched.studies.comparison import Runs, complete_seeds
 from hetsched.studies.draws import Draws, look_up_draws
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.folder import MEASURED, PREDICTED, PROBE, PROBES, SUMMARY_NAME, ResultsFolder
+from hetsched.studies.folder_caveats import (
+    all_of,
+    assumed_anew,
+    by_study,
+    said_by_study,
+    strategy_of,
+    summary_of,
+    unfinished,
+)
 from hetsched.studies.forecast import Forecast
 from hetsched.studies.json_file import not_as_written
 from hetsched.studies.named_folder import has_begun, logs_below, results_folder, results_logs
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.plan import PlanResult
-from hetsched.studies.results import StrategyResult, scenario_of, unfinished
+from hetsched.studies.results import StrategyResult, scenario_of
 from hetsched.studies.results_csv import decided, with_decisions
 from hetsched.studies.simulate import strategy_result
 from hetsched.studies.sittings import study_of
@@ -176,7 +184,7 @@ def strategy_in(folder: Path) -> StrategyResult:
     steps = worker_steps((read_log(run.log) for run, _ in found), setup.times, cores) if real else ()
     begun = (folder / run_plan.PLAN_NAME).is_file()
     prediction = run_plan.load_plan(folder).prediction if begun else None
-    said = caveats_of(min(scenarios).parent, [state for _, state in found])
+    said = all_of(said_by_study(study, of_one) for study, of_one in by_study(folder, logs).items())
     partly = unfinished((run.metrics.strategy, state.ended) for run, state in found)
     return strategy_result(
         ResultsFolder(folder),

@@ -14,18 +14,28 @@ from hetsched.domain.cluster import CPU, WorkerType
 from hetsched.domain.learning import NamesHyperparameters, SaysAssumptions, SaysLimits
 from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import StepTimes
+from hetsched.domain.provenance import not_measured
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, TrialKind
 from hetsched.errors import RAISED, HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.no_exploits import no_exploits
 
+SPREADS = {
+    "noise_cv": "iterations",
+    "evaluation_cv": "evaluation",
+    "start_up_cv": "start-up",
+    "restore_cv": "restore",
+    "checkpoint_cv": "checkpoint",
+}
+"""The times of a segment whose spread a profile may lack, in words."""
+
 COSTS = {
     "evaluation_s_per_image": "evaluation",
     "start_up_s": "start-up",
     "restore_s": "restore",
     "checkpoint_s": "checkpoint",
-    "noise_cv": "noise",
+    **SPREADS,
     "sharing": "sharing a node",
     "checkpoint_bytes": "checkpoints that move between nodes",
     "object_store_save_s": "checkpoints into memory",
@@ -36,11 +46,15 @@ COSTS = {
 OF_STORAGE = {"object_store_save_s": "checkpoint_s", "object_store_restore_s": "restore_s"}
 """The costs of storage that replace those of memory."""
 
+OF_EVALUATION = ("evaluation_s_per_image", "evaluation_cv")
+"""The costs of trials that are evaluated."""
+
 NAMED = 3
 """The most things of a kind that are named. If there are more, the line says how many."""
 
 INTERPOLATED = "step times interpolated between measured batch sizes or cores"
 EXTRAPOLATED = "step times extrapolated beyond all that was measured"
+OWN_WORD = "step times not measured, by the profile's own word"
 
 Pair = tuple[TrialKind, WorkerType]
 
@@ -65,11 +79,8 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
 
 def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
     """Which step times were not measured."""
-    between, beyond = _unmeasured(times, pairs)
-    if between:
-        yield f"{INTERPOLATED}: {_some(f'{kind} on {worker.as_profiled}' for kind, worker in between)}"
-    if beyond:
-        yield f"{EXTRAPOLATED}: {_some(f'{kind} on {worker.as_profiled}' for kind, worker in beyond)}"
+    for how, found in _not_measured(times, pairs).items():
+        yield f"{how}: {_some(f'{kind} on {worker.as_profiled}' for kind, worker in found)}"
 
 
 def bound_of_any(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
@@ -77,10 +88,28 @@ def bound_of_any(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
     workers that the cluster could have. `pairs` are of the workers of a study."""
     possible = dict.fromkeys(mode.worker for mode in cluster_devices(setup.cluster, setup.times).modes)
     known = set(pairs)
-    between, beyond = _unmeasured(setup.times, [pair for pair in pairs_of(setup, possible) if pair not in known])
-    for how, found in ((INTERPOLATED, between), (EXTRAPOLATED, beyond)):
-        if found:
-            yield f"bound of any allocation: {how}: {_some(f'{kind} on {worker.device}' for kind, worker in found)}"
+    others = [pair for pair in pairs_of(setup, possible) if pair not in known]
+    for how, found in _not_measured(setup.times, others).items():
+        yield f"bound of any allocation: {how}: {_some(f'{kind} on {worker.device}' for kind, worker in found)}"
+
+
+def _not_measured(times: StepTimes, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """The pairs whose step times were not measured, by how the step times came about."""
+    between, beyond = _unmeasured(times, pairs)
+    found = {INTERPOLATED: between, EXTRAPOLATED: beyond, **_by_own_word(times, pairs)}
+    return {how: those for how, those in found.items() if those}
+
+
+def _by_own_word(times: StepTimes, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """The pairs whose step times are from rows that say that nobody measured them, by what the rows
+    say."""
+    says = {row.provenance: not_measured(row.provenance) for row in times.rows}
+    found: defaultdict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs if any(says.values()) else ():
+        for how in dict.fromkeys(says[row.provenance] for row in times.rows_behind(*pair)):
+            if how is not None:
+                found[f"{OWN_WORD} ({how})"].append(pair)
+    return found
 
 
 def _unmeasured(times: StepTimes, pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
@@ -157,20 +186,40 @@ def costs(setup: Setup, pairs: Sequence[Pair], of: Collection[str] = tuple(COSTS
     count as nothing come last."""
     filled: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     left_out: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for cost in (charged for charged in _charged(setup) if charged in of):
-        for kind, worker in _in_question(setup, pairs, cost):
+    evaluated = _evaluated(setup)
+    charged = [cost for cost in _charged(setup, evaluated) if cost in of]
+    for cost in charged:
+        for kind, worker in _in_question(setup, pairs, cost, evaluated):
             on = f"{kind.model} on {worker.as_profiled}"
             if cost == "evaluation_s_per_image":
-                filled["a third of an iteration's time per image, for", COSTS[cost]].append(on)
-            elif setup.times.was_measured(kind.model, cost):
-                filled["the median of other workers, for", COSTS[cost]].append(on)
+                filled["a third of an iteration's time per image, for", cost].append(on)
+            elif measured := setup.times.where_measured(kind.model, cost):
+                filled[f"{_median_of(measured, kind, worker)}, for", cost].append(on)
             elif cost in OF_STORAGE:
-                if setup.times.was_measured(kind.model, OF_STORAGE[cost]):
-                    filled["those of storage, for", COSTS[cost]].append(kind.model)
+                if setup.times.where_measured(kind.model, OF_STORAGE[cost]):
+                    filled["those of storage, for", cost].append(kind.model)
             else:
-                left_out["nothing, as the profile has none for", COSTS[cost]].append(kind.model)
+                left_out["nothing, as the profile has none for", cost].append(kind.model)
+    spreads = [cost for cost in charged if cost in SPREADS]
     for (how, who), costs in [*_alike(filled).items(), *_alike(left_out).items()]:
-        yield f"{', '.join(costs)}: {how} {who}"
+        yield f"{', '.join(_together(costs, spreads))}: {how} {who}"
+
+
+def _median_of(measured: Collection[tuple[str, WorkerType]], kind: TrialKind, worker: WorkerType) -> str:
+    """Over what a cost is the median that was measured for these data sets and types of worker."""
+    others = {
+        "workers": any(there != worker.as_profiled for _, there in measured),
+        "data sets": any(dataset != kind.dataset for dataset, _ in measured),
+        "batch sizes": (kind.dataset, worker.as_profiled) in measured,
+    }
+    return f"the median of other {' or '.join(name for name, so in others.items() if so)}"
+
+
+def _together(costs: Sequence[str], spreads: Sequence[str]) -> list[str]:
+    """The costs, with the spreads among them as one noise. `spreads` are all that are charged."""
+    of = [SPREADS[cost] for cost in costs if cost in SPREADS]
+    noise = "noise" if len(of) == len(spreads) else f"noise of {' and '.join(of)}"
+    return list(dict.fromkeys(noise if cost in SPREADS else COSTS[cost] for cost in costs))
 
 
 def _growing(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
@@ -184,26 +233,33 @@ def _growth(setup: Setup, kind: TrialKind, worker: WorkerType) -> float:
     return setup.times.costs(kind, worker).state_growth
 
 
-def _charged(setup: Setup) -> list[str]:
-    """The costs that the scenario charges."""
+def _charged(setup: Setup, evaluated: Collection[TrialKind]) -> list[str]:
+    """The costs that the scenario charges, in which these kinds of trial are evaluated."""
     left_out = set(setup.scenario.overheads.left_out)
     if setup.scenario.checkpoints.place == "storage" or len(setup.cluster.nodes) == 1:
         left_out.add("checkpoint_bytes")
     if setup.scenario.checkpoints.place == "storage":
         left_out.update(OF_STORAGE)
+    if not evaluated:
+        left_out.update(OF_EVALUATION)
     return [cost for cost in COSTS if cost not in left_out]
 
 
-def _in_question(setup: Setup, pairs: Sequence[Pair], cost: str) -> Iterator[Pair]:
-    """The pairs for which the cost is needed and was not measured."""
-    evaluated = {kind for e in setup.workload.experiments if e.evaluation_images for kind in e.kinds}
+def _in_question(setup: Setup, pairs: Sequence[Pair], cost: str, evaluated: Collection[TrialKind]) -> Iterator[Pair]:
+    """The pairs for which the cost is needed and was not measured. `evaluated` are the kinds of
+    trial that are evaluated."""
     for kind, worker in pairs:
-        if cost == "evaluation_s_per_image" and kind not in evaluated:
+        if cost in OF_EVALUATION and kind not in evaluated:
             continue
         if cost == "sharing" and (worker.device != CPU or worker.pace is not None):
             continue
         if not setup.times.knows_cost(kind, worker, cost):
             yield kind, worker
+
+
+def _evaluated(setup: Setup) -> set[TrialKind]:
+    """The kinds of trial that are evaluated."""
+    return {kind for e in setup.workload.experiments if e.evaluation_images for kind in e.kinds}
 
 
 def _alike(found: dict[tuple[str, str], list[str]]) -> dict[tuple[str, str], list[str]]:

@@ -16,6 +16,7 @@ from hetsched.analysis.metrics import Metrics
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.studies.caveats import Caveats
 from hetsched.studies.json_file import write_json
 from hetsched.studies.ro_crate import write_ro_crate
 from hetsched.studies.sittings import begin_study, end_study
@@ -153,7 +154,7 @@ def write_summary(folder: Path, command: str, document: dict[str, Any], *, compl
     write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": __version__, **document})
     if complete:
         end_study(folder)
-        write_ro_crate(folder)
+        write_ro_crate(folder, Caveats.of(document))
 
 
 def report_command(folder: Path) -> str:

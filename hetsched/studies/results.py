@@ -1,6 +1,6 @@
 """The result of a study as a value: its runs, their figures and where their logs are."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_remarks
-from hetsched.core.events import COMPLETED
 from hetsched.core.state import State
 from hetsched.domain.prediction import Prediction
-from hetsched.errors import InputError, counted
+from hetsched.errors import InputError
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
-from hetsched.studies.caveats import all_of, caveats_of, summary_of
 from hetsched.studies.folder import ResultsFolder
+from hetsched.studies.folder_caveats import all_of, by_study, said_by_study, summary_of, unfinished
 from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, table_frame
 from hetsched.studies.lost_segments import lost_segments
@@ -189,7 +188,7 @@ def load_results(folder: Path | str) -> LoadedResults:
     validations.
 
     Each run is measured by the scenario beside its log or above it. Policy files are not executed.
-    Assumptions and warnings are those of the runs' studies (`hetsched.studies.caveats`). There are
+    Assumptions and warnings are those of the runs' studies (`hetsched.studies.folder_caveats`). There are
     further warnings if runs did not come to their end, or are of several scenarios. A run that has
     not begun is left out, with a warning (`logging`).
 
@@ -200,7 +199,6 @@ def load_results(folder: Path | str) -> LoadedResults:
     logs = results_logs(folder)
     scenarios: dict[Path, Setup] = {}
     runs, ended, homes = [], [], defaultdict[str, dict[str, None]](dict)
-    of_study = defaultdict[Path, list[State]](list)
     for log in logs:
         path = scenario_of(log.parent)
         if path not in scenarios:
@@ -208,7 +206,6 @@ def load_results(folder: Path | str) -> LoadedResults:
         run, state = look_up(scenarios[path], log)
         runs.append(run)
         ended.append((run.metrics.strategy, state.ended))
-        of_study[path.parent].append(state)
         homes[run.metrics.strategy][relpath(path.parent, folder)] = None
     found = LoadedResults(home=ResultsFolder(folder), runs=tuple(runs))
     mixed = {
@@ -216,22 +213,8 @@ def load_results(folder: Path | str) -> LoadedResults:
         for name, of_one in homes.items()
         if len(of_one) > 1
     }
-    said = all_of(caveats_of(home, states) for home, states in of_study.items())
+    said = all_of(said_by_study(study, of_one) for study, of_one in by_study(folder, logs).items())
     return replace(found, assumptions=said.assumptions, warnings=joined(said.warnings, unfinished(ended), mixed))
-
-
-def unfinished(ended: Iterable[tuple[str, str | None]]) -> dict[str, str]:
-    """A warning for each strategy with runs that did not come to their end. `ended` has, for each
-    run, its strategy and the reason with which it ended."""
-    runs, cut = Counter[str](), Counter[str]()
-    for strategy, reason in ended:
-        runs[strategy] += 1
-        cut[strategy] += reason != COMPLETED
-    return {
-        name: f"{n} of {counted(runs[name], 'run')} did not end: figures cover only what was trained"
-        for name, n in cut.items()
-        if n
-    }
 
 
 def scenario_of(run: Path) -> Path:

@@ -21,6 +21,7 @@ from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, unreadable
 from hetsched.scenario.policy_files import OPTIONS, POLICIES, TRAINING
 from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies.caveats import NO_CAVEATS, Caveats
 from hetsched.studies.json_file import write_json
 from hetsched.version import __version__
 
@@ -66,9 +67,10 @@ class _Study(Struct, frozen=True):
     sittings: list[Sitting]
 
 
-def write_ro_crate(folder: Path) -> Path:
-    """Write the description of the folder's present content. An earlier description is replaced.
-    Returns the path. Raises InputError if `study.json` cannot be read."""
+def write_ro_crate(folder: Path, caveats: Caveats = NO_CAVEATS) -> Path:
+    """Write the description of the folder's present content, with the `caveats` of its figures. An
+    earlier description is replaced. Returns the path. Raises InputError if `study.json` cannot be
+    read."""
     path = folder / CRATE_NAME
     parts = list(_parts(folder))
     sittings = _sittings(folder)
@@ -76,7 +78,7 @@ def write_ro_crate(folder: Path) -> Path:
     actions = [_action(number, sitting, parts) for number, sitting in enumerate(sittings, start=1)]
     graph = [
         _of("ro-crate-metadata.json", "CreativeWork", about=_id("./"), conformsTo=_id(SPECIFICATION)),
-        _root(folder, parts, actions),
+        _root(folder, parts, actions, caveats),
         _of(PROFILE, "CreativeWork", name="Process Run Crate", version="0.5"),
         *(_software(version) for version in versions),
         *actions,
@@ -86,13 +88,16 @@ def write_ro_crate(folder: Path) -> Path:
     return path
 
 
-def _root(folder: Path, parts: list[Entity], actions: list[Entity]) -> Entity:
+def _root(folder: Path, parts: list[Entity], actions: list[Entity], caveats: Caveats) -> Entity:
+    about = (
+        "Runs of Population-Based Training on unequal machines, simulated or real: their logs, the scenario that they "
+        "are of, and their figures. Everything is computed from the logs."
+    )
     return _of(
         "./",
         "Dataset",
         name=f"Results of hetsched: {folder.resolve().name}",
-        description="Runs of Population-Based Training on unequal machines, simulated or real: their logs, the "
-        "scenario that they are of, and their figures. Everything is computed from the logs.",
+        description="\n".join([about, *caveats.lines()]),
         datePublished=datetime.now(UTC).isoformat(timespec="seconds"),
         license="No licence is stated: ask those who made these results.",
         hasPart=[_id(part["@id"]) for part in parts],

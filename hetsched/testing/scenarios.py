@@ -25,7 +25,7 @@ def profile_row(device: str = "cpu", cores: int = 1, seconds: float = 1.0, **cha
             "start_up_s": 5.0,
             "restore_s": 0.5,
             "checkpoint_s": 0.25,
-            "provenance": "made up for a test",
+            "provenance": "a test",
             **changes,
         }
     )

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import hetsched
 from hetsched.cli.main import main
-from tests.analysis.tidy.eventful import simulated
+from tests.analysis.tidy.eventful import eventful, simulated
 
 
 def test_the_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,6 +19,42 @@ def test_the_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["export", str(home), "--to", "csv", "--out", str(tmp_path / "tables"), "--json"]) == 0
     files = json.loads(capsys.readouterr().out)["files"]
     assert len(files) == 6 and all(Path(file).parent == tmp_path / "tables" for file in files)
+
+
+@pytest.mark.parametrize("to", ["csv", "parquet", "chrome-trace", "ro-crate"])
+def test_what_was_assumed_is_printed(to: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An export went to notebooks without a word on what nobody had measured."""
+    found = hetsched.simulate(eventful(), "fusion+hrfs", folder=tmp_path / "study")
+    assert found.assumptions
+    for folder in (found.folder, *([] if to == "ro-crate" else [found.runs[0].log.parent, tmp_path])):
+        out = [] if to == "ro-crate" else ["--out", str(tmp_path / "out" / folder.name)]
+        assert main(["export", str(folder), "--to", to, *out]) == 0
+        said = "".join(f"  {line}\n" for line in found.assumptions)
+        assert capsys.readouterr().out.endswith(f"\nassumed, as nobody measured it:\n{said}")
+    assert main(["export", str(found.folder), "--to", to, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["assumptions"] == list(found.assumptions) and document["warnings"] == {}
+
+
+def test_warnings_name_their_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hetsched.simulate(eventful(), "fusion+hrfs", folder=tmp_path / "one")
+    cut = hetsched.simulate(eventful(), "fusion+hrfs", folder=tmp_path / "two").runs[0].log
+    cut.write_bytes(b"\n".join(cut.read_bytes().split(b"\n")[:-2]) + b"\n")
+    why = "fusion+hrfs: 1 of 1 run did not end: figures cover only what was trained"
+    for folder, name in ((tmp_path, "two: "), (tmp_path / "two", "")):
+        assert main(["export", str(folder), "--to", "csv"]) == 0
+        said = capsys.readouterr().out.splitlines()
+        assert [line for line in said if line.startswith("warning: ")] == [f"warning: {name}{why}"]
+
+
+def test_a_damaged_summary_stops_an_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = simulated(tmp_path / "run").parent
+    (home / "summary.json").write_text('{"assumptions": 5}')
+    assert main(["export", str(home), "--to", "csv"]) == 2
+    assert "summary.json: not what a study wrote: " in capsys.readouterr().err
+    with pytest.raises(hetsched.InputError, match="not what a study wrote"):
+        hetsched.export(home, "csv")
+    assert not (home / "export").exists()
 
 
 def test_what_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import hetsched
 from hetsched.cli.main import main
 from hetsched.domain.profiles import ProfileRow
+from hetsched.domain.provenance import NOT_MEASURED
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import HetschedError, InputError
@@ -19,8 +20,9 @@ from hetsched.studies.assumptions import OF_STORAGE, assumptions
 from hetsched.studies.no_exploits import no_exploits
 from tests.conftest import make_setup, profile_row
 
+SPREADS = dict.fromkeys(("noise_cv", "evaluation_cv", "start_up_cv", "restore_cv", "checkpoint_cv"), 0.01)
 MEASURED: dict[str, Any] = {
-    "noise_cv": 0.01,
+    **SPREADS,
     "evaluation_s_per_image": 1e-4,
     "start_up_s": 1.0,
     "restore_s": 0.1,
@@ -41,7 +43,7 @@ def row(model: str = "resnet18", batch_size: int = 32, cores: int = 2, **costs: 
         dataset="cifar10",
         batch_size=batch_size,
         seconds_per_iteration=0.01 * batch_size / max(1, cores),
-        provenance="made up",
+        provenance="a test",
         **(device | costs),
     )
 
@@ -113,6 +115,48 @@ def test_step_times_that_were_not_measured(tmp_path: Path, batch_size: int, core
     assert said in hetsched.bound(scenario).assumptions
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "provenances", "said"),
+    [
+        (32, ["declared: V100 x 900 / 320", "measured"], ["declared"]),
+        (32, ["Scaled from v100", "measured"], ["Scaled from v100"]),
+        (64, ["measured", "drawn at random"], ["drawn at random"]),
+        (64, ["declared: a", "declared (b)"], ["declared"]),
+        (64, ["supposed", "made up"], ["supposed", "made up"]),
+        (32, ["measured, then scaled", "declared"], []),
+        (32, ["not said", "declared"], []),
+    ],
+)
+def test_step_times_that_the_profile_itself_calls_unmeasured(
+    tmp_path: Path, batch_size: int, provenances: list[str], said: list[str]
+) -> None:
+    """They were used without a word."""
+    rows = [
+        row(batch_size=batch, **MEASURED).model_copy(update={"provenance": provenance})
+        for batch, provenance in zip((32, 128), provenances, strict=True)
+    ]
+    scenario = setup(rows, tmp_path, batch_size)
+    expected = [
+        f"step times not measured, by the profile's own word ({how}): resnet18 on cifar10, batch {batch_size} on 2 cpu"
+        for how in said
+    ]
+    for found in (assumptions(scenario.resolve(), FIFO), hetsched.bound(scenario).assumptions):
+        assert [line for line in found if line.startswith("step times not measured")] == expected
+
+
+def test_declared_step_times_of_a_published_cluster_are_named() -> None:
+    lines = assumptions(hetsched.load_scenario("sia-testbed").resolve(), [Strategy("gpu-only", "srtf")])
+    [line] = [line for line in lines if line.startswith("step times not measured, by the profile's own word (")]
+    assert "(declared): " in line and line.endswith(" more") and line.count(", batch ") == 3
+
+
+@pytest.mark.parametrize("word", NOT_MEASURED)
+def test_the_page_lists_the_words_of_a_provenance(word: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text()
+    [line] = [line for line in page.splitlines() if line.startswith("| a word of these:")]
+    assert f"`{word}`" in line
+
+
 @pytest.mark.parametrize("cost", MEASURED)
 def test_a_cost_that_the_profile_lacks(tmp_path: Path, cost: str) -> None:
     [line] = assumptions(setup([row(**MEASURED | {cost: None})], tmp_path).resolve(), FIFO)
@@ -140,6 +184,46 @@ def test_a_cost_of_other_workers(tmp_path: Path) -> None:
         "start-up, restore, checkpoint, noise, checkpoints that move between nodes, checkpoints into memory, "
         "restoring from memory: the median of other workers, " in (assumptions(scenario.resolve(), FIFO)[0])
     )
+
+
+@pytest.mark.parametrize(
+    ("differs", "others"),
+    [
+        ({"dataset": "mnist"}, "data sets"),
+        ({"cores": 1}, "workers"),
+        ({"cores": 1, "dataset": "mnist"}, "workers or data sets"),
+        ({"batch_size": 64}, "batch sizes"),
+    ],
+)
+def test_a_median_says_over_what_it_is(differs: dict[str, Any], others: str, tmp_path: Path) -> None:
+    """The median over other data sets on the same worker was called that of other workers."""
+    elsewhere = row(**MEASURED).model_copy(update=differs)
+    scenario = setup([row(**MEASURED | {"start_up_s": None}), elsewhere], tmp_path)
+    assert assumptions(scenario.resolve(), FIFO) == [f"start-up: the median of other {others}, for resnet18 on 2 cpu"]
+
+
+@pytest.mark.parametrize(
+    ("lacks", "said"),
+    [
+        (("noise_cv",), "noise of iterations"),
+        (("start_up_cv", "restore_cv"), "noise of start-up and restore"),
+        (SPREADS, "noise"),
+        (("restore_s", *SPREADS), "restore, noise"),
+    ],
+)
+def test_all_spreads_are_said_together(lacks: Iterable[str], said: str, tmp_path: Path) -> None:
+    """Only the noise of iterations was said."""
+    scenario = setup([row(**MEASURED | dict.fromkeys(lacks))], tmp_path)
+    assert assumptions(scenario.resolve(), FIFO) == [f"{said}: nothing, as the profile has none for resnet18"]
+    quiet = scenario.replace(overheads={"noise": False}).resolve()
+    assert not any("noise" in line for line in assumptions(quiet, FIFO))
+
+
+def test_where_nothing_is_evaluated_its_noise_is_no_assumption(tmp_path: Path) -> None:
+    scenario = setup([row(**MEASURED | dict.fromkeys(SPREADS))], tmp_path)
+    of_one = {**scenario.workload.experiments[0].model_dump(), "evaluation_images": 0, "stop_score": None}
+    unseen = scenario.replace(workload={"experiments": [of_one]})
+    assert "noise: nothing, as the profile has none for resnet18" in assumptions(unseen.resolve(), FIFO)
 
 
 def test_a_gang_on_shares_of_a_gpu_takes_the_times_of_their_sum() -> None:

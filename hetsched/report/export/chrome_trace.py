@@ -37,6 +37,7 @@ from hetsched.core.state import State
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.workload import TrialId
 from hetsched.report.export.files import written_whole
+from hetsched.studies.caveats import NO_CAVEATS, Caveats
 from hetsched.version import __version__
 
 TraceEvent = dict[str, Any]
@@ -67,19 +68,21 @@ class Span(NamedTuple):
     end: int
 
 
-def write_trace(log: Path, path: Path) -> Path:
-    """Write the trace of a log as a whole or not at all. Returns the path of the trace."""
+def write_trace(log: Path, path: Path, caveats: Caveats = NO_CAVEATS) -> Path:
+    """Write the trace of a log, with the `caveats` of its study, as a whole or not at all. Returns
+    the path of the trace."""
     with written_whole(path) as part:
-        fill_trace(log, part)
+        fill_trace(log, part, caveats)
     return path
 
 
-def fill_trace(log: Path, path: Path) -> None:
+def fill_trace(log: Path, path: Path, caveats: Caveats) -> None:
     """Write the trace of a log to a file, while reading the log."""
     with path.open("wb") as file:
         file.write(b'{"displayTimeUnit":"ms","traceEvents":[')
         run = _write_events(log, file)
-        facts = {"hetsched": __version__, **({} if run is None else msgspec.structs.asdict(run))}
+        started = {} if run is None else msgspec.structs.asdict(run)
+        facts = {"hetsched": __version__, **started, **caveats.document()}
         file.write(b'\n],"otherData":' + msgspec.json.encode(facts) + b"}\n")
 
 

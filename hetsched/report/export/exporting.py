@@ -9,6 +9,7 @@ from hetsched.errors import InputError, nearest, path_of
 from hetsched.report.export.chrome_trace import fill_trace
 from hetsched.report.export.files import written_whole
 from hetsched.report.export.tables import export_tables
+from hetsched.studies.folder_caveats import by_study, caveats_of_folder, caveats_of_study
 from hetsched.studies.named_folder import is_finished, logs_below, results_folder, results_logs
 from hetsched.studies.ro_crate import write_ro_crate
 
@@ -58,16 +59,17 @@ def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[P
 def _export_traces(folder: Path, logs: list[Path], out: Path, to: str) -> list[Path]:
     """Write one trace per log, or none if a log is damaged. A trace has its log's path within the
     results folder, below `out`."""
+    said = {log: caveats_of_study(*study) for study in by_study(folder, logs).items() for log in study[1]}
     paths = [out / log.relative_to(folder).with_name("trace.json") for log in logs]
     with ExitStack() as stack:
         parts = [stack.enter_context(written_whole(path)) for path in paths]
         for log, part in zip(logs, parts, strict=True):
-            fill_trace(log, part)
+            fill_trace(log, part, said[log])
     return paths
 
 
 def _export_crate(folder: Path, logs: list[Path], out: Path, to: str) -> list[Path]:
-    return [write_ro_crate(folder)]
+    return [write_ro_crate(folder, caveats_of_folder(folder, ()))]  # a crate describes damaged logs, too
 
 
 _EXPORTS: dict[str, Callable[[Path, list[Path], Path, str], list[Path]]] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from hetsched.analysis.tidy.tables import TABLES, rows
 from hetsched.report.export.csv_file import CSVFile
 from hetsched.report.export.files import written_whole
 from hetsched.report.export.parquet_file import ParquetFile
+from hetsched.studies.folder_caveats import caveats_of_folder
 
 ROWS_AT_ONCE = 20_000
 """The rows of a table that wait in memory before they are written."""
@@ -21,9 +23,8 @@ class TableFile(AbstractContextManager["TableFile"], Protocol):
     def write(self, rows: Sequence[Row]) -> None: ...
 
 
-FORMATS: dict[str, Callable[[Path, Sequence[Column], str], TableFile]] = {"parquet": ParquetFile, "csv": CSVFile}
-"""The writer of a table by the ending of its file. Its arguments are the path, the columns and the
-table's name."""
+Writer = Callable[[Path, Sequence[Column], str], TableFile]
+"""What writes a table. Its arguments are the path, the columns and the table's name."""
 
 
 def export_tables(folder: Path, logs: Sequence[Path], out: Path, ending: str) -> list[Path]:
@@ -34,6 +35,7 @@ def export_tables(folder: Path, logs: Sequence[Path], out: Path, ending: str) ->
     grow with the number of logs.
     """
     further = {name: FurtherColumns(column.name for column in table.columns) for name, table in TABLES.items()}
+    writer = _writer(ending, folder, logs)
     for name, row in _rows(folder, logs):
         further[name].see(row)
     paths = [out / f"{name}.{ending}" for name in TABLES]
@@ -42,9 +44,16 @@ def export_tables(folder: Path, logs: Sequence[Path], out: Path, ending: str) ->
         for (name, table), path in zip(TABLES.items(), paths, strict=True):
             part = stack.enter_context(written_whole(path))
             columns = [*table.columns, *further[name].columns()]
-            files[name] = stack.enter_context(FORMATS[ending](part, columns, name))
+            files[name] = stack.enter_context(writer(part, columns, name))
         _fill(files, _rows(folder, logs))
     return paths
+
+
+def _writer(ending: str, folder: Path, logs: Sequence[Path]) -> Writer:
+    """The writer of tables by the ending of their files. A CSV file has no place for assumptions
+    and warnings. Raises InputError for a damaged summary."""
+    caveats = caveats_of_folder(folder, logs)
+    return CSVFile if ending == "csv" else partial(ParquetFile, caveats=caveats)
 
 
 def _rows(folder: Path, logs: Sequence[Path]) -> Iterator[tuple[str, Row]]:

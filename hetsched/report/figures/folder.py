@@ -9,7 +9,9 @@ from hetsched.errors import InputError, NoResultError, nearest, path_of
 from hetsched.report.page.page import page
 from hetsched.report.page.several import studies_of
 from hetsched.report.page.study import NOTHING_YET
+from hetsched.report.printable import printable
 from hetsched.studies.again import Study, study_in
+from hetsched.studies.folder_caveats import caveats_of_folder
 
 FORMATS = ("pdf", "svg", "png")
 
@@ -104,10 +106,11 @@ def _drawn(
     from hetsched.report.figures.style import save
 
     files: list[Path] = []
+    about = printable("\n".join(caveats_of_folder(folder).lines()))
     for drawing in drawings_of(page(folder), folder, width):
         if (not only or drawing.kind in only) and (figure := drawing.draw()) is not None:
             _make(target)
-            files += save(figure, target / file_name(drawing.name), formats, dpi)
+            files += save(figure, target / file_name(drawing.name), formats, dpi, about)
     return files
 
 

@@ -10,6 +10,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
 """The colours of Okabe and Ito without black. Colour-blind people can tell these colours apart."""
@@ -61,6 +62,9 @@ METADATA: dict[str, dict[str, Any]] = {
     "svg": {"Creator": "hetsched", "Date": None},
 }
 """The metadata of a file, without a date, so that one figure always gives the same file."""
+
+ABOUT = {"pdf": "Subject", "svg": "Description", "png": "Description"}
+"""The key of a file's metadata for a text about the figure."""
 
 
 PALETTE = 256
@@ -131,22 +135,25 @@ def legend_below(figure: FigureBase, handles: Sequence[Any], width_in: float) ->
         figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
-def save(figure: Figure, path: Path, formats: Iterable[str], dpi: int) -> list[Path]:
+def save(figure: Figure, path: Path, formats: Iterable[str], dpi: int, about: str = "") -> list[Path]:
     """Write the figure in each of the formats, and return the files. `path` is the path of a file
-    without its ending."""
+    without its ending. `about` is a text for the metadata."""
     files = []
     for kind in formats:
         file = path.with_name(f"{path.name}.{kind}")
         if kind == "png":
-            _save_png(figure, file, dpi)
+            _save_png(figure, file, dpi, about)
         else:
-            figure.savefig(file, format=kind, metadata=METADATA[kind])
+            figure.savefig(file, format=kind, metadata={**METADATA[kind], **({ABOUT[kind]: about} if about else {})})
         files.append(file)
     return files
 
 
-def _save_png(figure: Figure, file: Path, dpi: int) -> None:
+def _save_png(figure: Figure, file: Path, dpi: int, about: str) -> None:
     """Write a PNG with a palette. It has a third of the size and looks the same."""
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi)
-    Image.open(drawn).convert("RGB").quantize(PALETTE).save(file, optimize=True, dpi=(dpi, dpi))
+    metadata = PngInfo()
+    if about:
+        metadata.add_itxt(ABOUT["png"], about)
+    Image.open(drawn).convert("RGB").quantize(PALETTE).save(file, optimize=True, dpi=(dpi, dpi), pnginfo=metadata)

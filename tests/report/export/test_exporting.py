@@ -90,6 +90,26 @@ def test_parquet_says_units(folder: Path) -> None:
     assert schema.field("hyperparameters.lr").type == pyarrow.float64()
 
 
+def test_files_say_what_was_assumed(tmp_path: Path) -> None:
+    """docs/results.md says where; a CSV file is a table and nothing else."""
+    found = hetsched.compare(eventful(), ["fusion+fifo", "fusion+hrfs"], 1, tmp_path / "c")
+    assert found.assumptions
+    cut = found.runs[0].log
+    cut.write_bytes(b"\n".join(cut.read_bytes().split(b"\n")[:-2]) + b"\n")
+    said = {"fusion+fifo": "1 of 1 run did not end: figures cover only what was trained"}
+    for file in hetsched.export(found.folder, "parquet"):
+        metadata = pyarrow.parquet.read_schema(file).metadata
+        assert json.loads(metadata[b"assumptions"]) == list(found.assumptions)
+        assert json.loads(metadata[b"warnings"]) == said
+    for file in hetsched.export(found.folder, "chrome-trace"):
+        facts = json.loads(file.read_bytes())["otherData"]
+        assert facts["assumptions"] == list(found.assumptions) and facts["warnings"] == said
+    for crate in (ROCrate(found.folder), ROCrate(hetsched.export(found.folder, "ro-crate")[0].parent)):
+        assert all(line in crate.description for line in found.assumptions)
+    for file in hetsched.export(found.folder, "csv"):
+        assert not any(line in file.read_text() for line in found.assumptions)
+
+
 AWKWARD: list[Row] = [
     {"text": 'a "quoted", one', "int": 1, "float": 0.1, "bool": True, "strategy": "s"},
     {"text": "two\nlines\r\nand a \u00fc", "int": None, "float": None, "bool": None, "strategy": None},

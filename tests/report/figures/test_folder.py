@@ -1,6 +1,7 @@
 """Figures as files: what is drawn of which folder, in which formats, and that print and readers can
 use them."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -137,9 +138,25 @@ def test_what_cannot_be_drawn_is_said(
 
 def test_the_command_prints_its_files(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["figures", str(run), "--out", str(tmp_path), "--only", "metric", "--format", "pdf,svg"]) == 0
-    assert capsys.readouterr().out.split() == [
-        str(tmp_path / f"metric-fusion+hrfs-seed-1.{kind}") for kind in ("pdf", "svg")
-    ]
+    files, said = capsys.readouterr().out.split("assumed, as nobody measured it:\n")
+    assert files.split() == [str(tmp_path / f"metric-fusion+hrfs-seed-1.{kind}") for kind in ("pdf", "svg")]
+    assumed = hetsched.load_results(run.parents[1]).assumptions
+    assert said == "".join(f"  {line}\n" for line in assumed)
+    assert main(["figures", str(run), "--out", str(tmp_path), "--only", "metric", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["assumptions"] == list(assumed) and document["warnings"] == {}
+
+
+def test_files_say_what_was_assumed(comparison: Path, tmp_path: Path) -> None:
+    """A figure in a paper or on a slide had no word on what nobody had measured."""
+    assumed = hetsched.load_results(comparison).assumptions
+    files = hetsched.figures(comparison, tmp_path, formats=["pdf", "svg", "png"], only=["ratio-to-bound"], dpi=30)
+    pdf, svg, png = files
+    description = ElementTree.parse(svg).find(".//{http://purl.org/dc/elements/1.1/}description")
+    with Image.open(png) as image:
+        found = [description is not None and description.text, image.info["Description"]]
+    assert found == ["\n".join(["assumed, as nobody measured it:", *(f"  {line}" for line in assumed)])] * 2
+    assert b"/Subject (assumed, as nobody measured it:" in pdf.read_bytes()
 
 
 def test_pyplot_is_not_loaded(run: Path, tmp_path: Path) -> None:
@@ -168,11 +185,11 @@ def test_several_studies_have_a_folder_each(
     shutil.copytree(comparison, together / "two")
     out = tmp_path / "out"
     assert main(["figures", str(together), "--out", str(out), "--only", "gantt"]) == 0
-    drawn = capsys.readouterr().out.splitlines()
+    drawn = capsys.readouterr().out.partition("assumed,")[0].splitlines()
     assert {Path(line).parent for line in drawn} == {out / "runs" / "one", out / "two"}
     assert all(Path(line).is_file() for line in drawn)
     assert main(["figures", str(together), "--out", str(out), "--only", "ratio-to-bound"]) == 0
-    drawn = capsys.readouterr().out.splitlines()
+    drawn = capsys.readouterr().out.partition("assumed,")[0].splitlines()
     assert drawn == [str(out / "two" / "ratio-to-bound.pdf"), f"{together / 'runs' / 'one'}: has nothing to draw"]
     assert main(["figures", str(together), "--only", "contributions"]) == 2
     assert "none of the 2 studies in it has anything to draw for contributions" in capsys.readouterr().err

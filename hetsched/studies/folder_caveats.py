@@ -1,0 +1,159 @@
+"""The assumptions and warnings of the studies in a results folder.
+
+A study writes them into its summary. If it has none, because it goes on or was stopped, they are
+those of its plan, or the assumptions are computed again.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from os.path import relpath
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hetsched.core.events import COMPLETED, RunStarted
+from hetsched.core.log import LogDecoder
+from hetsched.domain.registry import Strategy
+from hetsched.errors import HetschedError, InputError, counted, unreadable
+from hetsched.scenario.loading import load_setup_of_logs
+from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.studies.assumptions import assumptions
+from hetsched.studies.caveats import NO_CAVEATS, Caveats
+from hetsched.studies.comparison_plan import PLAN_NAME, load_plan
+from hetsched.studies.folder import SUMMARY_NAME
+from hetsched.studies.named_folder import has_begun, is_finished, is_of_draw, is_of_probe, logs_below, results_folder
+from hetsched.studies.unknown_scores import joined
+
+LEVELS = 3
+"""The number of folders between a study and its runs, at most."""
+
+SIMULATED = "sim"
+
+
+class _Said(msgspec.Struct):
+    """What a summary has beside its figures. The assumptions of a suite are by scenario."""
+
+    assumptions: list[str] | dict[str, list[str]] = []
+    warnings: dict[str, str] = {}
+
+
+def summary_of(folder: Path) -> dict[str, Any]:
+    """The `summary.json` of the folder. Empty: the folder has none. Raises InputError, with the
+    path, if the file is damaged."""
+    path = folder / SUMMARY_NAME
+    if not path.is_file():
+        return {}
+    try:
+        found: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        msgspec.convert(found, _Said)
+    except OSError as error:
+        raise InputError(unreadable(path, error)) from error
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: not what a study wrote: {error}: remove it, and the logs alone are read") from error
+    return found
+
+
+def caveats_of_folder(folder: Path, logs: Sequence[Path] | None = None) -> Caveats:
+    """The assumptions and warnings of the studies whose logs are in the folder (None: all logs
+    without probes and draws), and of the folder itself. If there are several studies, each warning
+    names its study. A warning says which runs did not come to their end.
+
+    Raises InputError for a folder, a summary or a log that cannot be read.
+    """
+    folder = results_folder(folder)
+    if logs is None:
+        every = logs_below(folder)
+        results = [log for log in every if not is_of_probe(log, folder) and not is_of_draw(log, folder)]
+        logs = list(filter(has_begun, results))
+    found = {study: caveats_of_study(study, of_one) for study, of_one in by_study(folder, logs).items()}
+    named = {study: "" if len(found) == 1 else f"{relpath(study, folder)}: " for study in found}
+    return all_of(
+        said._replace(warnings={named[study] + name: warning for name, warning in said.warnings.items()})
+        for study, said in found.items()
+    )
+
+
+def by_study(folder: Path, logs: Iterable[Path]) -> dict[Path, list[Path]]:
+    """The logs by the folder of their study: the first one above a log that has a summary or a
+    plan, else the first one that has a scenario, else `folder`. The folder itself may be a study
+    without logs."""
+    found = defaultdict[Path, list[Path]](list)
+    if (folder / SUMMARY_NAME).is_file():
+        found[folder] = []
+    for log in logs:
+        above = (log.parent, *log.absolute().parents[1 : LEVELS + 1])
+        studies = [home for home in above if (home / SUMMARY_NAME).is_file() or (home / PLAN_NAME).is_file()]
+        home = next(iter([*studies, *(home for home in above if (home / SCENARIO_NAME).is_file()), folder]))
+        found[folder if home.absolute() == folder.absolute() else home].append(log)
+    return dict(found)
+
+
+def caveats_of_study(study: Path, logs: Sequence[Path]) -> Caveats:
+    """What the study says beside its figures, and a warning for each strategy with logs that did
+    not come to their end. Raises InputError for what cannot be read."""
+    said = said_by_study(study, logs)
+    ended = [] if all(map(is_finished, logs)) else [(_named(log), is_finished(log)) for log in logs]
+    cut = unfinished((name, COMPLETED if so else None) for name, so in ended)
+    return said._replace(warnings=joined(said.warnings, cut))
+
+
+def said_by_study(study: Path, logs: Iterable[Path]) -> Caveats:
+    """What the study in this folder says beside its figures. Real runs assume nothing."""
+    if told := summary_of(study):
+        return Caveats.of(told)
+    if (study / PLAN_NAME).is_file():
+        plan = load_plan(study)
+        return Caveats(plan.assumed, plan.warned)
+    starts = [start for log in logs if (start := _start(log)) is not None]
+    simulated = dict.fromkeys(start.strategy for start in starts if start.backend == SIMULATED)
+    if not simulated or not (study / SCENARIO_NAME).is_file():
+        return NO_CAVEATS
+    return Caveats(assumed_anew(load_setup_of_logs(study / SCENARIO_NAME), map(strategy_of, simulated)))
+
+
+def assumed_anew(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
+    """What simulations of these strategies assume, or why this is not known."""
+    try:
+        return assumptions(setup, strategies)
+    except HetschedError as error:  # such as of a policy in a file, which is not executed to read logs
+        return [f"not known here: {error}"]
+
+
+def all_of(caveats: Iterable[Caveats]) -> Caveats:
+    """The caveats together, each assumption once."""
+    found = list(caveats)
+    lines = dict.fromkeys(line for each in found for line in each.assumptions)
+    return Caveats(list(lines), joined(*(each.warnings for each in found)))
+
+
+def unfinished(ended: Iterable[tuple[str, str | None]]) -> dict[str, str]:
+    """A warning for each strategy with runs that did not come to their end. `ended` has, for each
+    run, its strategy and the reason with which it ended."""
+    runs, cut = Counter[str](), Counter[str]()
+    for strategy, reason in ended:
+        runs[strategy] += 1
+        cut[strategy] += reason != COMPLETED
+    return {
+        name: f"{n} of {counted(runs[name], 'run')} did not end: figures cover only what was trained"
+        for name, n in cut.items()
+        if n
+    }
+
+
+def strategy_of(name: str) -> Strategy:
+    """The strategy of that name. Its policies may be unknown, if they are in a file."""
+    allocation, _, scheduling = name.partition("+")
+    return Strategy(allocation, scheduling)
+
+
+def _start(log: Path) -> RunStarted | None:
+    with log.open("rb") as file:
+        first = LogDecoder(log).event(file.readline().rstrip(b"\n"))
+    return first if isinstance(first, RunStarted) else None
+
+
+def _named(log: Path) -> str:
+    """The strategy of the log, or the name of its folder if its first line does not say one."""
+    start = _start(log)
+    return log.parent.name if start is None else start.strategy
