@@ -24,7 +24,7 @@ def test_the_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize("to", ["csv", "parquet", "chrome-trace", "ro-crate"])
 def test_what_was_assumed_is_printed(to: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An export went to notebooks without a word on what nobody had measured."""
-    found = hetsched.simulate(eventful(), "fusion+hrfs", folder=tmp_path / "study")
+    found = hetsched.simulate(eventful(), "fusion+hrfs", seeds=2, folder=tmp_path / "study")
     assert found.assumptions
     for folder in (found.folder, *([] if to == "ro-crate" else [found.runs[0].log.parent, tmp_path])):
         out = [] if to == "ro-crate" else ["--out", str(tmp_path / "out" / folder.name)]
