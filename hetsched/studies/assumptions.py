@@ -17,7 +17,7 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.provenance import not_measured
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, TrialKind
-from hetsched.errors import RAISED, HetschedError, InputError, where
+from hetsched.errors import RAISED, HetschedError, InputError, listed, where
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.no_exploits import no_exploits
 
@@ -218,7 +218,7 @@ def _median_of(measured: Collection[tuple[str, WorkerType]], kind: TrialKind, wo
 def _together(costs: Sequence[str], spreads: Sequence[str]) -> list[str]:
     """The costs, with the spreads among them as one noise. `spreads` are all that are charged."""
     of = [SPREADS[cost] for cost in costs if cost in SPREADS]
-    noise = "noise" if len(of) == len(spreads) else f"noise of {' and '.join(of)}"
+    noise = "noise" if len(of) == len(spreads) else f"noise of {listed(of)}"
     return list(dict.fromkeys(noise if cost in SPREADS else COSTS[cost] for cost in costs))
 
 
