@@ -188,9 +188,9 @@ def load_results(folder: Path | str) -> LoadedResults:
     validations.
 
     Each run is measured by the scenario beside its log or above it. Policy files are not executed.
-    Assumptions and warnings are those of the runs' studies (`hetsched.studies.folder_caveats`). There are
-    further warnings if runs did not come to their end, or are of several scenarios. A run that has
-    not begun is left out, with a warning (`logging`).
+    Assumptions and warnings are those of the runs' studies (`hetsched.studies.folder_caveats`).
+    There are further warnings if runs did not come to their end, or are of several scenarios. A run
+    that has not begun is left out, with a warning (`logging`).
 
     Raises InputError for a folder without logs, for a file or folder that cannot be read, and, with
     file and line, for a damaged log. Raises NoResultError if no run has begun.
