@@ -46,7 +46,7 @@ from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult, scenario_of
 from hetsched.studies.results_csv import decided, with_decisions
 from hetsched.studies.simulate import strategy_result
-from hetsched.studies.sittings import study_of
+from hetsched.studies.sittings import is_under_way, study_of
 from hetsched.studies.unknown_scores import joined
 from hetsched.studies.validate import ValidationResult, agreement_of
 
@@ -106,7 +106,7 @@ def is_complete(result: Result) -> bool:
     if isinstance(result, ComparisonResult):
         return result.complete
     if isinstance(result, StrategyResult):
-        return all(state.ended == COMPLETED for state in result.states)
+        return all(state.ended == COMPLETED for state in result.states) and not is_under_way(result.folder)
     return (result.folder / SUMMARY_NAME).is_file()
 
 

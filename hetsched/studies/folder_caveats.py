@@ -19,16 +19,19 @@ from hetsched.errors import HetschedError, InputError, counted, unreadable
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.assumptions import assumptions
-from hetsched.studies.caveats import NO_CAVEATS, Caveats
+from hetsched.studies.caveats import Caveats
 from hetsched.studies.comparison_plan import PLAN_NAME, load_plan
 from hetsched.studies.folder import SUMMARY_NAME
 from hetsched.studies.named_folder import has_begun, is_finished, is_of_draw, is_of_probe, logs_below, results_folder
+from hetsched.studies.sittings import is_under_way
 from hetsched.studies.unknown_scores import joined
 
 LEVELS = 3
 """The number of folders between a study and its runs, at most."""
 
 SIMULATED = "sim"
+
+UNDER_WAY = "the study has not come to its end: runs of further seeds may be missing"
 
 
 class _Said(msgspec.Struct):
@@ -105,11 +108,14 @@ def said_by_study(study: Path, logs: Iterable[Path]) -> Caveats:
     if (study / PLAN_NAME).is_file():
         plan = load_plan(study)
         return Caveats(plan.assumed, plan.warned)
-    starts = [start for log in logs if (start := _start(log)) is not None]
-    simulated = dict.fromkeys(start.strategy for start in starts if start.backend == SIMULATED)
+    starts = {log: start for log in logs if (start := _start(log)) is not None}
+    missing = {
+        start.strategy: UNDER_WAY for log, start in starts.items() if log.parent != study and is_under_way(study)
+    }
+    simulated = dict.fromkeys(start.strategy for start in starts.values() if start.backend == SIMULATED)
     if not simulated or not (study / SCENARIO_NAME).is_file():
-        return NO_CAVEATS
-    return Caveats(assumed_anew(load_setup_of_logs(study / SCENARIO_NAME), map(strategy_of, simulated)))
+        return Caveats(warnings=missing)
+    return Caveats(assumed_anew(load_setup_of_logs(study / SCENARIO_NAME), map(strategy_of, simulated)), missing)
 
 
 def assumed_anew(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:

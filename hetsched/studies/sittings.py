@@ -99,6 +99,14 @@ def end_study(folder: Path) -> None:
     write_json(folder / STUDY_NAME, replace(known, sittings=[*known.sittings[:-1], ended]))
 
 
+def is_under_way(folder: Path) -> bool:
+    """Whether the study in the folder has begun and has not come to its end: it goes on, or was
+    stopped. False: it has ended, or the folder does not say. Raises InputError if the file cannot
+    be read."""
+    known = study_of(folder)
+    return known is not None and known.sittings[-1].took_s is None
+
+
 def study_of(folder: Path) -> Study | None:
     """The study that the folder records. None: the folder records none. Raises InputError, with the
     path, if the file cannot be read."""

@@ -11,9 +11,11 @@ from hetsched.cli.main import main
 from hetsched.domain.learning import models
 from hetsched.domain.workload import TrialKind
 from hetsched.scenario.profile_files import write_profile
-from hetsched.studies.again import result_in
+from hetsched.studies.again import is_complete, result_in
 from hetsched.studies.compare import ComparisonResult
 from hetsched.studies.folder import SUMMARY_NAME
+from hetsched.studies.one_run import carry_out
+from hetsched.studies.results import StrategyResult
 from sim.backend import SimBackend
 from tests.conftest import ROWS
 from tests.test_front_door import TABLES
@@ -45,6 +47,33 @@ def test_a_study_that_was_stopped_has_its_assumptions(study: str, scenario: hets
     assert list(again.assumptions) == list(said.assumptions)
     if isinstance(again, ComparisonResult):
         assert again.warnings == said.warnings != {}
+
+
+def test_repetitions_that_were_stopped_say_that_seeds_are_missing(
+    scenario: hetsched.Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runs that are there are complete, so nothing told them from a whole study."""
+    with monkeypatch.context() as stopped:
+        stopped.setattr("hetsched.studies.simulate.carry_out", second_raises(carry_out))
+        with pytest.raises(KeyboardInterrupt):
+            hetsched.simulate(scenario, "fusion+hrfs", 6, "out")
+    said = "the study has not come to its end: runs of further seeds may be missing"
+    assert hetsched.load_results("out").warnings["fusion+hrfs"] == said
+    again = result_in(Path("out"))
+    assert isinstance(again, StrategyResult) and again.warnings["fusion+hrfs"] == said
+    assert not is_complete(again)
+
+
+def second_raises(original: Callable[..., Any]) -> Callable[..., Any]:
+    calls: list[int] = []
+
+    def called(*words: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(*words)
+
+    return called
 
 
 def test_a_part_of_a_comparison_has_the_caveats_of_the_whole(
