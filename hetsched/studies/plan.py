@@ -2,7 +2,7 @@
 rank them."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import join
@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from hetsched import allocation, scheduling
 from hetsched.analysis.intervals import level
-from hetsched.core.log import LOG_NAME
+from hetsched.analysis.step_times import LATE, worker_steps
+from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.cluster import Worker
 from hetsched.domain.prediction import Prediction
 from hetsched.domain.registry import Strategy
@@ -252,6 +253,15 @@ def _nothing_left(left_out: Mapping[Strategy, str]) -> HetschedError:
     return HetschedError(f"no strategy fits: {reasons[0][0] if reasons else 'none was given'}")
 
 
+def slow_paces(setup: Setup, probes: Iterable[Path]) -> Iterator[str]:
+    """Which workers could not hold the scenario's pace in the probes in these folders. A run of the
+    plan asks the pace that was measured."""
+    logs = [log for probe in probes if (log := probe / LOG_NAME).is_file()]
+    for step in worker_steps(map(read_log, logs), setup.times, setup.scenario.overheads.host_cores):
+        if step.late is not None and step.factor > 1 + LATE:
+            yield f"pace of a run by this plan: the measured one, as the machine is too slow: {step.late}"
+
+
 def _written(
     home: ResultsFolder, fitting: _Fitting, measured: Measured, simulated: Simulations, budget: Budget
 ) -> PlanResult:
@@ -260,6 +270,7 @@ def _written(
     rounds = too_long(setup, {strategy: of.workers_bound_s for strategy, of in found.items()})
     warnings = joined(idle_workers(setup, found), rounds, _less_work(found))
     left_out = fitting.left_out | simulated.failed
+    probes = sorted(log.parent for log in home.path.glob(f"{PROBES}/*/{LOG_NAME}"))
     result = PlanResult(
         home=home,
         setup=setup,
@@ -268,10 +279,10 @@ def _written(
         left_out={str(strategy): reason for strategy, reason in left_out.items()},
         same_workers=fitting.same,
         reused=measured.reused,
-        probes=sorted(log.parent for log in home.path.glob(f"{PROBES}/*/{LOG_NAME}")),
+        probes=probes,
         seeds_left_out=simulated.left_out,
         planned_s=budget.spent_s,
-        assumptions=assumptions(setup, found),
+        assumptions=[*assumptions(setup, found), *slow_paces(setup, [*probes, *measured.reused])],
     )
     write_summary(home.path, "plan", result.document())
     return result

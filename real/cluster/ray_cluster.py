@@ -255,17 +255,18 @@ def _visible_gpus(node: Node, first: int, machine_gpus: int) -> Iterator[None]:
 
 
 def shared_cores(cluster: ClusterSpec, offered: int) -> str | None:
-    """A warning that workers will share cores, because the nodes have more cores than this machine
-    offers.
+    """A warning that workers will share cores, because the nodes need more cores than this machine
+    offers. A node needs a core for each of its GPUs, also if it has fewer cores.
 
     None: they do not share, or all nodes have a pace. Nodes with a pace may share cores: their
     workers wait anyway.
     """
-    cores, unpaced = sum(node.cores for node in cluster), [node.id for node in cluster if node.pace is None]
+    cores = sum(max(node.cores, node.gpus) for node in cluster)
+    unpaced = [node.id for node in cluster if node.pace is None]
     if cores <= offered or not unpaced:
         return None
     return (
-        f"cluster.nodes: the nodes have {counted(cores, 'core')}, and this machine offers {offered}: workers may share "
+        f"cluster.nodes: the nodes need {counted(cores, 'core')}, and this machine offers {offered}: workers may share "
         f"cores, and those of {', '.join(unpaced)} then train slower than the profile says; set pace = true on these "
         "nodes, or run on a cluster that has the cores (--address)"
     )

@@ -182,5 +182,8 @@ def test_nodes_that_have_more_cores_than_the_machine_are_told_of() -> None:
     assert shared_cores(ClusterSpec((Node(A, 4, pace=1.0), Node(B, 4, pace=2.0))), 2) is None
     told = shared_cores(ClusterSpec((large, Node(B, 4, pace=2.0))), 6)
     assert told is not None
-    assert told.startswith("cluster.nodes: the nodes have 8 cores, and this machine offers 6: workers may share cores")
+    assert told.startswith("cluster.nodes: the nodes need 8 cores, and this machine offers 6: workers may share cores")
     assert "those of a then train slower" in told
+    two_gpus = Node(A, 1, gpus=2, gpu_type="v100")
+    assert shared_cores(ClusterSpec((two_gpus,)), 2) is None
+    assert shared_cores(ClusterSpec((two_gpus, Node(B, 1))), 2) is not None

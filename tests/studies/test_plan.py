@@ -14,7 +14,7 @@ from hetsched.cli.main import main
 from hetsched.cli.planning import print_plan
 from hetsched.core.dispatcher import Listener
 from hetsched.core.events import RunPredicted, RunStarted, SegmentEnded, SegmentStarted
-from hetsched.core.log import read_log
+from hetsched.core.log import LOG_NAME, LogWriter, read_log
 from hetsched.domain.cluster import WorkerType
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
@@ -24,7 +24,7 @@ from hetsched.scenario.scenario import Setup
 from hetsched.studies import forecast, one_run
 from hetsched.studies.backends import Outcome, backend
 from hetsched.studies.measuring_policy import MEASURE
-from hetsched.studies.plan import PlanResult, plan
+from hetsched.studies.plan import PlanResult, plan, slow_paces
 from hetsched.studies.probe import measuring_scenario
 from sim.backend import SimBackend
 from tests.conftest import Simulate, make_setup, profile_row
@@ -97,6 +97,31 @@ def test_paced_workers_are_measured_without_their_pace(cluster: Cluster) -> None
         assert (row.cores, row.seconds_per_iteration) == (true.cores, pytest.approx(true.seconds_per_iteration))
     run, _ = one_run.carry_out("ray", found.setup, Strategy("fusion", "lpt"), 0, Path("real"))
     assert found.prediction.makespan_s == pytest.approx(run.metrics.makespan_s, rel=0.02)
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1.0, 0), (2.0, 3)])
+def test_a_plan_says_which_workers_could_not_hold_their_pace(simulate_log: Simulate, factor: float, said: int) -> None:
+    """The plan takes the step times of the slow machine, and its run asks them as the pace."""
+    nodes = [dict(node, pace=2.0) for node in NODES]
+    setup = make_setup(nodes, TRUTH, overheads=QUIET, **EXPERIMENT)
+    written = simulate_log(setup, "fusion+lpt")
+    Path("probe").mkdir()
+    with LogWriter(Path("probe") / LOG_NAME) as log:
+        for event in written:
+            log.write(event_that_is_late(event, factor))
+        log.commit()
+    found = list(slow_paces(setup, [Path("probe")]))
+    assert len(found) == said
+    assert all("could not hold its pace" in line and "(+100%)" in line for line in found)
+
+
+def event_that_is_late(event: Any, factor: float) -> Any:
+    """The event, if it ends a segment with training that took so many times as long as asked."""
+    if not isinstance(event, SegmentEnded):
+        return event
+    asked_s = event.parts.train_s
+    parts = replace(event.parts, train_s=factor * asked_s)
+    return replace(event, parts=parts, late_s=(factor - 1) * asked_s)
 
 
 def test_the_command_runs_what_was_predicted(cluster: Cluster, capfd: pytest.CaptureFixture[str]) -> None:
