@@ -81,6 +81,12 @@ RULES = {
         *("0.3%", "59%"),  # computed: the error of a share of 4,000, and 0.9 to the power of 5
         *("8%", "10.1145", "2510.01256"),  # of equal sizes; numbers of papers
     },
+    "learning": {
+        *("0.0003", "0.98", "0.93", "0.029", "0.5"),  # ranges, constants, a limit of the benchmark
+        *("10 s", "57 s", "25 minutes"),  # how long the package's recordings took
+        *("2.11", "2.15", "2503.12811"),  # versions of torch; the number of a paper
+    },
+    "scenarios": {"360 s", "920 s"},  # Gavel's rounds
     "ray-tune-dropin": {"0.8 s", "2.60"},  # the step of the benchmark; a version of Ray
 }
 """By page the figures outside of made tables: parameters of rules, levels, examples."""

@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.pages import bounds, learning, performance, policies, real_runs, statistics, suite, validation
+from benchmarks.pages import (
+    bounds,
+    learning,
+    performance,
+    planning,
+    policies,
+    real_runs,
+    scenarios,
+    statistics,
+    suite,
+    validation,
+)
 from benchmarks.pages.tables import Maker
 
 ROOT = Path(__file__).parents[2]
@@ -18,10 +29,12 @@ OTHERS = [
         "performance",
         "suite",
         "learning",
+        "planning",
         "bounds",
         "validation",
         "statistics",
         "real-runs",
+        "scenarios",
         "ray-tune-dropin",
     )
 ]
@@ -30,6 +43,6 @@ PAGES = [*OF_POLICIES, *OTHERS]
 
 TABLES: Mapping[str, Maker] = {
     name: maker
-    for page in (policies, performance, suite, learning, bounds, validation, statistics, real_runs)
+    for page in (policies, performance, suite, learning, planning, bounds, validation, statistics, real_runs, scenarios)
     for name, maker in page.TABLES.items()
 }
