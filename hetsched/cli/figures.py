@@ -44,7 +44,6 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     the results of a comparison, a validation or an ablation. In a folder with several studies, each
     study has a folder of its name. Files of the same names are replaced. Needs matplotlib, the
     extra 'figures'. See docs/figures.md."""
-    caveats = caveats_of_folder(options.folder)
     drawn = figures_by_study(
         options.folder,
         options.out,
@@ -53,6 +52,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         only=options.only,
         dpi=options.dpi,
     )
+    caveats = caveats_of_folder(options.folder)
     names = [str(file) for files in drawn.values() for file in files]
     without = [str(study) for study, files in drawn.items() if not files]
 
