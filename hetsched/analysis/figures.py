@@ -9,7 +9,7 @@ from statistics import fmean, median_low
 
 import numpy as np
 
-from hetsched.analysis.intervals import ROUNDING
+from hetsched.analysis.intervals import ROUNDING, level
 from hetsched.domain.metric import Metric
 
 
@@ -66,13 +66,14 @@ def mean_wait(waits_s: Sequence[float]) -> float | None:
 
 def waits_by_size(waits_s: Sequence[float], areas_s: Sequence[float]) -> tuple[float | None, float | None]:
     """The mean wait of the trials whose area is at most the median, and of the others. None for
-    both: all trials have the same area.
+    both: all trials have the same area, apart from rounding.
 
     >>> waits_by_size([1.0, 3.0, 10.0], [5.0, 5.0, 8.0])
     (2.0, 10.0)
-    >>> waits_by_size([1.0, 3.0], [5.0, 5.0])
+    >>> waits_by_size([1.0, 3.0], [0.3, 0.1 + 0.2])
     (None, None)
     """
+    areas_s = level(areas_s)
     if len(set(areas_s)) < 2:
         return None, None
     middle = median_low(areas_s)

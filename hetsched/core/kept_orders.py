@@ -32,10 +32,14 @@ class KeptOrder(Sequence["Trial"]):
         insort(self._sorted, (place, trial.id))
 
     def drop(self, name: TrialId) -> None:
-        """Take the trial out of the order, if it is in the order."""
+        """Take the trial out of the order, if it is in the order. Raises ValueError if its place
+        cannot be ordered, such as one with nan."""
         place = self._places.pop(name, None)
         if place is not None:
-            del self._sorted[bisect_left(self._sorted, (place, name))]
+            at = bisect_left(self._sorted, (place, name))
+            if at == len(self._sorted) or self._sorted[at][1] != name:
+                raise ValueError(f"the places of trials cannot be ordered, such as {place} of {name}: is one nan?")
+            del self._sorted[at]
 
     def __contains__(self, trial: object) -> bool:
         return getattr(trial, "id", None) in self._places

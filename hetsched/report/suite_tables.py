@@ -112,6 +112,7 @@ def remarks(result: SuiteResult) -> Iterator[str]:
     for name, why in result.left_out.items():
         yield f"{name} is not ranked: it {why}"
     yield from _periods(result)
+    yield from (f"no run reached the target of {name}" for name in result.unreached)
     yield from (f"{name}: {line}" for name, lines in result.plan.assumed.items() for line in lines)
     if result.cached:
         yield f"from the package's results: {', '.join(result.cached)}"

@@ -154,7 +154,8 @@ class CheckpointsTable(Table):
     place: Place = "both"
     """Where checkpoints are kept."""
     network_bytes_per_s: Annotated[float, Field(gt=0, le=1e15)] = 1.25e8
-    """Speed at which a simulation moves a checkpoint from node to node; 1 Gb/s by default."""
+    """Speed at which a simulation moves a checkpoint from node to node; 1 Gb/s by default. With
+    other places than `object-store`, nodes restore from storage."""
 
 
 Mean = Annotated[float, Field(gt=0, le=1e9, examples=[3600.0])]

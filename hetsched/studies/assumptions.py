@@ -69,9 +69,11 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
         *bound_of_any(setup, pairs),
         *costs(setup, pairs),
         *_growing(setup, pairs),
+        *_memory(setup, pairs),
         *not_there(setup, types),
         *gangs_of_parts(setup, types),
         *dealt_jobs(setup),
+        *_faults_before_nodes(setup),
         *_hyperparameters(setup),
     ]
     return list(dict.fromkeys([*said, *_scores(setup), *_ignored(setup), *no_exploits(setup)]))
@@ -222,6 +224,18 @@ def _together(costs: Sequence[str], spreads: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(noise if cost in SPREADS else COSTS[cost] for cost in costs))
 
 
+def _memory(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
+    """Which trials fit into the memory of GPUs because the profile does not say what they need."""
+    known = {(row.model, row.dataset, row.device) for row in setup.times.rows if row.memory_gib is not None}
+    fits = [
+        f"{kind.model} on {worker.as_profiled}"
+        for kind, worker in pairs
+        if worker.memory_gib is not None and (kind.model, kind.dataset, worker.device) not in known
+    ]
+    if fits:
+        yield f"gpu_memory_gib: enough, as the profile has no memory_gib, for {_some(fits)}"
+
+
 def _growing(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
     """For which pairs the profile says that the state grows. A calibration has seen this of
     checkpoints alone."""
@@ -236,7 +250,7 @@ def _growth(setup: Setup, kind: TrialKind, worker: WorkerType) -> float:
 def _charged(setup: Setup, evaluated: Collection[TrialKind]) -> list[str]:
     """The costs that the scenario charges, in which these kinds of trial are evaluated."""
     left_out = set(setup.scenario.overheads.left_out)
-    if setup.scenario.checkpoints.place == "storage" or len(setup.cluster.nodes) == 1:
+    if setup.scenario.checkpoints.place != "object-store" or len(setup.cluster.nodes) == 1:
         left_out.add("checkpoint_bytes")
     if setup.scenario.checkpoints.place == "storage":
         left_out.update(OF_STORAGE)
@@ -281,6 +295,16 @@ def dealt_jobs(setup: Setup) -> Iterator[str]:
         )
     if setup.reading is not None:
         yield from setup.reading.lines()
+
+
+def _faults_before_nodes(setup: Setup) -> Iterator[str]:
+    """Which planned faults hit nobody, because the node is not there yet."""
+    faults = setup.scenario.faults
+    for fault in faults.planned:
+        node = fault.node or str(fault.worker).rpartition("/")[0]
+        if fault.at_s < faults.late.get(node, 0.0):
+            what = f"planned fault of {fault.worker or fault.node} at {fault.at_s:g} s"
+            yield f"no effect: {what}, as {node} comes at {faults.late[node]:g} s"
 
 
 def _hyperparameters(setup: Setup) -> Iterator[str]:

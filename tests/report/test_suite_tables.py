@@ -1,9 +1,11 @@
 """What is printed of a suite: its columns, and the lines that say what the tables do not."""
 
+import dataclasses
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from rich.table import Table
 
 from hetsched.report.page.suite import MOST_LINES, page_suite
@@ -60,6 +62,26 @@ def test_one_scenario_has_no_order_without_it(tmp_path: Path) -> None:
     ratios = {name: of_one for name, of_one in three_policies(8, 3).items() if name != "other"}
     two = suite_in(suite_folder(tmp_path / "eight", ratios))
     assert "the order stays whichever scenario is left out" in list(remarks(two))
+
+
+def test_policies_that_tie_elsewhere_keep_their_order(tmp_path: Path) -> None:
+    """The baseline comes first in the plan, and so did where figures are equal."""
+    ratios = {"fifo": [[2.0] * 3, [1.5] * 3, [1.2] * 3], "quick": [[1.0] * 3, [1.5] * 3, [1.2] * 3]}
+    found = suite_in(suite_folder(tmp_path / "suite", ratios))
+    assert found.ranked == ["quick", "fifo"]
+    assert found.order_without == {}
+    plan = replace(found.plan, held_out=["s1"], scenarios=dict.fromkeys(("s0", "s1", "s2"), "0"))
+    assert dataclasses.replace(found, plan=plan).held_out_order == ["quick", "fifo"]
+
+
+def test_a_target_that_no_run_reaches_keeps_the_profile_below_1(tmp_path: Path) -> None:
+    ratios = {"fifo": [[2.0] * 3, [2.0] * 3], "quick": [[1.0] * 3, [1.0] * 3]}
+    reached = {"fifo": [50.0, None], "quick": [50.0, None]}
+    found = suite_in(suite_folder(tmp_path / "suite", ratios, targets=reached))
+    assert found.over_scenarios["quick"].target_profile[-1][1] == 1.0
+    both = dataclasses.replace(found, plan=replace(found.plan, targets=["s0", "s1"]))
+    assert both.over_scenarios["quick"].target_profile[-1][1] == 0.5
+    assert "no run reached the target of s1" in list(remarks(both))
 
 
 def test_scenarios_without_which_the_order_changes_are_named() -> None:

@@ -16,6 +16,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import HetschedError, InputError
 from hetsched.scenario.profile_files import write_profile
+from hetsched.scenario.workload_tables import PBTTable
 from hetsched.studies.assumptions import OF_STORAGE, assumptions
 from hetsched.studies.no_exploits import no_exploits
 from tests.conftest import make_setup, profile_row
@@ -96,6 +97,36 @@ def test_an_interval_as_long_as_the_training_is_said(interval: int, acts: bool, 
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"population": 1}, "PBT never acts, as the population is one trial: e: no trial copies another one"),
+        (
+            {"pbt": PBTTable(perturbation_interval=10, quantile_fraction=0.0)},
+            "PBT never acts, as pbt.quantile_fraction is 0: e: no trial copies another one",
+        ),
+        (
+            {"pbt": PBTTable(enabled=False, perturbation_interval=10, mutate=[]), "checkpoint_interval": 10},
+            "no effect, as pbt.enabled is false: pbt.mutate, pbt.perturbation_interval of e",
+        ),
+    ],
+)
+def test_settings_of_pbt_without_an_effect_are_said(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    resolved = setup([row(**MEASURED)], tmp_path).resolve()
+    [experiment] = resolved.scenario.workload.experiments
+    workload = resolved.scenario.workload.model_copy(update={"experiments": [experiment.model_copy(update=changes)]})
+    assert said in assumptions(resolved.replace(workload=workload), FIFO)
+
+
+def test_memory_that_the_profile_does_not_know_is_said(tmp_path: Path) -> None:
+    nodes = {"nodes": [{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100", "gpu_memory_gib": 16.0}]}
+    rows = [row(**MEASURED), profile_row("v100", seconds=0.1)]
+    said = "gpu_memory_gib: enough, as the profile has no memory_gib, for resnet18 on v100"
+    assert said in assumptions(setup(rows, tmp_path, cluster=nodes).resolve(), FIFO)
+    known = [rows[0], rows[1].model_copy(update={"memory_gib": 4.0})]
+    assert said not in assumptions(setup(known, tmp_path, cluster=nodes).resolve(), FIFO)
+
+
+@pytest.mark.parametrize(
     ("batch_size", "cores", "said"),
     [
         (
@@ -159,7 +190,9 @@ def test_the_page_lists_the_words_of_a_provenance(word: str) -> None:
 
 @pytest.mark.parametrize("cost", MEASURED)
 def test_a_cost_that_the_profile_lacks(tmp_path: Path, cost: str) -> None:
-    [line] = assumptions(setup([row(**MEASURED | {cost: None})], tmp_path).resolve(), FIFO)
+    place = "object-store" if cost == "checkpoint_bytes" else "both"  # else a node restores from storage
+    scenario = setup([row(**MEASURED | {cost: None})], tmp_path, checkpoints={"place": place})
+    [line] = assumptions(scenario.resolve(), FIFO)
     if cost == "evaluation_s_per_image":
         assert line == "evaluation: a third of an iteration's time per image, for resnet18 on 2 cpu"
     elif cost in OF_STORAGE:
@@ -181,8 +214,8 @@ def test_a_cost_of_other_workers(tmp_path: Path) -> None:
     nodes = [{"name": "box", "cores": 2}, {"name": "server", "cores": 2, "gpus": 1, "gpu_type": "v100"}]
     scenario = setup([row(**MEASURED), gpu], tmp_path, cluster={"nodes": nodes})
     assert (
-        "start-up, restore, checkpoint, noise, checkpoints that move between nodes, checkpoints into memory, "
-        "restoring from memory: the median of other workers, " in (assumptions(scenario.resolve(), FIFO)[0])
+        "start-up, restore, checkpoint, noise, checkpoints into memory, restoring from memory: the median of other "
+        "workers, " in (assumptions(scenario.resolve(), FIFO)[0])
     )
 
 

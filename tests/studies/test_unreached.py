@@ -61,3 +61,13 @@ def test_a_deadline_and_a_budget_without_a_score_are_named(tmp_path: Path, monke
         said["fusion+hrfs"]
         == "no run has a score by its deadline, 0.001 s; no run has a score within its budget, 1e-09"
     )
+
+
+def test_planned_faults_that_hit_nobody_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_profile(tmp_path / "p.csv", ROWS)
+    planned = [{"node": "box", "at_s": 1.0, "back_s": 2.0}, {"worker": "server/gpu0", "at_s": 1e6}]
+    tables = TABLES | {"faults": {"late": {"box": 5.0}, "planned": planned}}
+    found = hetsched.simulate(hetsched.Scenario(**tables), "fusion+fifo")
+    assert "no effect: planned fault of box at 1 s, as box comes at 5 s" in found.assumptions
+    assert found.warnings["fusion+fifo"] == "no run lasted until the planned fault of server/gpu0 at 1e+06 s"

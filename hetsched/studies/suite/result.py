@@ -52,7 +52,7 @@ class OverScenarios(Struct, frozen=True):
     - `speedup`: the geometric mean of the baseline's makespan / the policy's makespan
     - `bound_profile`: of makespan / bound
     - `target_profile`: of time to the target / bound
-    - `has_targets`: whether any policy reached the target of any scenario
+    - `has_targets`: whether any scenario has a target
     - `decision_s`: the mean seconds of a decision on this host. None: not measured.
     """
 
@@ -100,7 +100,7 @@ class SuiteResult:
     def held_out_order(self) -> list[str]:
         """The ranked policies in the order of the held-out scenarios. Empty: no scenario is held
         out."""
-        ratios = {name: self._ratios(name, self.plan.held_out) for name in self._whole}
+        ratios = {name: self._ratios(name, self.plan.held_out) for name in self.ranked}
         return _by_interquartile_mean(ratios) if self.plan.held_out else []
 
     @cached_property
@@ -124,7 +124,7 @@ class SuiteResult:
     @cached_property
     def order_without(self) -> dict[str, list[str]]:
         """By left-out scenario, the order of the policies, if it differs from `ranked`."""
-        return leave_one_out({name: self._ratios(name) for name in self._whole}, _by_interquartile_mean)
+        return leave_one_out({name: self._ratios(name) for name in self.ranked}, _by_interquartile_mean)
 
     @property
     def order_without_in_words(self) -> str:
@@ -229,6 +229,17 @@ class SuiteResult:
             for name in self.scenarios
         }
 
+    @property
+    def unreached(self) -> list[str]:
+        """The scenarios of the user whose target no run reached."""
+        return [
+            name
+            for name in self.plan.targets
+            if all(
+                run.time_to_target_s is None for of_policy in self.by_policy.values() for run in of_policy.get(name, [])
+            )
+        ]
+
     def _times_to_target(self, policy: str) -> dict[str, list[float]]:
         """The time to the target divided by the bound on the makespan, on the scenarios with a
         target. Infinity: the target was not reached."""
@@ -236,7 +247,7 @@ class SuiteResult:
         for name in self.scenarios:
             runs = self.by_policy[policy][name]
             of_all = [run for of_policy in self.by_policy.values() for run in of_policy.get(name, [])]
-            if any(run.time_to_target_s is not None for run in of_all):
+            if name in self.plan.targets or any(run.time_to_target_s is not None for run in of_all):
                 found[name] = [self._to_target(run) for run in runs]
         return found
 

@@ -49,6 +49,7 @@ from hetsched.studies.suite.suite_plan import (
     resume_command,
     scenario_in,
 )
+from hetsched.studies.unreached import targets_of
 from hetsched.studies.watching import Progress, silent
 
 BASELINE = "fifo"
@@ -165,6 +166,7 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
         costs=asked.costs,
         held_out=held_out,
         assumed={name: _assumed(setups[name], asked.policies) for name in (held_out if suite else setups)},
+        targets=[] if suite else [name for name, setup in setups.items() if targets_of(setup)],
     )
     for record in _shipped(plan) if use_cached else ():
         Runs(home).add(record)

@@ -41,6 +41,7 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     - `policy_files`: copies in the folder
     - `periods`: by scenario and strategy, the periods that were set to fit a run
     - `assumed`: by scenario of the user, what its simulations assume
+    - `targets`: the scenarios of the user that have a target
     - `files`: the SHA-256 sums of the copies of scenarios and policy files in the folder. The runs
       follow from them.
     """
@@ -56,6 +57,7 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     costs: bool = True
     held_out: list[str] = []
     assumed: dict[str, list[str]] = {}
+    targets: list[str] = []
     hetsched: str = __version__
 
     def cells(self) -> list[Cell]:
