@@ -28,12 +28,8 @@ settings.register_profile("default", max_examples=20, deadline=None, suppress_he
 settings.register_profile("exhaustive", settings.get_profile("default"), max_examples=300)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))  # `make test-all` sets it
 
-
-def pytest_collection_finish() -> None:
-    """What is imported by now is no garbage, and looking for some among 400,000 objects takes a tenth of the time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+gc.set_threshold(20_000, 20, 20)
+"""Tests import so much that looking for garbage as often as Python does takes a tenth of their time."""
 
 
 @pytest.fixture(autouse=True)

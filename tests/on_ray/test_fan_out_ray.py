@@ -66,6 +66,7 @@ def test_a_policy_that_fails_on_ray_is_status_1_and_named(folder: Path, address:
     assert "Traceback" not in failed.stderr
 
 
+@pytest.mark.exhaustive  # tests/real/test_clusters.py asks for such addresses in its own process
 def test_an_address_without_a_cluster_is_status_2_and_quick(folder: Path) -> None:
     with socket() as silent:
         silent.bind(("127.0.0.1", 0))

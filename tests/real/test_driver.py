@@ -494,17 +494,18 @@ PACKAGED = make_setup(
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_packages_add_up_whatever_goes_wrong(place: Any, tmp_path: Path, heard: Heard) -> None:
+@pytest.mark.parametrize("tries", [15, pytest.param(30, marks=pytest.mark.exhaustive)])
+def test_packages_add_up_whatever_goes_wrong(place: Any, tries: int, tmp_path: Path, heard: Heard) -> None:
     """Their results come together; what was not reported when a worker, a node or the driver died is trained again."""
     setup = PACKAGED.replace(checkpoints=CheckpointsTable(place=place))
     runs = [
         run
-        for policy, seeds in (("era", range(30)), ("eta", range(30, 60)))
+        for policy, seeds in (("era", range(tries)), ("eta", range(30, 30 + tries)))
         for run in put_through(seeds, tmp_path, heard, (setup, Strategy("fusion", policy)))
     ]
-    assert sum(run.kills for run in runs) > 10
-    assert sum(run.stops for run in runs) > 5
-    assert sum(run.world.deaths for run in runs) > 20
+    assert sum(run.kills for run in runs) > tries / 3
+    assert sum(run.stops for run in runs) > tries / 6
+    assert sum(run.world.deaths for run in runs) > 2 * tries / 3
 
 
 def test_a_package_is_trained_in_sequence_and_reported_together(tmp_path: Path) -> None:

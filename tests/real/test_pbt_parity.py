@@ -425,7 +425,7 @@ def test_rays_class_as_it_is_gives_counts_to_copies_as_lineage_does(
 
 
 @pytest.mark.parametrize("kind", [RayCorrected, RealRuns])
-@pytest.mark.parametrize("size", [2, 3, 30])
+@pytest.mark.parametrize("size", [2, pytest.param(3, marks=pytest.mark.exhaustive), 30])
 @pytest.mark.parametrize("bounds", ["range", "ray"])
 def test_on_long_courses_both_stay_at_the_same_random_numbers(
     kind: type[RayCorrected | RealRuns], size: int, bounds: Bounds

@@ -73,7 +73,9 @@ def test_a_trainer_of_ones_own_is_measured() -> None:
     assert 2**21 <= (row.checkpoint_bytes or 0) < 2**22
 
 
-@pytest.mark.parametrize("end", ["os._exit(0)", "print('bye', flush=True); os._exit(0)"])
+@pytest.mark.parametrize(
+    "end", [pytest.param("os._exit(0)", marks=pytest.mark.exhaustive), "print('bye', flush=True); os._exit(0)"]
+)
 def test_a_trainer_that_ends_the_measuring_process_is_named(end: str, tmp_path: Path) -> None:
     stand_in = Path(__file__).parents[1] / "on_ray" / "stand_in.py"
     ending = stand_in.read_text().replace("@trainers.register", f"import os; {end}\n@trainers.register", 1)

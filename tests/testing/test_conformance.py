@@ -39,7 +39,11 @@ ROOT = Path(__file__).parents[2]
 SCHEDULING, ALLOCATION = scheduling.policies.names(), allocation.policies.names()
 
 
-@pytest.mark.parametrize("policy", SCHEDULING)
+@pytest.mark.parametrize(
+    "policy",
+    # A blind policy is the one that it is called after, at speeds that are all alike.
+    [pytest.param(name, marks=[pytest.mark.exhaustive] * name.endswith("-blind")) for name in SCHEDULING],
+)
 def test_registered_scheduling_policies_conform(policy: str) -> None:
     check_scheduling_policy(policy, examples=8)
 
@@ -61,6 +65,7 @@ for name in scheduling.policies.names():
 """
 
 
+@pytest.mark.exhaustive  # the check `renaming` finds it, too
 def test_decisions_do_not_depend_on_the_order_of_hashes() -> None:
     printed = []
     for seed in ("1", "2"):
@@ -91,7 +96,7 @@ class Right:
 
 
 def test_a_right_policy_passes() -> None:
-    check_scheduling_policy(Right, examples=100)
+    check_scheduling_policy(Right, examples=30)
 
 
 class TwiceOnOneWorker(Right):
@@ -365,8 +370,8 @@ def test_the_corner_cases_alone_find_a_policy_that_looks_up_a_worker_that_has_le
 @pytest.mark.usefixtures("large_examples")
 @pytest.mark.parametrize("policy", [Shuffles, ByAddress, ByTheClock])
 def test_a_policy_of_chance_fails_by_its_seed(policy: type[Right]) -> None:
-    # Renaming, which compares two runs as well, may or may not find it too.
-    assert "same seed" in failed(scheduling_verdicts(policy, examples=20))
+    # By chance renaming, which compares two runs as well, finds it first, and other checks may then not be made.
+    assert any("same seed" in failed(scheduling_verdicts(policy, examples=20)) for _ in range(5))
 
 
 class SlowWithMany(Right):
@@ -483,7 +488,7 @@ class OnlyWithGpus(EveryCore):
 
 @pytest.mark.parametrize("policy", [EveryCore, OnlyWithGpus])
 def test_a_right_allocation_policy_passes(policy: type[AllocationPolicy]) -> None:
-    check_allocation_policy(policy, examples=100)
+    check_allocation_policy(policy, examples=40)
 
 
 WRONG_ALLOCATIONS: dict[type[AllocationPolicy], str] = {
