@@ -7,12 +7,8 @@ decisions.
     python -m benchmarks.at_size --policies all --sizes 1k --keep   # for the docs
 
 Every run is a separate process, under PBT with learning curves. The run writes its log. Its seconds
-do not include imports: a run of four trials comes first, which imports what the policy needs. The
-demo runs with each of its five seeds. Its figures are means. Only its peak memory and its percentile
-are the greatest of the five.
-
-The bare pool of `benchmarks.bare_pool` does as many segments in a separate process, just before the
-policies.
+do not include imports. The bare pool of `benchmarks.bare_pool` does as many segments in a separate
+process, just before the policies.
 """
 
 import argparse
@@ -22,7 +18,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from statistics import fmean
 from time import process_time
 from typing import Any, NamedTuple
 
@@ -49,15 +44,13 @@ KINDS = 20
 
 
 class Size(NamedTuple):
-    """A population on a cluster, with `intervals` for each trial. `setup` makes the scenario. It is
-    run with `seeds` seeds."""
+    """A population on a cluster, with `intervals` for each trial. `setup` makes the scenario."""
 
     name: str
     trials: int
     workers: int
     intervals: int
     setup: Callable[["Size"], Setup]
-    seeds: int = 1
 
     def __str__(self) -> str:
         return f"{self.name}: {self.trials:,} x {self.intervals} on {self.workers:,}"
@@ -95,7 +88,7 @@ def demo(size: Size) -> Setup:
 SIZES = {
     size.name: size
     for size in (
-        Size("demo", 20, 10, 20, demo, seeds=5),
+        Size("demo", 20, 10, 20, demo),
         Size("1k", 1_000, 100, 20, one_population),
         Size("1k-kinds", 1_000, 100, 20, many_kinds),
         Size("10k", 10_000, 1_000, 20, one_population),
@@ -106,8 +99,7 @@ SIZES = {
 
 
 class Cost(NamedTuple):
-    """One run, or the mean of several. `seconds` are of CPU time. A decision is a call of the
-    policy."""
+    """One run. `seconds` are of CPU time. A decision is a call of the policy."""
 
     size: str
     policy: str
@@ -121,22 +113,20 @@ class Cost(NamedTuple):
 POOL = "bare pool"
 
 
-def measure(size: Size, policy: str, seed: int) -> Cost:
+def measure(size: Size, policy: str) -> Cost:
     """Run the policy, or the bare pool, in this process. The process should have done nothing
     else."""
     if policy == POOL:
         started = process_time()
         segments = run_pool(size.trials, size.workers, size.intervals)
         return Cost(size.name, policy, process_time() - started, memory_mib(), segments)
-    setup, strategy = size.setup(size), Strategy("fusion", policy)
-    with tempfile.TemporaryDirectory() as folder:
-        simulate(one_population(size._replace(trials=4, workers=3, intervals=2)), strategy, 0, Path(folder))
+    setup = size.setup(size)
     factory: Any = policies.factory(policy)
     taken: list[float] = []
     factory.dispatch = timed(factory.dispatch, taken)
     with tempfile.TemporaryDirectory() as folder:
         started = process_time()
-        outcome = simulate(setup, strategy, seed, Path(folder))
+        outcome = simulate(setup, Strategy("fusion", policy), 0, Path(folder))
         seconds = process_time() - started
     p99_ms = 1e3 * float(np.percentile(taken, 99))
     return Cost(size.name, policy, seconds, memory_mib(), outcome.state.segments, outcome.decisions, p99_ms)
@@ -161,10 +151,10 @@ def memory_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def in_own_process(size: Size, policy: str, seed: int, limit_s: float) -> Cost | str:
+def in_own_process(size: Size, policy: str, limit_s: float) -> Cost | str:
     """The cost, measured in a separate process, or why it is unknown."""
     command = [sys.executable, "-m", "benchmarks.at_size", "--one", "--sizes", size.name, "--policies", policy]
-    command += ["--intervals", str(size.intervals), "--seed", str(seed)]
+    command += ["--intervals", str(size.intervals)]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, timeout=limit_s, check=True)
     except subprocess.TimeoutExpired:
@@ -174,29 +164,10 @@ def in_own_process(size: Size, policy: str, seed: int, limit_s: float) -> Cost |
     return msgspec.json.decode(done.stdout, type=Cost)
 
 
-def over_seeds(size: Size, policy: str, limit_s: float) -> Cost | str:
-    """The cost over the seeds of the size, or why the cost of one seed is unknown."""
-    found = []
-    for seed in range(size.seeds):
-        cost = in_own_process(size, policy, seed, limit_s)
-        if isinstance(cost, str):
-            return cost
-        found.append(cost)
-    return Cost(
-        size.name,
-        policy,
-        fmean(cost.seconds for cost in found),
-        max(cost.memory_mib for cost in found),
-        round(fmean(cost.segments for cost in found)),
-        round(fmean(cost.decisions for cost in found)),
-        max(cost.decision_p99_ms for cost in found),
-    )
-
-
 def costs(sizes: list[Size], chosen: list[str], limit_s: float) -> Iterator[tuple[Size, str, Cost | str]]:
     for size in sizes:
         for policy in (POOL, *chosen):
-            yield size, policy, over_seeds(size, policy, limit_s)
+            yield size, policy, in_own_process(size, policy, limit_s)
 
 
 def main() -> None:
@@ -207,14 +178,13 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=3600.0, metavar="S", help="wall seconds that a run may take")
     parser.add_argument("--keep", action="store_true", help="put the figures into docs/measured")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     sizes = [SIZES[name] for name in options.sizes.split(",")]
     if options.intervals:
         sizes = [size._replace(intervals=options.intervals) for size in sizes]
     chosen = policies.names() if options.policies == "all" else options.policies.split(",")
     if options.one:
-        print(msgspec.json.encode(measure(sizes[0], chosen[0], options.seed)).decode())
+        print(msgspec.json.encode(measure(sizes[0], chosen[0])).decode())
         return
     table = Table("size", "policy", "CPU s", "MiB", "us a segment", "of the pool", "decisions", "p99 ms")
     pool_us = 0.0
