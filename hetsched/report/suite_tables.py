@@ -114,6 +114,8 @@ def remarks(result: SuiteResult) -> Iterator[str]:
     yield from _periods(result)
     yield from (f"no run reached the target of {name}" for name in result.unreached)
     yield from (f"{name}: {line}" for name, lines in result.plan.assumed.items() for line in lines)
+    if result.plan.suite is not None:
+        yield "what the suite's scenarios assume: 'hetsched compare NAME' prints it for each"
     if result.cached:
         yield f"from the package's results: {', '.join(result.cached)}"
 

@@ -50,7 +50,7 @@ def read_rows(
             for record in reader:
                 given = _given(f"{path}:{reader.line_num}", record, absent)
                 found = row.model_validate({**defaults, **given})
-                _refuse_huge(f"{path}:{reader.line_num}", found)
+                _refuse_odd_numbers(f"{path}:{reader.line_num}", found, given)
                 yield reader.line_num, found
     except OSError as error:
         raise InputError(f"{path}: cannot read the {what}: {why_unreadable(error)}") from error
@@ -72,11 +72,17 @@ def _given(place: str, record: Mapping[str | None, str | None], absent: Collecti
     return {key: cell for key, cell in cells.items() if cell not in absent}
 
 
-def _refuse_huge(place: str, row: BaseModel) -> None:
-    """Raise InputError if the row has an integer with which nothing can be computed."""
+def _refuse_odd_numbers(place: str, row: BaseModel, cells: Mapping[str, str]) -> None:
+    """Raise InputError if the row has an integer with which nothing can be computed, or a number
+    whose digits are in groups, as in Python."""
+    grouped = any("_" in cell for cell in cells.values())
     for name, value in row.__dict__.items():
         if type(value) is int and abs(value) > LARGEST:
             raise InputError(f"{place}: {name} has {len(str(abs(value)))} digits, expected an integer up to 10^18")
+        if grouped and isinstance(value, int | float):
+            found = [cells[word] for word in _spellings(type(row), name) if "_" in cells.get(word, "")]
+            if found:
+                raise InputError(f"{place}: {name}: expected a number without '_', got {found[0]!r}")
 
 
 def _rows_below_first_line(file: Iterable[str]) -> "csv.DictReader[str]":

@@ -19,6 +19,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, TrialKind
 from hetsched.errors import RAISED, HetschedError, InputError, listed, where
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.no_effect import no_effect
 from hetsched.studies.no_exploits import no_exploits
 
 SPREADS = {
@@ -73,7 +74,7 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
         *not_there(setup, types),
         *gangs_of_parts(setup, types),
         *dealt_jobs(setup),
-        *_faults_before_nodes(setup),
+        *no_effect(setup),
         *_hyperparameters(setup),
     ]
     return list(dict.fromkeys([*said, *_scores(setup), *_ignored(setup), *no_exploits(setup)]))
@@ -295,16 +296,6 @@ def dealt_jobs(setup: Setup) -> Iterator[str]:
         )
     if setup.reading is not None:
         yield from setup.reading.lines()
-
-
-def _faults_before_nodes(setup: Setup) -> Iterator[str]:
-    """Which planned faults hit nobody, because the node is not there yet."""
-    faults = setup.scenario.faults
-    for fault in faults.planned:
-        node = fault.node or str(fault.worker).rpartition("/")[0]
-        if fault.at_s < faults.late.get(node, 0.0):
-            what = f"planned fault of {fault.worker or fault.node} at {fault.at_s:g} s"
-            yield f"no effect: {what}, as {node} comes at {faults.late[node]:g} s"
 
 
 def _hyperparameters(setup: Setup) -> Iterator[str]:

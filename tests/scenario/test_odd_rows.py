@@ -115,3 +115,14 @@ def test_profiles_and_recordings_name_an_integer_that_is_too_large(tmp_path: Pat
     write_profile(tmp_path / "p.csv", [profile_row("v100", batch_size=int(HUGE), seconds=0.5)])
     with pytest.raises(InputError, match=r"p.csv:2: batch_size has 400 digits, expected an integer up to 10\^18"):
         read_profile(tmp_path / "p.csv")
+
+
+def test_a_number_with_its_digits_in_groups_is_named(tmp_path: Path) -> None:
+    """Python and pydantic read 3_2 as 32. In a table it is a slip."""
+    write_profile(tmp_path / "p.csv", [profile_row("v100", batch_size=32, seconds=0.5)])
+    text = (tmp_path / "p.csv").read_text()
+    (tmp_path / "p.csv").write_text(text.replace(",32,", ",3_2,"))
+    with pytest.raises(InputError, match=r"p.csv:2: batch_size: expected a number without '_', got '3_2'"):
+        read_profile(tmp_path / "p.csv")
+    (tmp_path / "p.csv").write_text(text.replace("resnet18", "res_net"))
+    assert read_profile(tmp_path / "p.csv")[0].model == "res_net"

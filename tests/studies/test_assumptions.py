@@ -106,11 +106,15 @@ def test_an_interval_as_long_as_the_training_is_said(interval: int, acts: bool, 
         ),
         (
             {"pbt": PBTTable(enabled=False, perturbation_interval=10, mutate=[]), "checkpoint_interval": 10},
-            "no effect, as pbt.enabled is false: pbt.mutate, pbt.perturbation_interval of e",
+            "no effect: pbt.mutate, pbt.perturbation_interval of e, as pbt.enabled is false",
+        ),
+        (
+            {"batch_size": [32, 64, 128], "population": 2},
+            "no effect: batch_size 128 of e, as the population of 2 has the sizes before",
         ),
     ],
 )
-def test_settings_of_pbt_without_an_effect_are_said(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+def test_settings_without_an_effect_are_said(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
     resolved = setup([row(**MEASURED)], tmp_path).resolve()
     [experiment] = resolved.scenario.workload.experiments
     workload = resolved.scenario.workload.model_copy(update={"experiments": [experiment.model_copy(update=changes)]})
