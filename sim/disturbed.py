@@ -111,7 +111,8 @@ class DisturbedSimulation(Simulation):
         there = [worker for worker in workers if worker in self.state.workers]
         for worker in there:
             self._packages.forget(worker)
-        for segment in [one for one in self.state.running.values() if not set(there).isdisjoint(one.workers)]:
+        gone = set(there)
+        for segment in [one for one in self.state.running.values() if not gone.isdisjoint(one.workers)]:
             running = self._running.get(segment.trial)
             if running is not None:
                 self._lose(running, reason)

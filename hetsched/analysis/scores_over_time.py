@@ -2,9 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from statistics import fmean
+from fractions import Fraction
 from typing import NamedTuple
 
+from hetsched.analysis.intervals import ROUNDING
 from hetsched.core.events import Event, ExperimentArrived, SegmentEnded
 from hetsched.domain.metric import Metric, shared
 from hetsched.domain.workload import TrialId
@@ -48,18 +49,23 @@ def scores_over_time(events: Iterable[Event]) -> list[Scores]:
     """An entry per reported score, by time. Empty: experiments have different metrics."""
     latest: dict[TrialId, float] = {}
     found: list[Scores] = []
+    total = Fraction()  # exact, so that it does not drift
     for time_s, trial, score, metric in reported_scores(events):
+        total += Fraction(score) - Fraction(latest.get(trial, 0.0))
         latest[trial] = score
         best = score if not found or metric.better(score, found[-1].best) else found[-1].best
-        found.append(Scores(time_s, best, fmean(latest.values())))
+        found.append(Scores(time_s, best, float(total / len(latest))))
     return found
 
 
 def scores_at(course: Sequence[Scores], moment_s: float) -> Scores | None:
-    """The scores that hold at the moment. None: the moment is before the first score.
+    """The scores that hold at the moment, apart from rounding. None: the moment is before the first
+    score.
 
     >>> scores_at([Scores(1.0, 0.2, 0.2), Scores(3.0, 0.4, 0.3)], 2.0)
     Scores(time_s=1.0, best=0.2, mean=0.2)
+    >>> scores_at([Scores(0.1 + 0.2, 0.5, 0.5)], 0.3) is None
+    False
     """
-    after = bisect_right(course, moment_s, key=lambda scores: scores.time_s)
+    after = bisect_right(course, moment_s * (1 + ROUNDING), key=lambda scores: scores.time_s)
     return course[after - 1] if after else None

@@ -37,6 +37,7 @@ class Occupancy:
         self.lost_s = 0.0
         self.trial_s: defaultdict[TrialId, float] = defaultdict(float)
         self._running: dict[TrialId, SegmentStarted] = {}
+        self._open: Counter[int] = Counter()  # segments of a package that are not over
         self._counted: dict[WorkerId, float] = {}  # up to when; the segments of a package share their time
         self._lost: defaultdict[int, dict[SegmentStarted, float]] = defaultdict(dict)  # of a package, and when
         self._joined: dict[WorkerId, float] = {}
@@ -51,11 +52,13 @@ class Occupancy:
 
     def start(self, event: SegmentStarted) -> None:
         self._running[event.trial] = event
+        self._open[event.package] += 1
 
     def end(self, event: SegmentEnded | SegmentLost) -> float:
         """The seconds that the segment took from all its workers together. 0: it was lost, see
         `lost_s`."""
         start = self._running.pop(event.trial)
+        self._open[start.package] -= 1
         workers = (start.worker, *start.others)
         finished = type(event) is SegmentEnded
         if start.package:
@@ -82,11 +85,11 @@ class Occupancy:
             self._lose([one for one in lost if one.segment < start.segment], lost, from_s, begun_s)
         else:
             lost[start] = event.time
-        is_last = all(other.package != start.package for other in self._running.values())
+        is_last = not self._open[start.package]
         self._counted[start.worker] = event.time if is_last else done_s
         if is_last:
             self._lose(list(lost), lost, done_s, event.time)
-            del self._lost[start.package]
+            del self._lost[start.package], self._open[start.package]
         return done_s - begun_s, begun_s - from_s + self._counted[start.worker] - done_s
 
     def _lose(
