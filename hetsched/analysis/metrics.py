@@ -145,6 +145,7 @@ class Measurement:
         self._prices = prices_per_h(problem.cluster)
         self._gpus = [node for node in problem.cluster if node.gpus]
         self._in_budget: list[float | None] = []
+        self._may_spend = True  # what was spent never gets less
         self._lags: dict[ExperimentId, Lag] = {}
         self._moves = Moves()
         self._family = Family()
@@ -275,9 +276,10 @@ class Measurement:
         deadline_s = self._problem.deadline_s
         if deadline_s is not None and within(time, deadline_s):
             self._in_time.append((time, score))
-        budget = self._problem.budget
-        if budget is not None and within(self._cost(state), budget):
-            self._in_budget.append(score)
+        if self._may_spend and (budget := self._problem.budget) is not None:
+            self._may_spend = within(self._cost(state), budget)
+            if self._may_spend:
+                self._in_budget.append(score)
 
     def _segment_lost(self, state: State, event: SegmentLost) -> None:
         self._lost += 1

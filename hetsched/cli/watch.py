@@ -9,10 +9,11 @@ import msgspec
 from hetsched.argument_types import a_path
 from hetsched.cli.arguments import add_report_interval
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, print_heading, show_run
+from hetsched.cli.shared import finish, print_heading, say_caveats, show_run
 from hetsched.report.following import FollowedRun, newest_log
 from hetsched.report.terminal import say_meanwhile
 from hetsched.scenario.loading import load_setup_of_logs
+from hetsched.studies.folder_caveats import caveats_of_folder
 from hetsched.studies.one_run import look_up
 from hetsched.studies.results import scenario_of
 
@@ -68,11 +69,13 @@ def _show_end(options: argparse.Namespace, emit: Emit, log: Path) -> None:
     """Print the figures of the run."""
     setup = load_setup_of_logs(scenario_of(log.parent))
     result, state = look_up(setup, log)
-    metrics = result.metrics
+    metrics, caveats = result.metrics, caveats_of_folder(log.parent, [log])
 
     def table() -> None:
         print_heading(f"{setup.scenario.name}: {metrics.strategy}, seed {metrics.seed}: {state.ended}", setup)
         show_run(state, [metrics], setup.workload.arriving)
+        say_caveats(*caveats)
 
-    document = {"log": str(log), "ended": state.ended, **msgspec.to_builtins(metrics), "state": state.snapshot()}
+    found = {"log": str(log), "ended": state.ended, **msgspec.to_builtins(metrics)}
+    document = {**found, **caveats.document(), "state": state.snapshot()}
     finish(options, emit, document, table, log.parent)

@@ -21,6 +21,7 @@ from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
+from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import Results, scenario_facts
@@ -126,14 +127,14 @@ def ablate(
     with home.kept(), progress(len(parts) * len(listed)) as advance:
         runs = {name: _simulated(parts[name], name, chosen, listed, home.path, advance) for name in parts}
     every = tuple(run for of_variant in runs.values() for run in of_variant)
-    of_runs = too_long_for(setup, {chosen: every}), unknown_scores(runs), unreached(setup, runs)
+    of_all = idle_workers(setup, [chosen]), no_checkpoints(setup, [chosen]), too_long_for(setup, {chosen: every})
     result = AblationResult(
         home=home,
         runs=every,
         setup=setup,
         strategy=str(chosen),
         assumptions=[*assumptions(setup, [chosen]), *beyond_recordings(setup, every)],
-        warnings=joined(idle_workers(setup, [chosen]), *of_runs),
+        warnings=joined(*of_all, unknown_scores(runs), unreached(setup, runs)),
         seeds=listed,
         variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),
     )

@@ -34,6 +34,7 @@ def test_a_run_that_is_over_is_shown(tmp_path: Path, capsys: pytest.CaptureFixtu
     said = capsys.readouterr()
     assert said.out.startswith("test: fusion+fifo, seed 0: completed\n")
     assert "e-3" in said.out and "b/cpu0" in said.out and "segments" in said.out
+    assert "assumed, as nobody measured it:\n" in said.out
     assert said.err.splitlines() == ["fusion+fifo, seed 0: following the log"]
 
 
@@ -43,6 +44,7 @@ def test_as_a_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     found = json.loads(capsys.readouterr().out)
     assert (found["log"], found["ended"], found["seed"]) == (str(run.path), "completed", 3)
     assert found["state"]["now"] == list(read_log(run.path))[-1].time
+    assert found["assumptions"] and found["warnings"] == {}
 
 
 def test_a_log_that_is_empty_is_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

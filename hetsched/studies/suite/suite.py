@@ -22,6 +22,7 @@ from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.compare import runs_finished
 from hetsched.studies.folder import unused, write_summary
 from hetsched.studies.inputs import check_counts
+from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.results_csv import RESULTS_NAME
 from hetsched.studies.sittings import begin_study, go_on_with_study
 from hetsched.studies.sole_owner import sole_owner
@@ -175,9 +176,10 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
 
 
 def _assumed(setup: Setup, policies: Iterable[str]) -> list[str]:
-    """What simulations of these policies assume, and which workers they leave idle."""
+    """What simulations of these policies assume, and the warnings that hold whatever the runs do."""
     strategies = [strategy_of(setup, policy) for policy in policies if refusal(setup, policy) is None]
-    return [*assumptions(setup, strategies), *dict.fromkeys(idle_workers(setup, strategies).values())]
+    warnings = (*idle_workers(setup, strategies).values(), *no_checkpoints(setup, strategies).values())
+    return [*assumptions(setup, strategies), *dict.fromkeys(warnings)]
 
 
 def _carried_out(
