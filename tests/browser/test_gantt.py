@@ -59,6 +59,7 @@ def shown(page: Page) -> list[float]:
 
 def pixel(page: Page, second: float, lane: int) -> tuple[float, float]:
     """Where a moment of a lane is on the screen."""
+    page.locator(CANVAS).scroll_into_view_if_needed()
     box = page.locator(CANVAS).bounding_box()
     assert box is not None
     left, right, row = box["x"] + 118, box["x"] + box["width"] - 10, 20
@@ -147,6 +148,7 @@ def test_fingers_pan_and_pinch(run: Path, page_of: PageOf) -> None:
     opened.evaluate("hetsched.figures.show(0, hetsched.view.end / 2)")
     before = shown(opened)
     cdp = opened.context.new_cdp_session(opened)
+    opened.locator(CANVAS).scroll_into_view_if_needed()
     box = opened.locator(CANVAS).bounding_box()
     assert box is not None
     x, y = box["x"] + 200, box["y"] + 60
