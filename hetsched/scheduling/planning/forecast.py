@@ -17,9 +17,6 @@ BETTER = 1e-4
 WORTH_CUTTING = 5e-3
 """Segments are cut if the run then ends sooner by at least this share of the run."""
 
-SOUGHT_AGAIN = 0.5
-"""The rule is sought again when this share of the time until the end has passed."""
-
 CLOSE = 0.25
 """An end is as good as the planned one if it is later by at most this share of the shortest
 segment."""
@@ -77,16 +74,13 @@ def best_rule(board: Board, rule: Rule, patience: float) -> tuple[Rule, float]:
     """The rule, of the rules that are tried, by which the run ends soonest, and the end in seconds.
 
     The search begins with `rule`. One option after another gets its best value. Once the end is as
-    good as the planned one, only rules that cut segments are tried. They are tried only if they cut
-    a segment before the next search.
+    good as the planned one, only rules that cut segments are tried.
     """
     played: dict[Rule, float] = {rule: play(board.copy(), rule)}
     best = rule
     follow(board, rule._replace(patience=inf))
     enough = board.end + CLOSE * min((kind.best * kind.interval for kind in board.kinds), default=0.0)
     for values in changes(patience, scarce=board.scarce, several=not board.rates):
-        if "patience" in values[0] and not _cuts_soon(board, patience):
-            continue
         if played[best] <= enough and "patience" not in values[0]:
             continue
         for other in [best._replace(**change) for change in values]:
@@ -95,9 +89,3 @@ def best_rule(board: Board, rule: Rule, patience: float) -> tuple[Rule, float]:
             if played[other] < played[best] * (1 - (WORTH_CUTTING if other.patience < best.patience else BETTER)):
                 best = other
     return best, played[best]
-
-
-def _cuts_soon(board: Board, patience: float) -> bool:
-    """Whether a rule of this patience cuts a segment before the rule is sought again."""
-    seconds = patience * SOUGHT_AGAIN * (board.end - board.now)
-    return any(seconds < whole < inf for kind in board.kinds for whole in kind.whole)

@@ -7,11 +7,14 @@ from hetsched.core.decisions import Decision, Dispatch, WakeAt
 from hetsched.core.view import StateView
 from hetsched.scheduling import register
 from hetsched.scheduling.planning.board import Board
-from hetsched.scheduling.planning.forecast import SOUGHT_AGAIN, best_rule, fill, follow, play_on
+from hetsched.scheduling.planning.forecast import best_rule, fill, follow, play_on
 from hetsched.scheduling.planning.group_plan import GroupPlan, make_group_plan
 from hetsched.scheduling.planning.independent_trials import fill_slot
 from hetsched.scheduling.planning.mirror import Mirror
 from hetsched.scheduling.planning.rule import Rule
+
+SOUGHT_AGAIN = 0.5
+"""The rule is sought again when this share of the time until the end has passed."""
 
 AFTER_A_CHANGE = 0.02
 """After a change of the workers the rule is sought again if this share of the time until the end
