@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 
-from hetsched.errors import InputError, closest, nearest, why_unreadable
+from hetsched.errors import InputError, closest, listed, nearest, why_unreadable
 from hetsched.scenario.explaining import of_a_cell
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -112,8 +112,8 @@ def _refuse_missing(
         if close is not None:
             hints.append(f"is {close!r} meant for {name!r}?")
             unknown.discard(close)
-    *others, last = (" or ".join(map(repr, dict.fromkeys([name, *_spellings(row, name)]))) for name in missing)
-    which = f"columns {', '.join(others)} and {last} are" if others else f"column {last} is"
+    names = [" or ".join(map(repr, dict.fromkeys([name, *_spellings(row, name)]))) for name in missing]
+    which = f"columns {listed(names)} are" if len(names) > 1 else f"column {listed(names)} is"
     hint = f": {' '.join(hints)}" if hints else ""
     raise InputError(f"{path}: not a {what}: {which} missing from the first line{hint}")
 

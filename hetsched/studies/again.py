@@ -29,15 +29,7 @@ from hetsched.studies.comparison import Runs, complete_seeds
 from hetsched.studies.draws import Draws, look_up_draws
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.folder import MEASURED, PREDICTED, PROBE, PROBES, SUMMARY_NAME, ResultsFolder
-from hetsched.studies.folder_caveats import (
-    all_of,
-    assumed_anew,
-    by_study,
-    said_by_study,
-    strategy_of,
-    summary_of,
-    unfinished,
-)
+from hetsched.studies.folder_caveats import assumed_anew, said_of, strategy_of, summary_of, unfinished
 from hetsched.studies.forecast import Forecast
 from hetsched.studies.json_file import not_as_written
 from hetsched.studies.named_folder import has_begun, logs_below, results_folder, results_logs
@@ -128,11 +120,14 @@ def comparison_in(folder: Path) -> ComparisonResult:
     told = summary_of(folder)
     asked = set(told.get("seeds", ()) if plan.seeds == "auto" else plan.seeds)
     complete = done >= asked and (plan.seeds != "auto" or bool(told.get("complete")))
-    assumed = told.get("assumptions") or [*plan.assumed, *beyond_recordings(setup, chain(*runs.values()))]
+    assumed = told.get("assumptions", plan.assumed)
     result = comparison_result(
         ResultsFolder(folder), setup, plan, runs, assumed, _warnings(told), complete, len(finished)
     )
-    return result if told else replace(result, warnings=joined(plan.warned, warnings_of(result, runs)))
+    if told:
+        return result
+    beyond = beyond_recordings(setup, chain(*runs.values()))
+    return replace(result, assumptions=[*assumed, *beyond], warnings=joined(plan.warned, warnings_of(result, runs)))
 
 
 def _finished(folder: Path, setup: Setup, strategies: Sequence[Strategy]) -> dict[Task, RunResult]:
@@ -184,7 +179,7 @@ def strategy_in(folder: Path) -> StrategyResult:
     steps = worker_steps((read_log(run.log) for run, _ in found), setup.times, cores) if real else ()
     begun = (folder / run_plan.PLAN_NAME).is_file()
     prediction = run_plan.load_plan(folder).prediction if begun else None
-    said = all_of(said_by_study(study, of_one) for study, of_one in by_study(folder, logs).items())
+    said = said_of(folder, logs)
     partly = unfinished((run.metrics.strategy, state.ended) for run, state in found)
     return strategy_result(
         ResultsFolder(folder),

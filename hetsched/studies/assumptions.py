@@ -120,11 +120,13 @@ def _unmeasured(times: StepTimes, pairs: Sequence[Pair]) -> tuple[list[Pair], li
     extrapolated."""
     within = StepTimes(times.rows)
     measured = {(row.kind, row.worker_type) for row in times.rows}
-    missing = [pair for pair in pairs if (pair[0], pair[1].as_profiled) not in measured]
-    known = {
-        pair: within.seconds_per_iteration(pair[0], pair[1].as_profiled) is not None for pair in dict.fromkeys(missing)
-    }
-    return [pair for pair in missing if known[pair]], [pair for pair in missing if not known[pair]]
+    between: list[Pair] = []
+    beyond: list[Pair] = []
+    for kind, worker in pairs:
+        bare = worker.as_profiled
+        if (kind, bare) not in measured:
+            (beyond if within.seconds_per_iteration(kind, bare) is None else between).append((kind, worker))
+    return between, beyond
 
 
 def pairs_of(setup: Setup, workers: Iterable[WorkerType]) -> list[Pair]:

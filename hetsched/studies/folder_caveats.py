@@ -22,7 +22,7 @@ from hetsched.studies.assumptions import assumptions
 from hetsched.studies.caveats import Caveats
 from hetsched.studies.comparison_plan import PLAN_NAME, load_plan
 from hetsched.studies.folder import SUMMARY_NAME
-from hetsched.studies.named_folder import has_begun, is_finished, is_of_draw, is_of_probe, logs_below, results_folder
+from hetsched.studies.named_folder import has_begun, is_finished, logs_below, results_folder, without_probes
 from hetsched.studies.sittings import is_under_way
 from hetsched.studies.unknown_scores import joined
 
@@ -66,9 +66,7 @@ def caveats_of_folder(folder: Path, logs: Sequence[Path] | None = None) -> Cavea
     """
     folder = results_folder(folder)
     if logs is None:
-        every = logs_below(folder)
-        results = [log for log in every if not is_of_probe(log, folder) and not is_of_draw(log, folder)]
-        logs = list(filter(has_begun, results))
+        logs = [log for log in without_probes(folder, logs_below(folder)) if has_begun(log)]
     found = {study: caveats_of_study(study, of_one) for study, of_one in by_study(folder, logs).items()}
     named = {study: "" if len(found) == 1 else f"{relpath(study, folder)}: " for study in found}
     return all_of(
@@ -96,9 +94,16 @@ def caveats_of_study(study: Path, logs: Sequence[Path]) -> Caveats:
     """What the study says beside its figures, and a warning for each strategy with logs that did
     not come to their end. Raises InputError for what cannot be read."""
     said = said_by_study(study, logs)
-    ended = [] if all(map(is_finished, logs)) else [(_named(log), is_finished(log)) for log in logs]
-    cut = unfinished((name, COMPLETED if so else None) for name, so in ended)
+    done = {log: is_finished(log) for log in logs}
+    if all(done.values()):
+        return said
+    cut = unfinished((_named(log), COMPLETED if so else None) for log, so in done.items())
     return said._replace(warnings=joined(said.warnings, cut))
+
+
+def said_of(folder: Path, logs: Iterable[Path]) -> Caveats:
+    """What the studies of these logs in the folder say beside their figures."""
+    return all_of(said_by_study(study, of_one) for study, of_one in by_study(folder, logs).items())
 
 
 def said_by_study(study: Path, logs: Iterable[Path]) -> Caveats:
@@ -109,9 +114,8 @@ def said_by_study(study: Path, logs: Iterable[Path]) -> Caveats:
         plan = load_plan(study)
         return Caveats(plan.assumed, plan.warned)
     starts = {log: start for log in logs if (start := _start(log)) is not None}
-    missing = {
-        start.strategy: UNDER_WAY for log, start in starts.items() if log.parent != study and is_under_way(study)
-    }
+    repeated = [start.strategy for log, start in starts.items() if log.parent != study]
+    missing = dict.fromkeys(repeated, UNDER_WAY) if repeated and is_under_way(study) else {}
     simulated = dict.fromkeys(start.strategy for start in starts.values() if start.backend == SIMULATED)
     if not simulated or not (study / SCENARIO_NAME).is_file():
         return Caveats(warnings=missing)

@@ -6,7 +6,7 @@ Every command that reads results has the same messages: the path, what was expec
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from stat import S_ISDIR
 
@@ -66,6 +66,11 @@ def logs_below(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def without_probes(folder: Path, logs: Iterable[Path]) -> list[Path]:
+    """These logs of the folder, without the logs of probes and draws."""
+    return [log for log in logs if not is_of_probe(log, folder) and not is_of_draw(log, folder)]
+
+
 def results_logs(folder: Path) -> list[Path]:
     """The logs of `logs_below` that have events, without the logs of probes and draws. A run that
     has not begun is left out, with a warning that names it.
@@ -74,7 +79,7 @@ def results_logs(folder: Path) -> list[Path]:
     run has begun.
     """
     logs = logs_below(folder)
-    results = [log for log in logs if not is_of_probe(log, folder) and not is_of_draw(log, folder)]
+    results = without_probes(folder, logs)
     begun = [log for log in results if has_begun(log)]
     if not begun:
         raise _why_none(folder, results, logs)

@@ -16,8 +16,9 @@ from hetsched.domain.prediction import Prediction
 from hetsched.errors import InputError
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.studies.caveats import Caveats
 from hetsched.studies.folder import ResultsFolder
-from hetsched.studies.folder_caveats import all_of, by_study, said_by_study, summary_of, unfinished
+from hetsched.studies.folder_caveats import said_of, summary_of, unfinished
 from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, table_frame
 from hetsched.studies.lost_segments import lost_segments
@@ -62,7 +63,7 @@ class Results:
     @property
     def caveats(self) -> dict[str, Any]:
         """What every document has beside its figures."""
-        return {"assumptions": list(self.assumptions), "warnings": dict(self.warnings)}
+        return Caveats(self.assumptions, self.warnings).document()
 
     def warned(self, strategy: str) -> list[str]:
         """The warning about the figures of a strategy, if there is one."""
@@ -213,7 +214,7 @@ def load_results(folder: Path | str) -> LoadedResults:
         for name, of_one in homes.items()
         if len(of_one) > 1
     }
-    said = all_of(said_by_study(study, of_one) for study, of_one in by_study(folder, logs).items())
+    said = said_of(folder, logs)
     return replace(found, assumptions=said.assumptions, warnings=joined(said.warnings, unfinished(ended), mixed))
 
 

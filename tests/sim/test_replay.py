@@ -14,13 +14,13 @@ from hetsched.core.log import read_log
 from hetsched.core.view import StateView
 from hetsched.domain.learning import models
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError, PolicyError
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable, LearningTable
 from hetsched.studies.resume import failed, remember
 from sim.replay import replay
 from tests.conftest import Simulate, make_setup
+from tests.rising import Rising
 
 NODES = (
     {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"},
@@ -174,19 +174,6 @@ def test_a_run_is_replayed_as_far_as_it_went(tmp_path: Path, simulate_log: Simul
         assert found.difference is None
         assert found.alike == found.decisions
     assert list(read_log(tmp_path / "run-1" / "events.jsonl")) == whole
-
-
-class Rising:
-    """The score is a hundredth of the iterations."""
-
-    def fresh(self, kind: TrialKind) -> int:
-        return 0
-
-    def train(self, weights: int, kind: TrialKind, hyperparameters: Any, iterations: int) -> int:
-        return weights + iterations
-
-    def score(self, weights: int, normal: float) -> float:
-        return weights / 100
 
 
 def test_a_trial_that_ends_by_its_stop_rule_is_no_decision_whatever_the_name_of_its_metric(

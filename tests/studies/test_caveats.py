@@ -9,7 +9,6 @@ import pytest
 import hetsched
 from hetsched.cli.main import main
 from hetsched.domain.learning import models
-from hetsched.domain.workload import TrialKind
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.again import is_complete, result_in
 from hetsched.studies.compare import ComparisonResult
@@ -18,6 +17,7 @@ from hetsched.studies.one_run import carry_out
 from hetsched.studies.results import StrategyResult
 from sim.backend import SimBackend
 from tests.conftest import ROWS
+from tests.rising import Rising
 from tests.test_front_door import TABLES
 
 TARGET = {"metrics": {"target_score": 0.999}}
@@ -94,19 +94,6 @@ def test_a_folder_of_several_studies_has_the_caveats_of_all(scenario: hetsched.S
     loaded = hetsched.load_results("both")
     assert set(loaded.assumptions) == {*one.assumptions, *other.assumptions}
     assert loaded.warnings == {**one.warnings, **other.warnings}
-
-
-class Rising:
-    """The score is a hundredth of the iterations."""
-
-    def fresh(self, kind: TrialKind) -> int:
-        return 0
-
-    def train(self, weights: int, kind: TrialKind, hyperparameters: Any, iterations: int) -> int:
-        return weights + iterations
-
-    def score(self, weights: int, normal: float) -> float:
-        return weights / 100
 
 
 def test_a_stopped_run_with_a_curve_of_ones_own_says_that_its_assumptions_are_not_known(

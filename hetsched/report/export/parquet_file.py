@@ -18,8 +18,7 @@ class ParquetFile:
 
     The metadata of a column have its `description`, and its `unit` if it has one. The metadata of
     the file have the name of the `table`, the version of `hetsched`, and the `assumptions` and
-    `warnings` of the studies (JSON). Raises InputError if
-    pyarrow is not installed.
+    `warnings` of the studies (JSON). Raises InputError if pyarrow is not installed.
     """
 
     def __init__(self, path: Path, columns: Sequence[Column], table: str, caveats: Caveats = NO_CAVEATS) -> None:

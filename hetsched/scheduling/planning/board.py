@@ -42,7 +42,8 @@ class Board:
     - By type: the `idle` workers. The workers to choose first are at the front.
     - By kind: the `ready` trials as sorted pairs (minus the iterations left, trial). `work` is the
       iterations left of all trials, less the iterations of running segments.
-    - By kind and type: `used`, the seconds of workers since the plan was made.
+    - By kind and type: `used`, the seconds of workers since the plan was made. Only a rule with
+      `shares` counts them.
     - `running`: by the first worker of each segment. `active`: how many trials are not completed.
       `scarce`: whether these are at most as many as workers.
     - `fastest`: the workers by speed. `rates`: iterations per second of the k fastest (k = 0, 1,

@@ -111,7 +111,7 @@ def _held(board: Board, held: int, worker: int, worker_type: int, first: Option)
 
 def _is_worth_it(board: Board, kind: Kind, worker: int, held: int, iterations: int, first: Option) -> bool:
     """Whether the restore that the worker saves by the trial it holds is worth the difference in
-    slack."""
+    slack. The worker is warm, so its segment has neither start-up nor restore."""
     time = board.end - board.now
     worth = kind.restore[worker] / (kind.fixed[worker] + iterations * kind.step[worker])
     return abs(time - board.left[held] * kind.pace - first.slack) <= worth * time

@@ -49,7 +49,8 @@ def _in_whole_segments(board: Board, use: int, least: float) -> float:
     are left.
 
     `turns` has a pair per worker: in how many seconds it is free, and the seconds of each of its
-    segments.
+    segments. `end` is exact. A bisection rounds it up by at most `EXACT`. Decisions depend on its
+    steps, and so do recorded logs.
     """
     kind, now = board.kinds[0], board.now
     segments = -sum([negative // kind.interval for negative, _ in board.ready[0]])

@@ -4,6 +4,7 @@ policies."""
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -232,23 +233,20 @@ class SuiteResult:
     @property
     def unreached(self) -> list[str]:
         """The scenarios of the user whose target no run reached."""
-        return [
-            name
-            for name in self.plan.targets
-            if all(
-                run.time_to_target_s is None for of_policy in self.by_policy.values() for run in of_policy.get(name, [])
-            )
-        ]
+        return [name for name in self.plan.targets if not self._is_reached(name)]
+
+    def _is_reached(self, scenario: str) -> bool:
+        """Whether any run reached the scenario's target."""
+        runs = chain(*(of_policy.get(scenario, ()) for of_policy in self.by_policy.values()))
+        return any(run.time_to_target_s is not None for run in runs)
 
     def _times_to_target(self, policy: str) -> dict[str, list[float]]:
         """The time to the target divided by the bound on the makespan, on the scenarios with a
         target. Infinity: the target was not reached."""
         found = {}
         for name in self.scenarios:
-            runs = self.by_policy[policy][name]
-            of_all = [run for of_policy in self.by_policy.values() for run in of_policy.get(name, [])]
-            if name in self.plan.targets or any(run.time_to_target_s is not None for run in of_all):
-                found[name] = [self._to_target(run) for run in runs]
+            if name in self.plan.targets or self._is_reached(name):
+                found[name] = [self._to_target(run) for run in self.by_policy[policy][name]]
         return found
 
     def _to_target(self, run: Record) -> float:
