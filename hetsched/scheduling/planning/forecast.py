@@ -4,6 +4,7 @@ from heapq import heapify, heappop, heappush
 from math import inf
 
 from hetsched.scheduling.planning.board import Board, Running, Start
+from hetsched.scheduling.planning.earliest_end import earliest_end
 from hetsched.scheduling.planning.placement import choose, soonest
 from hetsched.scheduling.planning.planned_end import renew
 from hetsched.scheduling.planning.rule import Rule, changes
@@ -74,18 +75,20 @@ def best_rule(board: Board, rule: Rule, patience: float) -> tuple[Rule, float]:
     """The rule, of the rules that are tried, by which the run ends soonest, and the end in seconds.
 
     The search begins with `rule`. One option after another gets its best value. Once the end is as
-    good as the planned one, only rules that cut segments are tried.
+    good as the planned one, only rules that cut segments are tried. A rule is not played if no run
+    could end early enough for the rule to be better.
     """
     played: dict[Rule, float] = {rule: play(board.copy(), rule)}
-    best = rule
+    best, least = rule, earliest_end(board)
     follow(board, rule._replace(patience=inf))
     enough = board.end + CLOSE * min((kind.best * kind.interval for kind in board.kinds), default=0.0)
     for values in changes(patience, scarce=board.scarce, several=not board.rates):
         if played[best] <= enough and "patience" not in values[0]:
             continue
         for other in [best._replace(**change) for change in values]:
-            if other not in played:
+            better = played[best] * (1 - (WORTH_CUTTING if other.patience < best.patience else BETTER))
+            if other not in played and least < better:
                 played[other] = play(board.copy(), other, played[best])
-            if played[other] < played[best] * (1 - (WORTH_CUTTING if other.patience < best.patience else BETTER)):
+            if played.get(other, inf) < better:
                 best = other
     return best, played[best]

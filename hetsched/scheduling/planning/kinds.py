@@ -33,9 +33,13 @@ class Kind(Struct):
     loss: list[float] = []
     planned: list[float] = []
     best: float = inf
-    """Seconds per iteration on the fastest worker, in whole segments."""
+    """Seconds per iteration on the fastest type of worker, in whole segments."""
     whole: list[float] = []
     """By worker, the seconds of a whole segment, evaluation and checkpoint included."""
+
+    quickest: float = inf
+    """Seconds per iteration on the fastest worker, evaluation and checkpoint included. No
+    iteration takes less on average, however the segments are cut."""
 
     per_iteration: list[float] = []
     """By worker, the seconds per iteration in whole segments, evaluation and checkpoint
@@ -45,6 +49,7 @@ class Kind(Struct):
         on_each = list(zip(self.step, self.fixed, strict=True))
         self.whole = [self.interval * step + fixed for step, fixed in on_each]
         self.per_iteration = [step + fixed / self.interval for step, fixed in on_each]
+        self.quickest = min(self.per_iteration, default=inf)
 
     def fewest(self, worker: int) -> int:
         """The fewest iterations whose training is worth a segment's costs."""

@@ -60,14 +60,14 @@ def _in_whole_segments(board: Board, use: int, least: float) -> float:
         free[running.team[0]] = max(0.0, running.end - now)
     turns = [(free_s, kind.whole[worker]) for worker, free_s in free.items()]
     low, high = 0.99 * least, least + max([free_s + seconds for free_s, seconds in turns])
-    end = _end_of_segments(segments, turns, low)
+    end = end_of_segments(segments, turns, low)
     while high - low > EXACT * kind.best * kind.interval:
         middle = (low + high) / 2
         low, high = (middle, high) if middle < end else (low, middle)
     return high
 
 
-def _end_of_segments(segments: int, turns: Sequence[tuple[float, float]], least: float) -> float:
+def end_of_segments(segments: int, turns: Sequence[tuple[float, float]], least: float) -> float:
     """The end of the `segments`-th segment. `least` if this is later."""
     coming = []
     for free_s, seconds in turns:
