@@ -18,29 +18,27 @@ def renew(board: Board) -> None:
     If all trials are alike and segments are whole ones, the end is the time in which the fastest
     workers can do the segments that are left. There are as many of these workers as trials.
     """
-    now = board.now
-    if board.rates:
-        use = min(board.active, len(board.rates) - 1)
+    use = min(board.active, len(board.rates) - 1)
+    if use > 0:
         kind = board.kinds[0]
-        if use:
-            kind.pace, kind.price = use / board.rates[use], 1 / board.rates[use]
-        length = _by_prices(board)
-        if use and board.rule.patience > 1:
-            length = max(length, _in_whole_segments(board, use, length))
-    else:
-        length = _by_prices(board)
-    board.end = now + length
-    board.renew_at = now + RENEWED * length
+        kind.pace, kind.price = use / board.rates[use], 1 / board.rates[use]
+    length = _by_prices(board)
+    if use > 0 and board.rule.patience > 1:
+        length = max(length, _in_whole_segments(board, use, length))
+    board.end = board.now + length
+    board.renew_at = board.now + RENEWED * length
 
 
 def _by_prices(board: Board) -> float:
     """Seconds that the work left takes by the plan's prices. Of a running segment, the share still
     to come counts."""
-    length = sum(kind.price * work for kind, work in zip(board.kinds, board.work, strict=True))
+    now, kinds, kind_of = board.now, board.kinds, board.kind_of
+    length = sum([kind.price * work for kind, work in zip(kinds, board.work, strict=True)])
     for running in board.running.values():
-        if running.end > board.now:
-            part = (running.end - board.now) / (running.end - running.begun)
-            length += board.kinds[board.kind_of[running.trial]].price * running.iterations * part
+        end = running.end
+        if end > now:
+            part = (end - now) / (end - running.begun)
+            length += kinds[kind_of[running.trial]].price * running.iterations * part
     return length
 
 
@@ -52,18 +50,23 @@ def _in_whole_segments(board: Board, use: int, least: float) -> float:
     segments. `end` is exact. A bisection rounds it up by at most `EXACT`. Decisions depend on its
     steps, and so do recorded logs.
     """
-    kind, now = board.kinds[0], board.now
-    segments = -sum([negative // kind.interval for negative, _ in board.ready[0]])
-    free = {worker: 0.0 if board.warm[worker] else kind.start_up[worker] for worker in board.fastest[:use]}
-    for running in board.running.values():
-        segments -= (running.iterations - board.left[running.trial]) // kind.interval
-        free[running.team[0]] = max(0.0, running.end - now)
-    turns = [(free_s, kind.whole[worker]) for worker, free_s in free.items()]
+    kind, now, left, running = board.kinds[0], board.now, board.left, board.running
+    interval, whole, warm = kind.interval, kind.whole, board.warm
+    segments = -sum([negative // interval for negative, _ in board.ready[0]])
+    turns = [
+        (0.0 if warm[one] else kind.start_up[one], whole[one]) for one in board.fastest[:use] if one not in running
+    ]
+    for worker, segment in running.items():
+        segments -= (segment.iterations - left[segment.trial]) // interval
+        turns.append((segment.end - now if segment.end > now else 0.0, whole[worker]))
     low, high = 0.99 * least, least + max([free_s + seconds for free_s, seconds in turns])
-    end = end_of_segments(segments, turns, low)
-    while high - low > EXACT * kind.best * kind.interval:
+    end, error = end_of_segments(segments, turns, low), EXACT * kind.best * interval
+    while high - low > error:
         middle = (low + high) / 2
-        low, high = (middle, high) if middle < end else (low, middle)
+        if middle < end:
+            low = middle
+        else:
+            high = middle
     return high
 
 
