@@ -82,7 +82,10 @@ def brief(value: object) -> str:
     """
     if isinstance(value, int) and abs(value) > MOST_NUMBER:  # Python writes no number of 5,000 digits
         return f"a number of about {int(value.bit_length() * log10(2)) + 1} digits"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # such a number is in it
+        return "a number of more than 4,300 digits in it"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 

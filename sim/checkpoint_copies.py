@@ -1,6 +1,7 @@
 """Checkpoints: where the copies of a trial's state are, and which of them a node's failure
 loses."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from math import inf
 from typing import NamedTuple
@@ -53,6 +54,7 @@ class CheckpointCopies:
     def __init__(self, behind: bool) -> None:
         self.behind = behind
         self._copies: dict[TrialId, list[CheckpointCopy]] = {}  # newest first
+        self._in_memory_of: defaultdict[NodeId, set[TrialId]] = defaultdict(set)
 
     def save(self, trial: Trial, node: NodeId, now: float, write_s: float, weights: Weights) -> None:
         """The trial's state is now in the node's memory. Writing it to storage takes `write_s`
@@ -60,7 +62,7 @@ class CheckpointCopies:
         stored_at = now + write_s if self.behind else inf
         newest = CheckpointCopy(node, stored_at, weights, trial.iterations, trial.score)
         older = _wanted(self._copies.get(trial.id, []), now) if self.behind else []
-        self._copies[trial.id] = [newest, *older]
+        self._put(trial.id, [newest, *older])
 
     def exploit(self, target: Trial, source: TrialId, *, takes_count: bool) -> None:
         """Let the target go on from the source's states. It keeps its own count of iterations, or
@@ -68,7 +70,17 @@ class CheckpointCopies:
         copies = self._copies[source]
         if not takes_count:
             copies = [copy._replace(iterations=target.iterations) for copy in copies]
-        self._copies[target.id] = list(copies)
+        self._put(target.id, list(copies))
+
+    def _put(self, trial: TrialId, copies: list[CheckpointCopy]) -> None:
+        """These are the copies of the trial from now on."""
+        for copy in self._copies.get(trial, ()):
+            if copy.node is not None:
+                self._in_memory_of[copy.node].discard(trial)
+        for copy in copies:
+            if copy.node is not None:
+                self._in_memory_of[copy.node].add(trial)
+        self._copies[trial] = copies
 
     def node(self, trial: TrialId) -> NodeId | None:
         """The node whose memory has the trial's newest state. None: the state is in storage
@@ -79,11 +91,12 @@ class CheckpointCopies:
         """A node's memory is lost, with all copies that are not in storage yet. Returns the trials
         whose newest copy is lost."""
         gone = []
-        for trial, copies in self._copies.items():
+        for trial in sorted(self._in_memory_of[node]):
+            copies = self._copies[trial]
             left = [copy for copy in copies if copy.node != node or copy.stored_at <= now]
-            if copies and (not left or left[0] is not copies[0]):
+            if not left or left[0] is not copies[0]:
                 gone.append(trial)
-            self._copies[trial] = [copy._replace(node=None) if copy.node == node else copy for copy in left]
+            self._put(trial, [copy._replace(node=None) if copy.node == node else copy for copy in left])
         return gone
 
     def newest(self, trial: TrialId) -> CheckpointCopy | None:

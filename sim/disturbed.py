@@ -101,29 +101,35 @@ class DisturbedSimulation(Simulation):
     def leave(self, workers: Collection[WorkerId], reason: str, node: NodeId | None) -> None:
         """Remove the workers at once. Their segments are lost. If the `node` failed, its memory is
         lost, too."""
+        orphans = []
         if self._checkpoints is not None and node is not None:
             for orphan in self._checkpoints.lose(node, self.env.now):
-                self._orphans.add(orphan)
+                orphans.append(orphan)
                 self._forget(self.state.trials[orphan])  # nobody can take over what is gone
-        fallen = [trial for trial in sorted(self._orphans) if self._fall_back(trial, reason)]
+        self._orphans.update(orphans)  # earlier ones fall back when they lose what they run
+        fallen = [trial for trial in sorted(orphans) if self._fall_back(trial, reason)]
         for trial in fallen:
             self._lost_work.lost(trial, reason)
         there = [worker for worker in workers if worker in self.state.workers]
-        for worker in there:
-            self._packages.forget(worker)
-        gone = set(there)
-        for segment in [one for one in self.state.running.values() if not gone.isdisjoint(one.workers)]:
-            running = self._running.get(segment.trial)
+        for trial in self._take_off(there):
+            running = self._running.get(trial)
             if running is not None:
                 self._lose(running, reason)
             else:  # of a package, and not reported, or not begun
-                self._lose_segment(segment.trial, reason)
+                self._lose_segment(trial, reason)
         for worker in there:
             self.dispatcher.record(WorkerLeft(self.env.now, worker, reason))
         if there or fallen:
             self._dispatch(self.env.now)
         else:
             self._look_for_end()
+
+    def _take_off(self, workers: Iterable[WorkerId]) -> list[TrialId]:
+        """The trials on the workers, in the order in which their segments started. The packages of
+        the workers are forgotten."""
+        trials = {trial for worker in workers for trial in self._packages.forget(worker)}
+        trials.update(self._on[worker].segment.trial for worker in workers if worker in self._on)
+        return sorted(trials, key=lambda trial: self.state.running[trial].segment)
 
     def join(self, workers: Collection[Worker]) -> None:
         """Add the workers, cold. A worker is slow if it is in a slow spell that began while it was
@@ -281,9 +287,11 @@ class DisturbedSimulation(Simulation):
         Nothing is recorded for a running trial, or for one whose result waits for the rest of a
         package. Its worker has its state and may still save it.
         """
-        if trial in self._running or trial not in self._orphans or self._packages.is_done(trial):
+        if trial in self._running or trial not in self._orphans:
             return False
         if (waiting := self.state.running.get(trial)) is not None:
+            if self._packages.is_done(waiting):
+                return False
             self._packages.lose(waiting, self.env.now)
             self.dispatcher.lose_segment(self.env.now, trial, reason)
         self._orphans.remove(trial)

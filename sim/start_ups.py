@@ -1,6 +1,7 @@
 """Start-ups on one host. Those that begin at one time share its cores."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 
 from hetsched.core.state import State
 from hetsched.domain.cluster import Worker
@@ -27,8 +28,7 @@ class StartUps:
         state, segment = self._state, self._state.running[trial]
         starting = {
             worker
-            for other in state.running.values()
-            if other.time == segment.time
+            for other in takewhile(lambda other: other.time == segment.time, reversed(state.running.values()))
             for worker in other.workers
             if worker not in state.in_memory
         }

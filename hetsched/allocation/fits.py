@@ -7,6 +7,7 @@ from msgspec import UNSET
 from msgspec.structs import astuple, replace
 
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerId
+from hetsched.domain.names import EXPECTED, has_control
 from hetsched.domain.plain import plain
 from hetsched.errors import PolicyError, counted
 
@@ -57,6 +58,8 @@ def _mistyped(worker: Worker) -> str | None:
     for field in ("id", "node", "device"):
         if not isinstance(value := getattr(worker, field), str) or not value:
             return f"has the {field} {value!r}: expected a text"
+        if has_control(value):
+            return f"has the {field} {value!r}: {EXPECTED}"
     if type(worker.cores) is not int:
         return f"has {worker.cores!r} cores: expected a whole number"
     if type(worker.gpu_share) not in (int, float):

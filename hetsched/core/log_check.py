@@ -19,6 +19,7 @@ from hetsched.core.events import (
 )
 from hetsched.core.run_course import RunCourse, batch_size_fault
 from hetsched.core.running_segments import RAY_TUNE
+from hetsched.core.segments_of_workers import SegmentsOfWorkers
 from hetsched.core.state import State, state_of
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import BATCH_SIZE, Experiment, ExperimentId, TrialId
@@ -74,9 +75,8 @@ class _CheckedLog:
         self._done: dict[TrialId, int] = {}
         self._furthest: dict[TrialId, int] = {}  # the most iterations of any state that the trial could fall back to
         self._completed: set[TrialId] = set()
-        self._running: dict[TrialId, SegmentStarted] = {}
+        self._running = SegmentsOfWorkers()
         self._started = 0
-        self._trains: dict[WorkerId, TrialId] = {}
         self._reported: dict[int, float] = {}  # when the first segment of the package ended
         self._cut_short: dict[TrialId, str] = {}
         self._is_ray_tune = False
@@ -109,8 +109,7 @@ class _CheckedLog:
 
     @_take.register
     def _(self, event: WorkerLeft) -> None:
-        busy = self._trains.get(event.worker)
-        self._expect(busy is None, f"{event.worker} leaves, and trains {busy}")
+        self._expect_idle(event.worker, f"{event.worker} leaves, and trains")
         self._workers.discard(event.worker)
 
     @_take.register
@@ -128,11 +127,10 @@ class _CheckedLog:
         self._expect(event.trial not in self._cut_short, self._cut_short.get(event.trial, ""))
         for worker in event.workers:
             self._expect(worker in self._workers, f"{event.trial} starts on {worker!r}, which is not there")
-            busy = self._trains.get(worker)
             if event.follows:
-                self._expect_in_package(event, busy)
+                self._expect_in_package(event)
             else:
-                self._expect(busy is None, f"{event.trial} starts on {worker!r}, which trains {busy}")
+                self._expect_idle(worker, f"{event.trial} starts on {worker!r}, which trains")
         left = self._experiments[self._home[event.trial]].stop_iterations - self._done[event.trial]
         self._expect(
             1 <= event.iterations <= left, f"{event.trial} starts {event.iterations} iterations, {left} remain"
@@ -141,12 +139,16 @@ class _CheckedLog:
         self._expect(
             event.segment == self._started, f"{event.trial} starts segment {event.segment}, expected {self._started}"
         )
-        self._running[event.trial] = event
-        self._trains.update(dict.fromkeys(event.workers, event.trial))
+        self._running.start(event)
 
-    def _expect_in_package(self, event: SegmentStarted, busy: TrialId | None) -> None:
-        before = self._running.get(busy) if busy is not None else None
+    def _expect_idle(self, worker: WorkerId, otherwise: str) -> None:
+        busy = self._running.first(worker)
+        self._expect(busy is None, f"{otherwise} {busy and busy.trial}")
+
+    def _expect_in_package(self, event: SegmentStarted) -> None:
+        before = self._running.first(event.worker)
         same = before is not None and (before.package, before.time) == (event.package, event.time)
+        busy = before and before.trial
         self._expect(same, f"{event.trial} follows in package {event.package}, and {event.worker!r} trains {busy}")
 
     @_take.register
@@ -197,15 +199,9 @@ class _CheckedLog:
         self._expect(trial not in self._completed, f"{trial} is completed")
 
     def _take_off(self, event: SegmentEnded | SegmentLost) -> SegmentStarted:
-        self._expect(event.trial in self._running, f"{event.trial} is not running")
-        started = self._running.pop(event.trial)
-        mates = (name for name, other in self._running.items() if other.package == started.package != 0)
-        left = next(mates, None)
-        for worker in started.workers:
-            if left is None:
-                self._trains.pop(worker, None)
-            else:
-                self._trains[worker] = left
+        started = self._running.end(event.trial)
+        if started is None:
+            raise AssertionError(f"line {self._line} of the log: {event.trial} is not running")
         self._expect(event.worker == started.worker, f"{event.trial} runs on {started.worker!r}, not {event.worker!r}")
         self._expect(
             event.segment == started.segment, f"{event.trial} runs segment {started.segment}, not {event.segment}"

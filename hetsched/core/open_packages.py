@@ -65,9 +65,10 @@ class OpenPackages(Generic[Result]):
         package = self._packages.get(segment.worker)
         return None if package is None else package.after
 
-    def is_done(self, trial: TrialId) -> bool:
-        """Whether the trial's result waits for the report of its package."""
-        return any(trial in package.results for package in self._packages.values())
+    def is_done(self, segment: Segment) -> bool:
+        """Whether the segment's result waits for the report of its package."""
+        package = self._packages.get(segment.worker)
+        return package is not None and segment.trial in package.results
 
     def end(self, segment: Segment, result: Result, now: float) -> Turn[Result]:
         """The worker has finished the segment."""
@@ -99,9 +100,13 @@ class OpenPackages(Generic[Result]):
         waiting, package.waiting = list(package.waiting), deque()
         return waiting
 
-    def forget(self, worker: WorkerId) -> None:
-        """The worker is gone, and its whole package with it."""
-        self._packages.pop(worker, None)
+    def forget(self, worker: WorkerId) -> list[TrialId]:
+        """The worker is gone, and its whole package with it. Returns the package's trials that are
+        not reported."""
+        package = self._packages.pop(worker, None)
+        if package is None:
+            return []
+        return [*package.results, package.current.trial, *(segment.trial for segment in package.waiting)]
 
     def _go_on(self, package: _Package[Result], now: float) -> Turn[Result]:
         if package.waiting:

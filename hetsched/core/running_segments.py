@@ -1,7 +1,7 @@
 """The segments of a log that run at a line of it."""
 
 from hetsched.core.events import AnyEvent, RunStarted, SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft
-from hetsched.domain.workload import TrialId
+from hetsched.core.segments_of_workers import SegmentsOfWorkers
 
 RAY_TUNE = "ray-tune"
 """The backend whose training code itself decides when a trial can be saved, and when it is
@@ -18,7 +18,7 @@ class RunningSegments:
     """
 
     def __init__(self) -> None:
-        self._running: dict[TrialId, SegmentStarted] = {}
+        self._running = SegmentsOfWorkers()
         self._is_ray_tune = False
 
     def fault(self, event: AnyEvent) -> str | None:
@@ -28,9 +28,9 @@ class RunningSegments:
         Under `RAY_TUNE` a segment may end with other iterations.
         """
         if isinstance(event, SegmentStarted):
-            self._running[event.trial] = event
+            self._running.start(event)
         elif isinstance(event, _ENDS):
-            started = self._running.pop(event.trial, None)
+            started = self._running.end(event.trial)
             if started is None:
                 return None
             for name in ("worker", "segment"):
@@ -39,9 +39,8 @@ class RunningSegments:
             if isinstance(event, SegmentEnded) and event.iterations != started.iterations and not self._is_ray_tune:
                 return _told(event, started, "iterations")
         elif isinstance(event, WorkerLeft):
-            busy = next((trial for trial, start in self._running.items() if event.worker in start.workers), None)
-            if busy is not None:
-                return f"{event.worker} leaves, and trains {busy}"
+            if (busy := self._running.first(event.worker)) is not None:
+                return f"{event.worker} leaves, and trains {busy.trial}"
         elif isinstance(event, RunStarted):
             self._is_ray_tune = event.backend == RAY_TUNE
         return None

@@ -21,6 +21,7 @@ from msgspec import Struct
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from hetsched.domain.cluster import CPU, WorkerType
+from hetsched.domain.names import PlainName
 from hetsched.domain.workload import TrialKind
 
 DATASET = "cifar10"
@@ -54,13 +55,13 @@ class ProfileRow(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
-    model: str
+    model: PlainName
     """Name that experiments and traces use."""
-    dataset: str = DATASET
+    dataset: PlainName = DATASET
     """Data set of the experiment."""
     batch_size: int = Field(gt=0)
     """Images per iteration."""
-    device: str
+    device: PlainName
     """`cpu`, or the `gpu_type` of nodes, letter by letter."""
     cores: int = Field(default=0, ge=0)
     """Cores of a CPU worker; 0 on a GPU."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from typing_extensions import TypeAliasType
 
 from hetsched.domain.hyperparameters import OF_SGD, Choice, Constant, Domain, Float, Integer, Scale
+from hetsched.domain.names import without_control
 from hetsched.domain.workload import BATCH_SIZE, PBT, batch_sizes_of
 from hetsched.errors import nearest
 from hetsched.scenario.tables import Table
@@ -152,6 +153,7 @@ def _of_here(space: Any) -> Any:
 def _name(name: str) -> str:
     if not name or "." in name:
         raise ValueError(f"expected a name without a dot, got {name!r}; a nested hyperparameter stands in a table")
+    without_control(name)
     return name
 
 

@@ -3,11 +3,12 @@ real runs."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hetsched.argument_types import MOST_SEED
+from hetsched.domain.names import without_control
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import NAME
 from hetsched.domain.segment_costs import SegmentCosts
@@ -44,6 +45,11 @@ Name = Annotated[str, Field(pattern=NAME, max_length=100)]  # it is part of the 
 
 class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _has_no_control_characters(cls, value: Any) -> Any:
+        return without_control(value)
 
     def __setattr__(self, name: str, value: object) -> None:
         """Raise TypeError, because a scenario does not change. Private attributes may be set."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hetsched.argument_types import MOST, MOST_SEED
 from hetsched.domain.registry import Strategy
-from hetsched.errors import InputError, path_of
+from hetsched.errors import InputError, brief, path_of
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 
@@ -60,11 +60,16 @@ def chosen_seeds(setup: Setup, given: Seeds) -> list[int]:
         seeds = [_whole(seed) for seed in given] if isinstance(given, Iterable) else _so_many(setup, _whole(given))
     except TypeError:
         seeds = []
-    if not seeds or min(seeds) < 0 or max(seeds) > MOST_SEED or len(set(seeds)) < len(seeds):
+    if seeds and max(seeds) > MOST_SEED:
+        raise InputError(
+            f"seeds: expected at most {MOST_SEED:,}, found {brief(max(seeds))}: name smaller ones, or a smaller first "
+            "one (first_seed, --seed)"
+        )
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         expected = (
             f"how many (at least 1, at most {MOST:,}), or a list of different whole numbers from 0 to {MOST_SEED:,}"
         )
-        raise InputError(f"seeds: expected {expected}, got {given!r}")
+        raise InputError(f"seeds: expected {expected}, got {brief(given)}")
     return seeds
 
 
@@ -86,4 +91,4 @@ def check_counts(most: int = MOST, **counts: int | None) -> None:
         whole = isinstance(count, int) and not isinstance(count, bool)
         if count is not None and not (whole and 1 <= count <= most):
             expected = f"from 1 to {most:,}" if whole and count > most else "from 1"
-            raise InputError(f"{name}: expected a whole number {expected}, got {count!r}")
+            raise InputError(f"{name}: expected a whole number {expected}, got {brief(count)}")
