@@ -59,7 +59,8 @@ def in_own_types(decision: Dispatch) -> Dispatch:
     """The decision with Python's own strings and numbers in place of NumPy's."""
     trial, worker, iterations, others = decision.trial, decision.worker, decision.iterations, decision.others
     then = decision.then
-    if type(trial) is str and type(worker) is str and type(iterations) is int and others == () == then:
+    are_tuples = isinstance(others, tuple) and isinstance(then, tuple)
+    if type(trial) is str and type(worker) is str and type(iterations) is int and are_tuples and not (others or then):
         return decision
     all_others = tuple(map(plain, others)) if isinstance(others, tuple) else others
     all_then = tuple(map(plain, then)) if isinstance(then, tuple) else then

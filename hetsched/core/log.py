@@ -14,6 +14,7 @@ from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunRe
 from hetsched.core.older_logs import NOT_READ, NUMBERED_SINCE, SegmentNumbers, as_of_now
 from hetsched.core.run_course import RunCourse
 from hetsched.core.running_segments import RunningSegments
+from hetsched.core.trained_iterations import TrainedIterations
 from hetsched.domain.plain import plain
 from hetsched.errors import HetschedError, InputError
 
@@ -198,13 +199,15 @@ class LogDecoder:
         self._numbers = SegmentNumbers()
         self._course = RunCourse()
         self._segments = RunningSegments()
+        self._iterations = TrainedIterations()
 
     def event(self, line: bytes) -> AnyEvent:
         """The event of the next line.
 
         Raises InputError, naming file and line, for a line that is no event, for the end of a
         segment that is not as the segment's start, and for a log of a newer hetsched. It also
-        raises for an event that the course of a run cannot have there (see `RunCourse`).
+        raises for an event that the course of a run or the iterations of a trial cannot have there
+        (see `RunCourse` and `TrainedIterations`).
         """
         self._line += 1
         try:
@@ -218,7 +221,8 @@ class LogDecoder:
                 _check_format(line, f"{self._path}:{self._line}")
         if self._version < NUMBERED_SINCE:
             event = self._numbers.numbered(event)
-        if (fault := self._course.fault(event) or self._segments.fault(event)) is not None:
+        fault = self._course.fault(event) or self._segments.fault(event) or self._iterations.fault(event)
+        if fault is not None:
             raise InputError(f"{self._path}:{self._line}: {fault}: was it altered? {MEND}")
         return event
 

@@ -6,7 +6,6 @@ from functools import singledispatchmethod
 from hetsched.core.events import (
     CheckpointLost,
     Event,
-    ExperimentArrived,
     RunStarted,
     SegmentEnded,
     SegmentLost,
@@ -17,12 +16,13 @@ from hetsched.core.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from hetsched.core.run_course import RunCourse, batch_size_fault
+from hetsched.core.run_course import RunCourse
 from hetsched.core.running_segments import RAY_TUNE
 from hetsched.core.segments_of_workers import SegmentsOfWorkers
 from hetsched.core.state import State, state_of
+from hetsched.core.trained_iterations import TrainedIterations
 from hetsched.domain.cluster import WorkerId
-from hetsched.domain.workload import BATCH_SIZE, Experiment, ExperimentId, TrialId
+from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 
 
@@ -42,6 +42,8 @@ def check_log(events: Iterable[Event]) -> State:
     - The iterations of a trial add up, and no trial trains beyond its experiment's
       `stop_iterations`.
     - A trial has one of the batch sizes of its experiment.
+    - No segment of an experiment starts before the experiment has all its trials, unless Ray Tune
+      adds them.
     - A trial falls back only to iterations that it, or a trial that it copied, has done.
     - A worker, an experiment and a trial come once; a worker may come again after it left. A worker
       that leaves is idle.
@@ -70,13 +72,10 @@ class _CheckedLog:
         self._now = 0.0
         self._course = RunCourse(begun)
         self._workers: set[WorkerId] = set()
-        self._experiments: dict[ExperimentId, Experiment] = {}
-        self._home: dict[TrialId, ExperimentId] = {}
-        self._done: dict[TrialId, int] = {}
-        self._furthest: dict[TrialId, int] = {}  # the most iterations of any state that the trial could fall back to
+        self._trials: set[TrialId] = set()
         self._completed: set[TrialId] = set()
+        self._iterations = TrainedIterations()
         self._running = SegmentsOfWorkers()
-        self._started = 0
         self._reported: dict[int, float] = {}  # when the first segment of the package ended
         self._cut_short: dict[TrialId, str] = {}
         self._is_ray_tune = False
@@ -87,6 +86,7 @@ class _CheckedLog:
         self._expect(event.time >= self._now, f"time goes back from {self._now} to {event.time}")
         self._now = event.time
         self._take(event)
+        self._expect_no(self._iterations.fault(event))
 
     def _expect(self, holds: bool, otherwise: str) -> None:
         self._expect_no(None if holds else otherwise)
@@ -113,13 +113,8 @@ class _CheckedLog:
         self._workers.discard(event.worker)
 
     @_take.register
-    def _(self, event: ExperimentArrived) -> None:
-        self._experiments[event.experiment.id] = event.experiment
-
-    @_take.register
     def _(self, event: TrialAdded) -> None:
-        self._home[event.trial] = event.experiment
-        self._done[event.trial] = self._furthest[event.trial] = 0
+        self._trials.add(event.trial)
 
     @_take.register
     def _(self, event: SegmentStarted) -> None:
@@ -131,14 +126,6 @@ class _CheckedLog:
                 self._expect_in_package(event)
             else:
                 self._expect_idle(worker, f"{event.trial} starts on {worker!r}, which trains")
-        left = self._experiments[self._home[event.trial]].stop_iterations - self._done[event.trial]
-        self._expect(
-            1 <= event.iterations <= left, f"{event.trial} starts {event.iterations} iterations, {left} remain"
-        )
-        self._started += 1
-        self._expect(
-            event.segment == self._started, f"{event.trial} starts segment {event.segment}, expected {self._started}"
-        )
         self._running.start(event)
 
     def _expect_idle(self, worker: WorkerId, otherwise: str) -> None:
@@ -157,36 +144,19 @@ class _CheckedLog:
         if started.package:
             together = self._reported.setdefault(started.package, event.time)
             self._expect(event.time == together, f"{event.trial} ends, and its package was reported at {together} s")
-        self._done[event.trial] += event.iterations
         unequal = f"{event.trial} ends {event.iterations} iterations, and started {started.iterations}"
         self._expect(event.iterations >= 1, unequal)
         self._expect(event.iterations == started.iterations or self._is_ray_tune, unequal)
         if event.iterations < started.iterations:
             self._cut_short[event.trial] = unequal
-        self._furthest[event.trial] = max(self._furthest[event.trial], self._done[event.trial])
 
     @_take.register
     def _(self, event: SegmentLost) -> None:
         self._take_off(event)
 
     @_take.register
-    def _(self, event: CheckpointLost) -> None:
+    def _(self, event: CheckpointLost | TrialExploited) -> None:
         self._expect_waiting(event.trial)
-        lineage = self._experiments[self._home[event.trial]].counts_lineage
-        done = (self._furthest if lineage else self._done)[event.trial]
-        self._expect(event.iterations <= done, f"{event.trial} falls back to {event.iterations} iterations, of {done}")
-        self._done[event.trial] = event.iterations
-
-    @_take.register
-    def _(self, event: TrialExploited) -> None:
-        self._expect_waiting(event.trial)
-        self._expect(event.source in self._done, f"{event.trial} exploits {event.source}, no such trial")
-        experiment = self._experiments[self._home[event.trial]]
-        if experiment.searches_batch_size and BATCH_SIZE in event.hyperparameters:
-            self._expect_no(batch_size_fault(event.trial, experiment, event.hyperparameters[BATCH_SIZE]))
-        if experiment.counts_lineage:
-            self._done[event.trial] = self._done[event.source]
-            self._furthest[event.trial] = max(self._furthest[event.trial], self._furthest[event.source])
 
     @_take.register
     def _(self, event: TrialCompleted) -> None:
@@ -194,7 +164,7 @@ class _CheckedLog:
         self._completed.add(event.trial)
 
     def _expect_waiting(self, trial: TrialId) -> None:
-        self._expect(trial in self._done, f"{trial}: no such trial")
+        self._expect(trial in self._trials, f"{trial}: no such trial")
         self._expect(trial not in self._running, f"{trial} is running")
         self._expect(trial not in self._completed, f"{trial} is completed")
 

@@ -16,8 +16,9 @@ def refusal_to_start(state: State, decision: Dispatch) -> str | None:
     if trial.completed is not None or trial.id in state.running:
         return not_ready(state, trial.id)
     experiment = state.experiments[trial.experiment]
-    if state.restricted or decision.others != ():
-        if experiment.gang > 1 or decision.others != ():
+    alone = _is_none(decision.others)
+    if state.restricted or not alone:
+        if experiment.gang > 1 or not alone:
             refusal = _misplaced(state, decision)
             if refusal is not None:
                 return refusal
@@ -29,7 +30,12 @@ def refusal_to_start(state: State, decision: Dispatch) -> str | None:
         most = min(remaining, experiment.longest_segment)
         limit = f"the perturbation interval is {experiment.interval}, " if experiment.pbt is not None else ""
         return f"iterations must be a whole number from 1 to {most} ({limit}{remaining} of the trial remain)"
-    return None if decision.then == () else _refusal_to_follow(state, decision)
+    return None if _is_none(decision.then) else _refusal_to_follow(state, decision)
+
+
+def _is_none(names: object) -> bool:
+    """Whether this is the empty tuple. An array cannot be compared with it."""
+    return isinstance(names, tuple) and not names
 
 
 def _refusal_to_follow(state: State, decision: Dispatch) -> str | None:

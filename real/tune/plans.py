@@ -45,7 +45,8 @@ def plans_of(setup: Setup, strategy: Strategy, experiment: Experiment, workers: 
     """Every worker's plan. The worker's cores on its host are decided later, when its node has
     joined.
 
-    Raises InputError if the profile has no step time for a paced worker.
+    Raises InputError, naming the key, for a paced worker that a trial may come to and for which the
+    profile has no step time.
     """
     settings = Settings(
         experiment.model,
@@ -62,14 +63,26 @@ def plans_of(setup: Setup, strategy: Strategy, experiment: Experiment, workers: 
     )
     plans = {}
     for worker in workers:
-        pace_s = None
-        if worker.pace is not None:
-            known = {kind: setup.times.seconds_per_iteration(kind, worker.type) for kind in experiment.kinds}
-            if None in known.values():
-                profiled_workers(setup, strategy)
-            pace_s = {kind.batch_size: seconds for kind, seconds in known.items() if seconds is not None}
+        pace_s = None if worker.pace is None else _pace_s(setup, strategy, experiment, worker)
         plans[worker.id] = Plan(worker, settings, pace_s, setup.scenario.checkpoints.place)
     return plans
+
+
+def _pace_s(setup: Setup, strategy: Strategy, experiment: Experiment, worker: Worker) -> dict[int, float]:
+    """The seconds of an iteration on the worker, by batch size. A size that the profile leaves out
+    there does not fit, and no trial of it comes (see `hetsched.core.fits`)."""
+    found = {kind.batch_size: setup.times.seconds_per_iteration(kind, worker.type) for kind in experiment.kinds}
+    known = {size: seconds for size, seconds in found.items() if seconds is not None}
+    if len(known) == len(found):
+        return known
+    profiled_workers(setup, strategy)
+    measured = {row.worker_type for row in setup.times.rows}
+    if experiment.may_use(worker.device) and worker.type.as_profiled not in measured:
+        raise InputError(
+            f"cluster.nodes.{worker.node}.pace: the profile has no row of a worker of {worker.type.as_profiled}, so "
+            "its pace is unknown: measure one, leave out pace, or name other devices in the experiment's devices"
+        )
+    return known
 
 
 def _path(name: str | None) -> Path | None:

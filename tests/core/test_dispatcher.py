@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from hetsched import allocation, scheduling
 from hetsched.allocation.fits import check_allocation
@@ -79,6 +80,14 @@ REFUSED: dict[str, tuple[Decide, str]] = {
         lambda s: chain((WakeAt(1.0) for _ in range(20)), (whole(s) for _ in count())),
         "running, not ready",
     ),
+    "an array of workers": (
+        lambda s: [replace(whole(s), others=np.array(["a/cpu0", "g/cpu0"]))],
+        "the others of a gang are a tuple",
+    ),
+    "an array of trials": (
+        lambda s: [replace(whole(s), then=np.array(["e-1", "e-2"]))],
+        "the trials that follow in a package are a tuple",
+    ),
     "not a decision": (lambda s: ["e-0"], "returns Dispatch"),  # type: ignore[list-item]
 }
 
@@ -86,7 +95,7 @@ REFUSED: dict[str, tuple[Decide, str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_bad_decisions_are_refused_by_name(name: str, tmp_path: Path) -> None:
     decide, reason = REFUSED[name]
-    with pytest.raises(PolicyError, match=f"under-test.*{reason}"):
+    with pytest.raises(PolicyError, match=f"(?s)under-test.*{reason}"):
         simulate_deciding(decide, tmp_path)
 
 

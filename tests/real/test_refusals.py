@@ -78,3 +78,14 @@ def test_a_training_that_is_none(
         *_, line = capsys.readouterr().err.splitlines()
         assert "training.class: training/mine.py" in line and said in line
         assert not (folder / "out").exists()
+
+
+def test_a_pace_that_nobody_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The worker's actor ended in a KeyError. The profile knows the model on the other node."""
+    nodes = [{"name": "a", "cores": 1, "pace": True}, {"name": "b", "cores": 2, "pace": True}]
+    rows = [profile_row("cpu", seconds=0.1, dataset="synthetic", batch_size=8)]
+    made = make_setup(nodes, rows, dataset="synthetic", batch_size=8)
+    made.save(Path("given"))
+    assert main(["run", "given/scenario.toml", "--strategy", "fusion+fifo", "--out", "out"]) == 2
+    said = capsys.readouterr().err
+    assert "cluster.nodes.b.pace: the profile has no row of a worker of 2 cpu, so its pace is unknown" in said
