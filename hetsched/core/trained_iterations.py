@@ -1,7 +1,5 @@
 """The iterations that the trials of a log have done."""
 
-from typing import NamedTuple
-
 from hetsched.core.events import (
     CheckpointLost,
     Event,
@@ -16,17 +14,7 @@ from hetsched.core.run_course import batch_size_fault
 from hetsched.core.running_segments import RAY_TUNE
 from hetsched.domain.workload import BATCH_SIZE, Experiment, ExperimentId, TrialId
 
-
-class Done(NamedTuple):
-    """Iterations of a trial. `furthest` is the most of any state that the trial could fall back
-    to."""
-
-    iterations: int
-    furthest: int
-
-    def trained(self, iterations: int) -> "Done":
-        total = self.iterations + iterations
-        return Done(total, max(self.furthest, total))
+_OTHERS = frozenset({CheckpointLost, ExperimentArrived, RunStarted, TrialAdded, TrialExploited})
 
 
 class TrainedIterations:
@@ -36,24 +24,32 @@ class TrainedIterations:
         self._experiments: dict[ExperimentId, Experiment] = {}
         self._to_add: dict[ExperimentId, int] = {}
         self._home: dict[TrialId, Experiment] = {}
-        self._done: dict[TrialId, Done] = {}
+        self._done: dict[TrialId, int] = {}
+        self._furthest: dict[TrialId, int] = {}  # the most of any state that the trial could fall back to
         self._started = 0
         self._adds_at_once = True
 
     def fault(self, event: Event) -> str | None:
         """What contradicts the iterations before, in words. None: nothing, or the trial is unknown.
         Events must come in the order of the log."""
+        if isinstance(event, SegmentStarted):
+            return self._start_fault(event) if event.trial in self._done else None
+        if isinstance(event, SegmentEnded):
+            if event.trial in self._done:
+                self._done[event.trial] += event.iterations
+                self._furthest[event.trial] = max(self._furthest[event.trial], self._done[event.trial])
+            return None
+        return self._other_fault(event) if type(event) in _OTHERS else None
+
+    def _other_fault(self, event: Event) -> str | None:
         match event:
-            case SegmentStarted(trial=trial) if trial in self._done:
-                return self._start_fault(event)
-            case SegmentEnded(trial=trial) if trial in self._done:
-                self._done[trial] = self._done[trial].trained(event.iterations)
             case TrialExploited(trial=trial) if trial in self._done:
                 return self._copy_fault(event)
             case CheckpointLost(trial=trial) if trial in self._done:
                 return self._fall_fault(event)
             case TrialAdded(trial=trial) if event.experiment in self._experiments:
-                self._home[trial], self._done[trial] = self._experiments[event.experiment], Done(0, 0)
+                self._home[trial] = self._experiments[event.experiment]
+                self._done[trial] = self._furthest[trial] = 0
                 self._to_add[event.experiment] -= 1
             case ExperimentArrived(experiment=experiment):
                 self._experiments[experiment.id] = experiment
@@ -65,7 +61,7 @@ class TrainedIterations:
     def _start_fault(self, event: SegmentStarted) -> str | None:
         trial, home = event.trial, self._home[event.trial]
         self._started += 1
-        left = home.stop_iterations - self._done[trial].iterations
+        left = home.stop_iterations - self._done[trial]
         if not 1 <= event.iterations <= left:
             return f"{trial} starts {event.iterations} iterations, {left} remain"
         if event.segment != self._started:
@@ -83,14 +79,13 @@ class TrainedIterations:
             if fault is not None:
                 return fault
         if home.counts_lineage:
-            copied = self._done[source]
-            self._done[trial] = Done(copied.iterations, max(self._done[trial].furthest, copied.furthest))
+            self._done[trial] = self._done[source]
+            self._furthest[trial] = max(self._furthest[trial], self._furthest[source])
         return None
 
     def _fall_fault(self, event: CheckpointLost) -> str | None:
-        done, home = self._done[event.trial], self._home[event.trial]
-        most = done.furthest if home.counts_lineage else done.iterations
+        most = (self._furthest if self._home[event.trial].counts_lineage else self._done)[event.trial]
         if event.iterations > most:
             return f"{event.trial} falls back to {event.iterations} iterations, of {most}"
-        self._done[event.trial] = done._replace(iterations=event.iterations)
+        self._done[event.trial] = event.iterations
         return None
