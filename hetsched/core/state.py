@@ -33,6 +33,7 @@ from hetsched.core.events import (
     WorkerLeft,
     WorkerSlowed,
 )
+from hetsched.core.leads import Leads
 from hetsched.core.log import MEND
 from hetsched.core.node_presence import NodePresence
 from hetsched.core.ready_trials import ReadyTrials
@@ -85,6 +86,7 @@ class State:
         self.emptied: dict[WorkerId, float] = {}
         self.unfinished: dict[ExperimentId, int] = {}
         self.lead: dict[ExperimentId, int] = {}
+        self._leads = Leads(self.trials)
         self.best_score: dict[ExperimentId, float | None] = {}
         self.first_segments: dict[WorkerId, Timing] = {}
         self.last_packages: dict[WorkerId, Package] = {}
@@ -227,6 +229,7 @@ class State:
         trial = Trial(event.trial, len(self.trials), event.experiment, kind, frozen, event.time, ready_since=event.time)
         self.trials[trial.id] = trial
         self.ready.add(trial)
+        self._leads.note(trial)
         self.unfinished[trial.experiment] += 1
 
     def _segment_started(self, event: SegmentStarted) -> None:
@@ -272,6 +275,7 @@ class State:
                 trained.restores += 1
                 trained.restore_s += parts.start_up_s + parts.restore_s
         self.segments += 1
+        self._leads.note(trial)
         if trial.iterations > self.lead[experiment]:
             self.lead[experiment] = trial.iterations
 
@@ -318,9 +322,9 @@ class State:
         self.ready.take(old)
         self.trials[trial.id] = trial
         self.ready.add(trial)
+        self._leads.note(trial)
         if old.iterations == self.lead[trial.experiment] > trial.iterations:
-            members = (other.iterations for other in self.trials.values() if other.experiment == trial.experiment)
-            self.lead[trial.experiment] = max(members)
+            self.lead[trial.experiment] = self._leads.of(trial.experiment)
         self.lead[trial.experiment] = max(trial.iterations, self.lead[trial.experiment])
 
     def _trial_completed(self, event: TrialCompleted) -> None:

@@ -5,8 +5,8 @@ from hetsched.core.state import State, state_of
 from hetsched.domain.cluster import Node, NodeId, cpu_worker
 from tests.conftest import Simulate, make_setup
 
-DERIVED = {"has_gangs", "restricted", "_unreported"}
-"""What the experiments and the running segments of a snapshot say."""
+DERIVED = {"has_gangs", "restricted", "_unreported", "_leads"}
+"""What the experiments, the trials and the running segments of a snapshot say."""
 
 
 def test_a_snapshot_has_all_that_a_state_has(simulate_log: Simulate) -> None:
