@@ -5,8 +5,9 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from hetsched.core.changes import Changes
+
 if TYPE_CHECKING:
-    from hetsched.core.changes import Changes
     from hetsched.core.trial import Trial
 
 MOST_TAKEN = 500
@@ -21,13 +22,12 @@ class ReadyTrials(Sequence["Trial"]):
     that clusters have, that costs less than a tree would. Most trials are taken from the front.
     There nothing moves until `MOST_TAKEN` of them are gone.
 
-    The order of arrival is kept, too, after the first call that asks for it. `changes`, once it is
-    set, receives every trial that is added, taken or replaced.
+    The order of arrival is kept, too, after the first call that asks for it. `changes` notes every
+    trial that is added, taken or replaced.
     """
 
-    changes: "Changes | None" = None
-
     def __init__(self) -> None:
+        self.changes = Changes()
         self._trials: list[Trial] = []
         self._places = array("q")  # iterations and index as one number, which compares faster than a tuple
         self._taken = 0
@@ -60,8 +60,7 @@ class ReadyTrials(Sequence["Trial"]):
         at = bisect_left(self._places, place, self._taken)
         self._places.insert(at, place)
         self._trials.insert(at, trial)
-        if self.changes is not None:
-            self.changes.note(trial.id)
+        self.changes.note(trial.id)
         if self._indices is not None:
             insort(self._indices, trial.index)
             self._by_index[trial.index] = trial
@@ -77,8 +76,7 @@ class ReadyTrials(Sequence["Trial"]):
         else:
             del self._places[: first + 1], trials[: first + 1]
             self._taken = 0
-        if self.changes is not None:
-            self.changes.note(trial.id)
+        self.changes.note(trial.id)
         if self._indices is not None:
             del self._indices[bisect_left(self._indices, trial.index)], self._by_index[trial.index]
 
@@ -86,8 +84,7 @@ class ReadyTrials(Sequence["Trial"]):
         """The trial has changed; its iterations are the same. Raises LookupError if it is not
         ready."""
         self._trials[self._find(trial)] = trial
-        if self.changes is not None:
-            self.changes.note(trial.id)
+        self.changes.note(trial.id)
         if self._indices is not None:
             self._by_index[trial.index] = trial
 

@@ -97,11 +97,8 @@ class State:
 
     @property
     def changes(self) -> Changes:
-        """Which trials have changed, in order. Changes are noted only after the first call."""
-        if self.ready.changes is None:
-            self.ready.changes = Changes()
-            for trial in self.trials:
-                self.ready.changes.note(trial)
+        """Which trials have changed, in order. The count of changes follows from the events alone,
+        so a policy may compare counts of two states with the same events."""
         return self.ready.changes
 
     def is_ready(self, trial: Trial) -> bool:
