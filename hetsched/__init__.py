@@ -29,7 +29,7 @@ Studies
 `run`                   run one strategy for real, on Ray Tune; "auto": the best one of a plan
 `resume`                go on with a run that stopped
 `validate`              simulate, run for real, and compare the two
-`replay`                feed a run's measured durations to its policy again
+`replay`                feed the durations of a run's log to its policy again
 `load_results`          the runs of a results folder
 `write_report`          write a results folder as one HTML file
 `export`                write what was run for other programs: traces, Parquet, CSV, RO-Crate

@@ -1,4 +1,4 @@
-"""Replay: a run's policy decides again with the run's measured durations and scores, on the
+"""Replay: a run's policy decides again with the durations and scores of the run's log, on the
 simulator's clock.
 
 A new policy must take the decisions of the log, one by one. A segment that it starts lasts as long
@@ -24,7 +24,16 @@ from hetsched.core.asked_again import (
     policy_calls,
     tells_when_asked,
 )
-from hetsched.core.events import AnyEvent, Event, RunResumed, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
+from hetsched.core.events import (
+    SIMULATED,
+    AnyEvent,
+    Event,
+    RunResumed,
+    RunStarted,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+)
 from hetsched.core.state import State
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
@@ -72,7 +81,7 @@ class Replay:
             raise InputError(_without_decisions(self._ended))
         self._begun = events[0]
         strategy = parse_strategy(self._begun.strategy, "the run's strategy")
-        times = setup.charged_times if self._begun.backend == "sim" else setup.times
+        times = setup.charged_times if self._begun.backend == SIMULATED else setup.times
         self._ask_anew = partial(AskedAgain, setup.scenario.scheduling_policy(strategy), strategy.scheduling, times)
         self._again = self._ask_anew()
         set_up(self._again.dispatcher, setup, strategy, self._begun.seed)
@@ -92,6 +101,7 @@ class Replay:
         return Replayed(
             self._begun.strategy,
             self._begun.seed,
+            self._begun.backend,
             sum(len(call.decided) for call in self._calls),
             self._alike,
             self._difference,

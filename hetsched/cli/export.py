@@ -5,8 +5,7 @@ import argparse
 from hetsched.argument_types import a_path
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say_caveats, say_whole
-from hetsched.report.export.exporting import EXPORT, FORMATS, export
-from hetsched.studies.folder_caveats import caveats_of_folder
+from hetsched.report.export.exporting import EXPORT, FORMATS, exported
 
 EXAMPLES = (
     "hetsched export results/tutorial --to chrome-trace",
@@ -28,8 +27,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Write the runs in DIR for other programs: a trace for Perfetto, tables for notebooks and
     spreadsheets, or a description for archives. Runs that are not finished are exported as far as
     they came. See docs/results.md."""
-    caveats = caveats_of_folder(options.folder, () if options.to == "ro-crate" else None)
-    files = export(options.folder, options.to, options.out)
+    files, caveats = exported(options.folder, options.to, options.out)
 
     def table() -> None:
         for file in files:

@@ -8,7 +8,7 @@ import msgspec
 
 from hetsched.argument_types import a_path
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, live_view, say, say_remarks, say_whole, show
+from hetsched.cli.shared import finish, live_view, say, say_caveats, say_remarks, say_whole, show
 from hetsched.errors import InputError
 from hetsched.report import fidelity_tables, fitted_tables
 from hetsched.report.legend import legend
@@ -97,6 +97,7 @@ def calibrate(options: argparse.Namespace, emit: Emit) -> None:
             print(listing.markdown()) if options.markdown else show(listing.table(), legend(listing.says))
         for line in fitted_tables.lines(fitted):
             say(line)
+        say_caveats(fitted_tables.assumed(fitted))
         say(f"profile: {options.out}")
 
     finish(options, emit, {**fitted.document(), "file": str(options.out)}, table, None)
@@ -125,8 +126,8 @@ def print_made(options: argparse.Namespace, emit: Emit, names: Iterator[str]) ->
 
 
 def show_result(result: FidelityResult, markdown: bool) -> None:
-    """Print the tables, warnings about changed machines, and what has changed. With `markdown`,
-    print only the tables."""
+    """Print the tables, warnings about changed machines, what has changed, and what was assumed.
+    With `markdown`, print only the tables."""
     if markdown:
         print("\n".join(listing.markdown() for listing in fidelity_tables.listings(result)), end="")
         return
@@ -136,3 +137,4 @@ def show_result(result: FidelityResult, markdown: bool) -> None:
         say_remarks(f"{name}: {warning}" for warning in warnings)
     for line in fidelity_tables.lines(result):
         say(line)
+    say_caveats(fidelity_tables.assumed(result))

@@ -6,7 +6,7 @@ from hetsched.argument_types import a_path
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_caveats
 from hetsched.report.figures.folder import COLUMN_IN, FORMATS, KINDS, PAGE_IN, figures_by_study
-from hetsched.studies.folder_caveats import caveats_of_folder
+from hetsched.studies.folder_caveats import together
 
 EXAMPLES = ("hetsched figures results/tutorial --only gantt --format pdf,png",)
 
@@ -52,9 +52,9 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         only=options.only,
         dpi=options.dpi,
     )
-    caveats = caveats_of_folder(options.folder)
-    names = [str(file) for files in drawn.values() for file in files]
-    without = [str(study) for study, files in drawn.items() if not files]
+    caveats = together(options.folder, {study: of_study.caveats for study, of_study in drawn.items()})
+    names = [str(file) for of_study in drawn.values() for file in of_study.files]
+    without = [str(study) for study, of_study in drawn.items() if not of_study.files]
 
     def table() -> None:
         for line in (*names, *(f"{study}: has nothing to draw" for study in without)):

@@ -53,7 +53,7 @@ COMMANDS = {
     "run": "run one strategy for real, on Ray Tune, or go on with a run that stopped",
     "validate": "simulate, run for real, and compare the two",
     "fidelity": "predict recorded real runs again, and say by how much the predictions are off",
-    "replay": "feed a run's measured durations to its policy again, and compare decisions",
+    "replay": "feed the durations of a run's log to its policy again, and compare decisions",
     "report": "write a results folder as one HTML file",
     "show": "print the tables of a study again, from its results folder",
     "export": "write what was run for other programs: traces, Parquet, CSV, RO-Crate",

@@ -1,6 +1,7 @@
 """Tables and lines that show what `hetsched fidelity` found, for the terminal and as Markdown."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rich.table import Table
@@ -171,6 +172,21 @@ def lines(result: FidelityResult) -> list[str]:
         f"({counted(found.recordings, 'recording')} in both)"
     )
     return [*told, *(f"  {name}: {then:+.2f}% before, {now:+.2f}% now" for name, (then, now) in found.moved.items())]
+
+
+def assumed(result: FidelityResult) -> list[str]:
+    """What predictions assumed, a line per assumption with the number of its recordings."""
+    return in_how_many(result.assumptions.values(), counted(len(result.errors), "recording"))
+
+
+def in_how_many(lines: Collection[Sequence[str]], of: str) -> list[str]:
+    """Each line once, with the number of those that have it, `of` so many.
+
+    >>> in_how_many([["a", "b"], ["a"]], "3 runs")
+    ['a (2 of 3 runs)', 'b (1 of 3 runs)']
+    """
+    found = Counter(line for of_one in lines for line in dict.fromkeys(of_one))
+    return [f"{line} ({number} of {of})" for line, number in found.items()]
 
 
 def _cells(found: Distribution, decimals: int = 1, absolute: bool = False) -> list[str]:

@@ -4,7 +4,8 @@ fit left out."""
 from collections.abc import Iterator
 
 from hetsched.domain.profiles import ProfileRow
-from hetsched.report.fidelity_tables import Listing
+from hetsched.errors import counted
+from hetsched.report.fidelity_tables import Listing, in_how_many
 from hetsched.report.figures_in_words import percent
 from hetsched.studies.fidelity.fitting import FittedProfile, Rests
 
@@ -85,3 +86,15 @@ def lines(fitted: FittedProfile) -> list[str]:
             f"by the profiles of the runs {means[0]:.2f}%"
         )
     return told
+
+
+def assumed(fitted: FittedProfile) -> list[str]:
+    """What the predictions of runs assumed, with the columns of the table for which it holds, and
+    the number of runs."""
+    of = counted(len(fitted.runs), "run")
+    columns = {
+        "before": in_how_many([one.assumed_before for one in fitted.held_out], of),
+        "after": in_how_many([one.assumed_after for one in fitted.held_out], of),
+    }
+    every = dict.fromkeys(line for lines in columns.values() for line in lines)
+    return [f"{', '.join(name for name in columns if line in columns[name])}: {line}" for line in every]

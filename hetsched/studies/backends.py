@@ -47,14 +47,16 @@ class Outcome(NamedTuple):
 class Replayed(Struct, frozen=True):
     """The result of a replay.
 
-    `decisions` is how many decisions the log has. Some of them were taken again before the first
-    `difference` (None: all were). The two makespans are in seconds. After a difference there is no
-    replayed makespan: it is None. `ended` is the reason with which the run ended (None: the log
-    stops before). `until_s` is the time of the last event before.
+    `backend` is the backend of the run. It says whether the log's seconds are simulated or
+    measured. `decisions` is how many decisions the log has. Some of them were taken again before
+    the first `difference` (None: all were). The two makespans are in seconds. After a difference
+    there is no replayed makespan: it is None. `ended` is the reason with which the run ended (None:
+    the log stops before). `until_s` is the time of the last event before.
     """
 
     strategy: str
     seed: int
+    backend: str
     decisions: int
     alike: int
     difference: str | None

@@ -5,14 +5,14 @@ those of its plan, or the assumptions are computed again.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os.path import relpath
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hetsched.core.events import COMPLETED, RunStarted
+from hetsched.core.events import COMPLETED, SIMULATED, RunStarted
 from hetsched.core.log import LogDecoder
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, counted, unreadable
@@ -28,8 +28,6 @@ from hetsched.studies.unknown_scores import joined
 
 LEVELS = 3
 """The number of folders between a study and its runs, at most."""
-
-SIMULATED = "sim"
 
 UNDER_WAY = "the study has not come to its end: runs of further seeds may be missing"
 
@@ -67,7 +65,18 @@ def caveats_of_folder(folder: Path, logs: Sequence[Path] | None = None) -> Cavea
     folder = results_folder(folder)
     if logs is None:
         logs = [log for log in without_probes(folder, logs_below(folder)) if has_begun(log)]
-    found = {study: caveats_of_study(study, of_one) for study, of_one in by_study(folder, logs).items()}
+    return together(folder, caveats_by_study(folder, logs))
+
+
+def caveats_by_study(folder: Path, logs: Iterable[Path]) -> dict[Path, Caveats]:
+    """The assumptions and warnings of these logs of the folder, by the folder of their study.
+    Raises InputError for what cannot be read."""
+    return {study: caveats_of_study(study, of_one) for study, of_one in by_study(folder, logs).items()}
+
+
+def together(folder: Path, found: Mapping[Path, Caveats]) -> Caveats:
+    """The assumptions and warnings of the studies in the folder, as one. If there are several
+    studies, each warning names its study."""
     named = {study: "" if len(found) == 1 else f"{relpath(study, folder)}: " for study in found}
     return all_of(
         said._replace(warnings={named[study] + name: warning for name, warning in said.warnings.items()})

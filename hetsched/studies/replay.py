@@ -1,4 +1,4 @@
-"""Replay: a run's policy decides again with the run's measured durations. It must decide the
+"""Replay: a run's policy decides again with the durations of the run's log. It must decide the
 same."""
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from hetsched.studies.results import scenario_facts, scenario_of
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayResult:
-    """The replay of one log. `error_percent` is 100 x (replayed - measured) / measured makespan.
+    """The replay of one log. `error_percent` is 100 x (replayed - logged) / logged makespan.
     None: the run or the replay has no makespan."""
 
     setup: Setup = field(repr=False)

@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import hetsched
 from hetsched.cli.main import main
+from hetsched.studies import folder_caveats
+from hetsched.studies.caveats import Caveats
 from tests.analysis.tidy.eventful import eventful, simulated
 
 
@@ -34,6 +37,22 @@ def test_what_was_assumed_is_printed(to: str, tmp_path: Path, capsys: pytest.Cap
     assert main(["export", str(found.folder), "--to", to, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["assumptions"] == list(found.assumptions) and document["warnings"] == {}
+
+
+@pytest.mark.parametrize("to", ["csv", "parquet", "chrome-trace", "ro-crate"])
+def test_what_was_assumed_is_worked_out_once(to: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was worked out for what is printed, and again for the files."""
+    home = hetsched.simulate(eventful(), "fusion+hrfs", folder=tmp_path / "run").folder
+    asked: list[Path] = []
+    original = folder_caveats.caveats_of_study
+
+    def noted(study: Path, logs: Sequence[Path]) -> Caveats:
+        asked.append(study)
+        return original(study, logs)
+
+    monkeypatch.setattr(folder_caveats, "caveats_of_study", noted)
+    assert main(["export", str(home), "--to", to]) == 0
+    assert asked == [home]
 
 
 def test_warnings_name_their_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The command line end to end: what it prints, what it writes, and its exit status."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -431,6 +432,21 @@ def test_a_log_that_stops_early_is_replayed_and_says_so(folder: Path, capsys: py
     log.write_text("".join(line for line in lines[:-1] if "segment-" not in line and "trial-c" not in line))
     assert main(["replay", "out"]) == 2
     assert "out/events.jsonl: this log stops before the policy's first decision" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("backend", "how"), [("sim", "simulated"), ("ray", "measured")])
+def test_a_replay_says_whether_the_makespan_was_measured(
+    backend: str, how: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The makespan of a simulation was called measured."""
+    assert main(["simulate", "s.toml", "--strategy", "fusion+fifo", "--out", "out"]) == 0
+    log = folder / "out" / "events.jsonl"
+    log.write_text(log.read_text().replace('"backend":"sim"', f'"backend":"{backend}"', 1))
+    capsys.readouterr()
+    assert main(["replay", "out"]) == 0
+    assert re.search(rf"\nmakespan: [\d.,]+ s {how}, [\d.,]+ s replayed", capsys.readouterr().out)
+    assert main(["replay", "out", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["backend"] == backend
 
 
 def test_a_run_that_failed_at_once_is_not_replayed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,12 +4,14 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from hetsched.errors import InputError, nearest, path_of
 from hetsched.report.export.chrome_trace import fill_trace
 from hetsched.report.export.files import written_whole
 from hetsched.report.export.tables import export_tables
-from hetsched.studies.folder_caveats import by_study, caveats_of_folder, caveats_of_study
+from hetsched.studies.caveats import Caveats
+from hetsched.studies.folder_caveats import by_study, caveats_by_study, together
 from hetsched.studies.named_folder import is_finished, logs_below, results_folder, results_logs
 from hetsched.studies.ro_crate import write_ro_crate
 
@@ -26,6 +28,26 @@ FORMATS = {
 }
 
 
+class Exported(NamedTuple):
+    """The files of an export, and the assumptions and warnings of what is in them."""
+
+    files: list[Path]
+    caveats: Caveats
+
+
+class _Runs(NamedTuple):
+    """The logs of a results folder, and the assumptions and warnings by the folder of their
+    study."""
+
+    folder: Path
+    logs: list[Path]
+    said: dict[Path, Caveats]
+
+    @property
+    def caveats(self) -> Caveats:
+        return together(self.folder, self.said)
+
+
 def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[Path]:
     """Write the runs of a results folder for other programs. Returns the files, which
     docs/results.md describes.
@@ -39,12 +61,19 @@ def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[P
     and for a file that cannot be read. For a damaged log the message names file and line. Raises
     NoResultError if no run has begun.
     """
+    return exported(folder, to, out).files
+
+
+def exported(folder: Path | str, to: str, out: Path | str | None) -> Exported:
+    """Write the same files as `export`. Raises errors as `export` does."""
     if to not in FORMATS:
         raise InputError(f"to: no format {to!r}: {nearest(str(to), FORMATS)}")
     if to == "ro-crate" and out is not None:
         raise InputError("out: a ro-crate is in the folder that it describes; leave out --out")
     folder = results_folder(folder)
-    logs = [] if to == "ro-crate" and logs_below(folder) else results_logs(folder)  # a crate describes files
+    logs = (
+        [] if to == "ro-crate" and logs_below(folder) else results_logs(folder)
+    )  # a crate describes damaged logs, too
     home = folder / EXPORT if out is None else path_of(out, "out")
     if home.exists() and not home.is_dir():
         raise InputError(f"out: {home}: is a file; name a folder")
@@ -53,26 +82,31 @@ def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[P
     for log in logs:
         if not is_finished(log):
             logger.warning("%s: this run is not finished: it is exported as far as it came", log)
-    return _EXPORTS.get(to, export_tables)(folder, logs, home, to)
+    runs = _Runs(folder, logs, caveats_by_study(folder, logs))
+    return Exported(_EXPORTS.get(to, _export_tables)(runs, home, to), runs.caveats)
 
 
-def _export_traces(folder: Path, logs: list[Path], out: Path, to: str) -> list[Path]:
+def _export_tables(runs: _Runs, out: Path, to: str) -> list[Path]:
+    return export_tables(runs.folder, runs.logs, out, to, runs.caveats)
+
+
+def _export_traces(runs: _Runs, out: Path, to: str) -> list[Path]:
     """Write one trace per log, or none if a log is damaged. A trace has its log's path within the
     results folder, below `out`."""
-    said = {log: caveats_of_study(*study) for study in by_study(folder, logs).items() for log in study[1]}
-    paths = [out / log.relative_to(folder).with_name("trace.json") for log in logs]
+    said = {log: runs.said[study] for study, logs in by_study(runs.folder, runs.logs).items() for log in logs}
+    paths = [out / log.relative_to(runs.folder).with_name("trace.json") for log in runs.logs]
     with ExitStack() as stack:
         parts = [stack.enter_context(written_whole(path)) for path in paths]
-        for log, part in zip(logs, parts, strict=True):
+        for log, part in zip(runs.logs, parts, strict=True):
             fill_trace(log, part, said[log])
     return paths
 
 
-def _export_crate(folder: Path, logs: list[Path], out: Path, to: str) -> list[Path]:
-    return [write_ro_crate(folder, caveats_of_folder(folder, ()))]  # a crate describes damaged logs, too
+def _export_crate(runs: _Runs, out: Path, to: str) -> list[Path]:
+    return [write_ro_crate(runs.folder, runs.caveats)]
 
 
-_EXPORTS: dict[str, Callable[[Path, list[Path], Path, str], list[Path]]] = {
+_EXPORTS: dict[str, Callable[[_Runs, Path, str], list[Path]]] = {
     "chrome-trace": _export_traces,
     "ro-crate": _export_crate,
 }

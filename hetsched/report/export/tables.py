@@ -11,7 +11,7 @@ from hetsched.analysis.tidy.tables import TABLES, rows
 from hetsched.report.export.csv_file import CSVFile
 from hetsched.report.export.files import written_whole
 from hetsched.report.export.parquet_file import ParquetFile
-from hetsched.studies.folder_caveats import caveats_of_folder
+from hetsched.studies.caveats import Caveats
 
 ROWS_AT_ONCE = 20_000
 """The rows of a table that wait in memory before they are written."""
@@ -27,15 +27,16 @@ Writer = Callable[[Path, Sequence[Column], str], TableFile]
 """What writes a table. Its arguments are the path, the columns and the table's name."""
 
 
-def export_tables(folder: Path, logs: Sequence[Path], out: Path, ending: str) -> list[Path]:
-    """Write every table of all logs of the results folder to `out`, and return the files.
+def export_tables(folder: Path, logs: Sequence[Path], out: Path, ending: str, caveats: Caveats) -> list[Path]:
+    """Write every table of all logs of the results folder to `out`, and return the files. A CSV
+    file has no place for the `caveats`.
 
     Logs are read twice. The first reading finds the names of hyperparameters and metrics. The
     second reading writes the rows, at most `ROWS_AT_ONCE` per table at once, so memory does not
     grow with the number of logs.
     """
     further = {name: FurtherColumns(column.name for column in table.columns) for name, table in TABLES.items()}
-    writer = _writer(ending, folder, logs)
+    writer: Writer = CSVFile if ending == "csv" else partial(ParquetFile, caveats=caveats)
     for name, row in _rows(folder, logs):
         further[name].see(row)
     paths = [out / f"{name}.{ending}" for name in TABLES]
@@ -47,13 +48,6 @@ def export_tables(folder: Path, logs: Sequence[Path], out: Path, ending: str) ->
             files[name] = stack.enter_context(writer(part, columns, name))
         _fill(files, _rows(folder, logs))
     return paths
-
-
-def _writer(ending: str, folder: Path, logs: Sequence[Path]) -> Writer:
-    """The writer of tables by the ending of their files. A CSV file has no place for assumptions
-    and warnings. Raises InputError for a damaged summary."""
-    caveats = caveats_of_folder(folder, logs)
-    return CSVFile if ending == "csv" else partial(ParquetFile, caveats=caveats)
 
 
 def _rows(folder: Path, logs: Sequence[Path]) -> Iterator[tuple[str, Row]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from hetsched.domain.entry_points import needed_for
 from hetsched.errors import InputError, NoResultError, nearest, path_of
@@ -11,6 +12,7 @@ from hetsched.report.page.several import studies_of
 from hetsched.report.page.study import NOTHING_YET
 from hetsched.report.printable import printable
 from hetsched.studies.again import Study, study_in
+from hetsched.studies.caveats import Caveats
 from hetsched.studies.folder_caveats import caveats_of_folder
 
 FORMATS = ("pdf", "svg", "png")
@@ -48,6 +50,13 @@ CALLED: dict[Study | None, str] = {
 """The words for a study in a message."""
 
 
+class Drawn(NamedTuple):
+    """The files of a study's figures, and its assumptions and warnings."""
+
+    files: list[Path]
+    caveats: Caveats
+
+
 def figures(
     folder: Path | str,
     out: Path | str | None = None,
@@ -69,12 +78,12 @@ def figures(
     extra `figures`) is not installed. Raises NoResultError if the study has no result yet.
     """
     drawn = figures_by_study(folder, out, width=width, formats=formats, only=only, dpi=dpi)
-    return [file for files in drawn.values() for file in files]
+    return [file for of_study in drawn.values() for file in of_study.files]
 
 
 def figures_by_study(
     folder: Path | str, out: Path | str | None, *, width: float, formats: Sequence[str], only: Sequence[str], dpi: int
-) -> dict[Path, list[Path]]:
+) -> dict[Path, Drawn]:
     """Draw the same files as `figures`, and return them by the folder of their study.
 
     A study with nothing to draw has no files. Raises errors as `figures` does.
@@ -90,7 +99,7 @@ def figures_by_study(
             study: _drawn(study, target / study.relative_to(folder), width, formats, only, dpi)
             for study in studies or [folder]
         }
-    if not any(drawn.values()):
+    if not any(of_study.files for of_study in drawn.values()):
         if not studies and (why := page(folder).remarks.get(NOTHING_YET)):
             raise NoResultError("\n".join(why))
         none = f"none of the {len(studies)} studies in it has anything" if studies else _nothing(folder)
@@ -98,20 +107,19 @@ def figures_by_study(
     return drawn
 
 
-def _drawn(
-    folder: Path, target: Path, width: float, formats: Sequence[str], only: Sequence[str], dpi: int
-) -> list[Path]:
-    """Draw the figures of one study, and return their files."""
+def _drawn(folder: Path, target: Path, width: float, formats: Sequence[str], only: Sequence[str], dpi: int) -> Drawn:
+    """Draw the figures of one study."""
     from hetsched.report.figures.drawings import drawings_of
     from hetsched.report.figures.style import save
 
     files: list[Path] = []
-    about = printable("\n".join(caveats_of_folder(folder).lines()))
+    caveats = caveats_of_folder(folder)
+    about = printable("\n".join(caveats.lines()))
     for drawing in drawings_of(page(folder), folder, width):
         if (not only or drawing.kind in only) and (figure := drawing.draw()) is not None:
             _make(target)
             files += save(figure, target / file_name(drawing.name), formats, dpi, about)
-    return files
+    return Drawn(files, caveats)
 
 
 def _nothing(folder: Path) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hetsched.errors import counted
-from hetsched.report.fidelity_tables import lines, listings
+from hetsched.report.fidelity_tables import assumed, lines, listings
 from hetsched.report.page.document import Fact, Page
 from hetsched.report.page.tables import page_table
 from hetsched.studies.fidelity.fidelity import FidelityResult, fidelity
@@ -34,6 +34,7 @@ def page_of_fidelity(folder: Path) -> Page:
             "Another machine in the run than in the probe": [
                 f"{name}: {warning}" for name, warnings in result.warnings.items() for warning in warnings
             ],
+            "Assumed, as nobody measured it": assumed(result),
         },
         runs=[],
         tables=[page_table(title, one.table()) for title, one in zip(TITLES, listings(result), strict=True)],

@@ -1,7 +1,7 @@
 """Trackers that follow the runs of a study."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -63,12 +63,13 @@ class Tracking:
             yield Listeners([*([] if listen is None else [listen]), *followers]) if followers else listen
 
     def finish(self, result: Results) -> list[str]:
-        """Send the runs' figures and reports. Returns where the runs can be seen: one line per run
-        and tracker."""
+        """Send the runs' figures and reports, and what the study assumed and warns of. Returns
+        where the runs can be seen: one line per run and tracker."""
+        said = caveats(result)
         runs = {run.metrics.seed: run for run in result.runs}
         reports = {follower.seed: report_of(runs[follower.seed]) for follower in self._followers}
         for follower in self._followers:
-            follower.end(True, reports[follower.seed], [figures(runs[follower.seed])])
+            follower.end(True, reports[follower.seed], [figures(runs[follower.seed], said)])
         return [f"{follower.name}: {follower.tracker.where}" for follower in self._followers if follower.wait()]
 
 
@@ -94,11 +95,18 @@ def made(name: str) -> Tracker:
     return trackers.create(name)
 
 
-def figures(run: RunResult) -> Point:
-    """A point with the run's figures that are numbers."""
+def figures(run: RunResult, said: Mapping[str, str]) -> Point:
+    """A point with the run's figures that are numbers, and with what is `said` beside them."""
     found = msgspec.to_builtins(run.metrics)
     values = {name: value for name, value in found.items() if isinstance(value, int | float)}
-    return whole(run.metrics.makespan_s, values)
+    return whole(run.metrics.makespan_s, {**values, **said})
+
+
+def caveats(result: Results) -> dict[str, str]:
+    """The assumptions and warnings of a study as texts, a line each. What it lacks is left out."""
+    warned = [f"{strategy}: {warning}" for strategy, warning in result.warnings.items()]
+    found = {"assumptions": result.assumptions, "warnings": warned}
+    return {name: "\n".join(lines) for name, lines in found.items() if lines}
 
 
 def report_of(run: RunResult) -> Path | None:

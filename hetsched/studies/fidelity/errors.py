@@ -16,6 +16,8 @@ from hetsched.analysis.step_times import LATE, WorkerSteps, worker_steps
 from hetsched.core.events import COMPLETED, RunEnded
 from hetsched.core.log import read_log
 from hetsched.errors import InputError
+from hetsched.studies.assumptions import assumptions, idle_workers
+from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.draws import PREDICTIONS
 from hetsched.studies.draws import predict as simulate
 from hetsched.studies.fidelity.recordings import Machine, Recording
@@ -62,12 +64,13 @@ class Errors(Struct, frozen=True):
 
 
 class Prediction(NamedTuple):
-    """The errors, the CPU seconds of one simulation, and how far the machine was that of the
-    probe."""
+    """The errors, the CPU seconds of one simulation, how far the machine was that of the probe, and
+    what the simulations assumed."""
 
     errors: Errors
     simulator_s: float
     warnings: list[str]
+    assumptions: list[str]
 
 
 class _Draw(NamedTuple):
@@ -92,11 +95,12 @@ def predict(recording: Recording) -> Prediction:
         runs = simulate(setup, recording.strategy, recording.seed, Path(folder) / "run", PREDICTIONS)
         simulator_s = (time.process_time() - begun) / len(runs)
         draws = [_draw(recording, run) for run in runs]
+        assumed = _assumed(recording, runs)
     steps = worker_steps([events], setup.times, setup.scenario.overheads.host_cores)
     real = measure(events, setup)
     warnings = _of_another_machine(steps, recording.about.machine, lost=real.lost_segments > 0)
     factors = _factors(recording, measured, "another" if warnings else "as probed")
-    return Prediction(_errors(recording.name, factors, draws, measured, real), simulator_s, warnings)
+    return Prediction(_errors(recording.name, factors, draws, measured, real), simulator_s, warnings, assumed)
 
 
 def check_finished(recording: Recording) -> None:
@@ -104,6 +108,13 @@ def check_finished(recording: Recording) -> None:
     last = recording.events[-1]
     if not (isinstance(last, RunEnded) and last.reason == COMPLETED):
         raise InputError(f"{recording.name}: the run is not finished: finish it, or leave it out")
+
+
+def _assumed(recording: Recording, runs: Sequence[RunResult]) -> list[str]:
+    """What the simulations of the run assume, and which workers they leave idle."""
+    setup, strategies = recording.setup, [recording.strategy]
+    idle = idle_workers(setup, strategies).values()
+    return [*assumptions(setup, strategies), *idle, *beyond_recordings(setup, runs)]
 
 
 def _draw(recording: Recording, run: RunResult) -> _Draw:

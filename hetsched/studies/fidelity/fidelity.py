@@ -38,6 +38,11 @@ class FidelityResult:
         """By recording, how the machine of the run differed from the machine of the probe."""
         return {name: found.warnings for name, found in self.predictions.items() if found.warnings}
 
+    @property
+    def assumptions(self) -> dict[str, list[str]]:
+        """By recording, what its prediction assumed where the probe measured nothing."""
+        return {name: found.assumptions for name, found in self.predictions.items() if found.assumptions}
+
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""
         return {
@@ -47,6 +52,7 @@ class FidelityResult:
             "factors": by_factor(self.errors),
             "parts": mean_parts(self.errors),
             "simulator_s": {name: found.simulator_s for name, found in self.predictions.items()},
+            "assumptions": self.assumptions,
             "warnings": self.warnings,
             "change": self.change,
         }

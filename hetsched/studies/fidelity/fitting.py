@@ -73,11 +73,14 @@ class HeldOut(Struct, frozen=True):
     - `before`: with the profile that the run came with
     - `after`: with the profile that was fitted to the other runs. None: no other run has trained
       the same on workers of the same type.
+    - `assumed_before`, `assumed_after`: what the two predictions assumed, one line per assumption
     """
 
     run: str
     before: tuple[float, float]
     after: tuple[float, float] | None
+    assumed_before: list[str]
+    assumed_after: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,13 +212,14 @@ def _held_out(run: _Run, others: Sequence[_Run]) -> HeldOut:
     """The errors of a run's prediction, with its own profile and with the profile that is fitted to
     the other runs."""
     recording = run.recording
-    before = _errors(predict(recording).errors)
+    own = predict(recording)
     if not run.seen.keys() <= {pair for other in others for pair in other.seen}:
-        return HeldOut(recording.name, before, None)
+        return HeldOut(recording.name, _errors(own.errors), None, own.assumptions, [])
     calibration, _ = _fit(others)
     workers = recording.setup.frozen_workers[recording.strategy.allocation]
     setup = calibrated(recording.setup, completed(calibration, recording.setup, workers))
-    return HeldOut(recording.name, before, _errors(predict(recording._replace(setup=setup)).errors))
+    other = predict(recording._replace(setup=setup))
+    return HeldOut(recording.name, _errors(own.errors), _errors(other.errors), own.assumptions, other.assumptions)
 
 
 def _errors(found: Errors) -> tuple[float, float]:

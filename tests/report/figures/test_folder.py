@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +16,8 @@ import pytest
 import hetsched
 from hetsched.cli.main import main
 from hetsched.report.figures_in_words import percent
+from hetsched.studies import folder_caveats
+from hetsched.studies.caveats import Caveats
 
 pytest.importorskip("matplotlib", reason="figures need the extra 'figures'")
 from PIL import Image
@@ -162,6 +164,20 @@ def test_files_say_what_was_assumed(comparison: Path, tmp_path: Path) -> None:
         found = [description is not None and description.text, image.info["Description"]]
     assert found == ["\n".join(["assumed, as nobody measured it:", *(f"  {line}" for line in assumed)])] * 2
     assert b"/Subject (assumed, as nobody measured it:" in pdf.read_bytes()
+
+
+def test_what_was_assumed_is_worked_out_once(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was worked out for the files, and again for what is printed."""
+    asked: list[Path] = []
+    original = folder_caveats.caveats_of_study
+
+    def noted(study: Path, logs: Sequence[Path]) -> Caveats:
+        asked.append(study)
+        return original(study, logs)
+
+    monkeypatch.setattr(folder_caveats, "caveats_of_study", noted)
+    assert main(["figures", str(run), "--out", str(tmp_path), "--only", "metric"]) == 0
+    assert asked == [run.parents[1]]
 
 
 def test_pyplot_is_not_loaded(run: Path, tmp_path: Path) -> None:

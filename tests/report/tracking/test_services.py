@@ -44,6 +44,7 @@ def test_a_run_is_at_mlflow(mlflow: Any, capsys: pytest.CaptureFixture[str]) -> 
     assert (run.data.params["strategy"], run.data.params["cifar/population"]) == ("fusion+hrfs", "20")
     [found] = hetsched.load_results("run").runs
     assert run.data.metrics["makespan_s"] == found.metrics.makespan_s
+    assert run.data.tags["assumptions"].splitlines() == list(hetsched.load_results("run").assumptions) != []
     history = mlflow.get_metric_history(run.info.run_id, "cifar-00/accuracy")
     assert [point.value for point in history] == [event.score for event in ends("cifar-00")]
     assert mlflow.get_metric_history(run.info.run_id, "cifar-00/lr")[0].step == 0
@@ -91,6 +92,8 @@ def test_a_run_is_at_wandb(wandb: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert config["strategy"] == "fusion+hrfs" and exit_code == 0
     scores = [row["cifar-00/accuracy"] for row in history if "cifar-00/accuracy" in row]
     assert scores == [event.score for event in ends("cifar-00")]
+    [said] = [row["assumptions"] for row in history if "assumptions" in row]
+    assert said.splitlines() == list(hetsched.load_results("run").assumptions) != []
     assert history[0]["cifar-00/lr"] > 0 and history[0]["cifar-00/iterations"] == 0
 
 

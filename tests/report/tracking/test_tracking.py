@@ -13,9 +13,11 @@ import hetsched
 from hetsched.cli.main import main
 from hetsched.core.events import SegmentEnded, TrialExploited
 from hetsched.core.log import LOG_NAME, read_log
+from hetsched.report.page.page import write_report
 from hetsched.report.tracking import follower
 from hetsched.report.tracking.tracker import WHOLE_RUN, Point, Value, trackers
 from hetsched.report.tracking.tracking import Tracking
+from hetsched.scenario.tables import MetricsTable
 from hetsched.studies.results import StrategyResult
 
 
@@ -91,6 +93,8 @@ def test_a_tracker_hears_of_everything(notes: type[Notes], tmp_path: Path) -> No
     ]
     whole = [point for point in heard.points if point.series == WHOLE_RUN]
     assert whole[-1].values["makespan_s"] == result.runs[0].metrics.makespan_s
+    assert result.assumptions and whole[-1].values["assumptions"] == "\n".join(result.assumptions)
+    assert "warnings" not in whole[-1].values, "there are none"
     best = [point.values["best accuracy"] for point in whole if "best accuracy" in point.values]
     assert best == sorted(best) and best[-1] == result.runs[0].metrics.best_score
 
@@ -100,6 +104,17 @@ def test_every_seed_is_a_run_of_its_own(notes: type[Notes], tmp_path: Path) -> N
     assert [heard.heard[0][1][0] for heard in notes.all[1:]] == [f"demo fusion+hrfs seed {seed}" for seed in (0, 1)]
     assert len(lines) == 2
     assert all(heard.heard[-2:] == [("report", True), ("finish", True)] for heard in notes.all[1:])
+
+
+def test_a_tracker_hears_of_warnings(notes: type[Notes], tmp_path: Path) -> None:
+    """A figure at a service had no word on why it should not be trusted."""
+    scenario = hetsched.load_scenario("demo").replace(metrics=MetricsTable(target_score=0.999))
+    with Tracking(["notes"]) as tracking:
+        result = hetsched.simulate(scenario, "fusion+hrfs", folder=tmp_path / "run", watch=tracking.watch)
+        tracking.finish(result)
+    said = "fusion+hrfs: no run reached the target, 0.999"
+    assert notes.all[-1].points[-1].values["warnings"] == said
+    assert said in write_report(tmp_path / "run").read_text()
 
 
 @pytest.mark.parametrize("fails_at", ["begin", "log", "report", "finish"])

@@ -1,8 +1,10 @@
 """The recordings in the repository, predicted by the simulator of today: a change that loses truth
 is seen here."""
 
+import json
 from math import isclose
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from msgspec.structs import replace
@@ -10,7 +12,9 @@ from msgspec.structs import replace
 from hetsched.analysis.step_times import worker_steps
 from hetsched.cli.main import main
 from hetsched.core.events import SegmentEnded, SegmentLost
+from hetsched.domain.profiles import StepTimes
 from hetsched.report.fidelity_tables import listings
+from hetsched.report.page.fidelity import page_of_fidelity
 from hetsched.studies.fidelity.cells import read_cells
 from hetsched.studies.fidelity.errors import predict
 from hetsched.studies.fidelity.fidelity import FidelityResult, fidelity
@@ -108,3 +112,27 @@ def test_the_command_prints_what_the_page_has(
 
 def test_every_cell_has_a_recording() -> None:
     assert set(read_cells(FOLDER).cells) <= set(recorded(FOLDER))
+
+
+def test_what_predictions_assumed_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Accuracies were printed without a word on what no probe had measured."""
+    for name in ("unpaced-fifo", "validate-accuracy-fusion-fifo-seed-0"):
+        copytree(FOLDER / RECORDINGS / name, tmp_path / RECORDINGS / name)
+    assert main(["fidelity", "--folder", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["assumptions"]
+    assert list(found) == ["unpaced-fifo"], "the other probe measured everything"
+    assert "sharing a node: nothing, as the profile has none for StandIn" in found["unpaced-fifo"]
+    lines = [f"{line} (1 of 2 recordings)" for line in found["unpaced-fifo"]]
+    assert page_of_fidelity(tmp_path).remarks["Assumed, as nobody measured it"] == lines
+    assert main(["fidelity", "--folder", str(tmp_path)]) == 0
+    said = "".join(f"  {line}\n" for line in lines)
+    assert capsys.readouterr().out.endswith(f"\nassumed, as nobody measured it:\n{said}")
+
+
+def test_workers_that_a_prediction_leaves_idle_are_named() -> None:
+    recording = read_recording(FOLDER, "three-hrfs")
+    setup, idle = recording.setup, recording.setup.times.rows[-1]
+    known = [row for row in setup.times.rows if row.worker_type != idle.worker_type]
+    setup = setup.replace_times(StepTimes(known))
+    found = predict(recording._replace(setup=setup)).assumptions
+    assert any(line.startswith("no step times, so nothing runs there: ") for line in found)

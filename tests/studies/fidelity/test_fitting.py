@@ -129,6 +129,9 @@ def test_the_command_writes_a_profile_for_scenarios(
     assert main(["fidelity", "--calibrate", str(runs), "--out", str(out)]) == 0
     told = capsys.readouterr().out
     assert "overheads.latency_s = 0.25, overheads.host_cores = 2" in told
+    noise = "noise of evaluation, start-up, restore and checkpoint: nothing, as the profile has none for resnet18"
+    assert "\nassumed, as nobody measured it:\n  before: " in told
+    assert f"\n  before: {noise} (3 of 3 runs)\n" in told, "the fitted profile has the noise of all"
     assert f"profile: {out}" in told
     [row] = read_profile(out)
     assert row.start_up_s == pytest.approx(COSTS["start_up_s"])
