@@ -123,7 +123,7 @@ def test_settings_without_an_effect_are_said(changes: dict[str, Any], said: str,
 
 def test_options_of_policies_that_there_are_not_are_said(tmp_path: Path) -> None:
     """A misspelt name of a policy made its options vanish without a word."""
-    options = {"allocation": {"shared-gpus": {"k": 2}}, "scheduling": {"lookahed": {}, "lookahead": {}}}
+    options: dict[str, Any] = {"allocation": {"shared-gpus": {"k": 2}}, "scheduling": {"lookahed": {}, "lookahead": {}}}
     resolved = setup([row(**MEASURED)], tmp_path, **options).resolve()
     assert [line for line in assumptions(resolved, FIFO) if "no effect" in line] == [
         "no effect: allocation.shared-gpus, as there is no such policy: did you mean 'shared-gpu'?",
