@@ -39,9 +39,10 @@ def _open_standard_streams() -> None:
             null = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
             os.set_inheritable(null, True)
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 (open as long as the process)
-    errors = BufferedWriter(_Messages(2, "w", closefd=False))
-    kept = sys.stderr.encoding if sys.stderr else None
-    sys.stderr = TextIOWrapper(errors, kept, "backslashreplace", line_buffering=True)
+    if sys.stderr is sys.__stderr__:  # also where both are None; nobody has put another one there
+        errors = BufferedWriter(_Messages(2, "w", closefd=False))
+        encoding = sys.stderr.encoding if sys.stderr else None
+        sys.stderr = TextIOWrapper(errors, encoding, "backslashreplace", line_buffering=True)
 
 
 class _Messages(FileIO):
