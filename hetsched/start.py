@@ -4,8 +4,9 @@ was begun."""
 import os
 import signal
 import sys
+from io import BufferedWriter, FileIO, TextIOWrapper
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 def start() -> int:
@@ -38,7 +39,23 @@ def _open_standard_streams() -> None:
             null = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
             os.set_inheritable(null, True)
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 (open as long as the process)
-    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    if sys.stderr is sys.__stderr__:  # also where both are None; nobody has put another one there
+        errors = BufferedWriter(_Messages(2, "w", closefd=False))
+        encoding = sys.stderr.encoding if sys.stderr else None
+        sys.stderr = TextIOWrapper(errors, encoding, "backslashreplace", line_buffering=True)
+
+
+class _Messages(FileIO):
+    """Standard error. A message that cannot be written, such as into a file on a full disk, is
+    dropped, and the command goes on. A reader that has ended still ends the command."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            return memoryview(data).nbytes
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:

@@ -4,6 +4,7 @@ machine."""
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 
 def calls_of(code: Callable[[], object]) -> int:
@@ -26,7 +27,7 @@ def steps_of(code: Callable[[], object]) -> int:
     """How many instructions of Python's run while the code runs. Each step of a loop counts."""
     counted = 0
 
-    def count(frame: FrameType, event: str, _value: object) -> Callable[..., object]:
+    def count(frame: FrameType, event: str, _value: object) -> Any:
         nonlocal counted
         frame.f_trace_opcodes = True
         counted += event == "opcode"

@@ -551,10 +551,7 @@ WRONG: dict[str, tuple[Callable[[hetsched.Scenario], object], str]] = {
     "no strategies": (lambda s: hetsched.bound(s, []), "strategies: expected at least one"),
     "no seeds": (lambda s: hetsched.simulate(s, "fusion+fifo", 0), "seeds: expected how many .*, got 0"),
     "too many seeds": (lambda s: hetsched.compare(s, seeds=10**20), "seeds: expected how many .* at most 1,000,000"),
-    "a seed of 20 digits": (
-        lambda s: hetsched.simulate(s, "fusion+fifo", [10**20]),
-        "seeds: expected at most 1,000,000",
-    ),
+    "a seed of 20 digits": (lambda s: hetsched.simulate(s, "fusion+fifo", [10**20]), "seeds: expected at most"),
     "too many jobs": (lambda s: hetsched.compare(s, jobs=10**20), "jobs: expected a whole number from 1 to 1,000,000"),
     "negative seeds": (lambda s: hetsched.compare(s, seeds=[-1]), r"seeds: expected .*, got \[-1\]"),
     "a seed twice": (lambda s: hetsched.compare(s, seeds=[1, 1]), r"different whole numbers.*, got \[1, 1\]"),

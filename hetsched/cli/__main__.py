@@ -2,7 +2,7 @@
 
 import sys
 
-from hetsched.cli.main import main
+from hetsched.start import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start())

@@ -10,8 +10,8 @@ import msgspec
 
 from hetsched.core.events import AnyEvent, ExperimentArrived, RunStarted
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.errors import InputError, path_of
-from hetsched.scenario.loading import load_setup
+from hetsched.errors import InputError, listed, path_of
+from hetsched.scenario.loading import load_setup, load_tables
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Replayed, backend
 from hetsched.studies.inputs import chosen_files
@@ -58,7 +58,7 @@ def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> Repla
     log = run / LOG_NAME
     if not log.is_file():
         raise InputError(f"{run}: has no {LOG_NAME}; name the folder of one run, such as results/X/seed-0")
-    setup = load_setup(scenario_of(run), policy_files=chosen_files(policy_files))
+    setup = _setup(scenario_of(run), chosen_files(policy_files))
     events = list(read_log(log))
     if events and isinstance(events[0], RunStarted):
         check_run(log, events[0], setup)
@@ -71,6 +71,22 @@ def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> Repla
     if found.replayed_makespan_s is not None and found.makespan_s:
         error_percent = 100 * (found.replayed_makespan_s - found.makespan_s) / found.makespan_s
     return ReplayResult(setup=setup, log=log, found=found, error_percent=error_percent)
+
+
+def _setup(scenario: Path, policy_files: Sequence[Path]) -> Setup:
+    """The setup of the run. Raises InputError as `load_setup` does. Where copies of policy files are
+    gone, the message says how to name other ones."""
+    try:
+        return load_setup(scenario, policy_files=policy_files)
+    except InputError as error:
+        replaced = {file.name for file in policy_files}
+        copies = [scenario.parent / name for name in load_tables(scenario).policy_files]
+        if not (gone := [copy.name for copy in copies if not copy.exists() and copy.name not in replaced]):
+            raise
+        raise InputError(
+            f"{error}; put the copy back, or name your own {listed(gone)}: --policy-file FILE on the command line, "
+            "policy_files in Python"
+        ) from error
 
 
 def _check_experiments(log: Path, events: Iterable[AnyEvent], setup: Setup) -> None:

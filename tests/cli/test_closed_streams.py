@@ -45,3 +45,29 @@ def test_work_goes_on_if_its_progress_cannot_be_written(monkeypatch: pytest.Monk
         progress.note("what comes takes long")
         progress.advance()
     assert progress.share == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("stream", ["2>/dev/full", "2>&-"])
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ("hetsched policies check nope", 2),
+        ("hetsched.cli policies fifo", 0),
+        ("hetsched.cli plan nosuch.toml", 2),
+        ("hetsched bogus", 2),
+    ],
+)
+def test_the_status_does_not_depend_on_whether_messages_can_be_written(
+    command: str, status: int, stream: str, tmp_path: Path
+) -> None:
+    """A message about a wrong input that could not be written ended with status 1 and a traceback."""
+    script = f'"{sys.executable}" -m {command} {stream}'
+    assert subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True).returncode == status
+
+
+@pytest.mark.parametrize("stream", ["2>/dev/full", "2>&-"])
+def test_a_run_is_followed_to_its_end_if_its_lines_cannot_be_written(stream: str, tmp_path: Path) -> None:
+    script = f"""exec {stream}; hetsched="{sys.executable} -m hetsched"
+        $hetsched simulate demo --strategy uniform+fifo --out out && $hetsched watch out"""
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, timeout=100)
+    assert done.returncode == 0 and b"completed" in done.stdout

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hetsched.allocation.fits import check_allocation
-from hetsched.domain.cluster import Node, NodeId, Worker, WorkerId
+from hetsched.domain.cluster import ClusterSpec, Node, NodeId, Worker, WorkerId
 from hetsched.domain.names import EXPECTED
 from hetsched.errors import InputError, PolicyError
 from hetsched.scenario.loading import load_setup
@@ -86,7 +86,7 @@ def test_tables_that_are_made_in_python_follow_the_same_rule(file: Path) -> None
 
 
 def test_a_worker_of_a_policy_follows_the_same_rule() -> None:
-    nodes = (Node(NodeId("a"), 1),)
+    nodes = ClusterSpec((Node(NodeId("a"), 1),))
     with pytest.raises(PolicyError, match=rf"'mine': worker .* has the id .*: {EXPECTED}"):
         check_allocation("mine", nodes, [Worker(WorkerId("a/cpu0\x1b"), NodeId("a"), "cpu", 1)])
 
