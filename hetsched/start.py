@@ -19,13 +19,18 @@ def start() -> int:
     from hetsched.signals import INTERRUPTED
 
     try:
-        status = main(ready=lambda: signal.signal(signal.SIGINT, before))
+        status = main(ready=lambda: signal.signal(signal.SIGINT, before), ending=_ignore)
+        _ignore()
     except KeyboardInterrupt as stop:  # one more, while the first was on its way to its answer
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _ignore()
         first = stop.__context__ if isinstance(stop.__context__, KeyboardInterrupt) else stop
         status = fail(first, INTERRUPTED, "interrupted")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process is about to end, with this status
     return status
+
+
+def _ignore() -> None:
+    """From now on Ctrl-C does nothing: the process is about to end, and its status is known."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _open_standard_streams() -> None:

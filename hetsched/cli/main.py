@@ -93,9 +93,13 @@ WITHOUT_POLICIES = {
 """The commands that use no policy."""
 
 
-def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = lambda: None) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    ready: Callable[[], object] = lambda: None,
+    ending: Callable[[], object] = lambda: None,
+) -> int:
     """Run a command and return its exit status. `ready` is called when all imports of the command
-    are done."""
+    are done. `ending` is called when Ctrl-C or SIGTERM has stopped the command."""
     try:
         options = parsed(words := sys.argv[1:] if arguments is None else arguments)
         ready()
@@ -111,11 +115,11 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
         return fail(error, 1)
     except MemoryError as error:
         return fail(error, 1, "out of memory: is a count or a population in the scenario larger than was meant?")
-    except Terminated as stop:
-        return fail(stop, TERMINATED, "terminated")
     except KeyboardInterrupt as stop:
+        ending()
+        status, word = (TERMINATED, "terminated") if isinstance(stop, Terminated) else (INTERRUPTED, "interrupted")
         with interrupts_ignored():
-            return fail(stop, INTERRUPTED, "interrupted")
+            return fail(stop, status, word)
     except BrokenPipeError:  # the program that reads the output has ended, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

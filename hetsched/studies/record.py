@@ -14,6 +14,7 @@ from hetsched.scenario.scenario import Scenario
 from hetsched.studies.backends import backend
 from hetsched.studies.recording_file import RecordingFile
 from hetsched.studies.recording_plan import Recorded, RecordingPlan
+from hetsched.studies.sole_owner import sole_writer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +58,16 @@ def record(plan: RecordingPlan, out: Path, on_recorded: Callable[[Recorded, int]
     """Record what the file lacks. `on_recorded` is called when a recording is in the file, with the
     recording and the number of recordings in the file.
 
-    Raises InputError for a plan that cannot be carried out, and for a file that another plan began.
+    Raises InputError for a plan that cannot be carried out, if the file's folder does not exist, for
+    a file that another plan began, and if another process records into the file.
     """
     check_plan(plan)
-    file = RecordingFile(out, plan)
-    lacking = [number for number in range(plan.recordings) if number not in file.finished]
-    for recorded in backend("ray").record(plan, lacking) if lacking else ():
-        file.add(recorded)
-        on_recorded(recorded, len(file.finished))
+    if not out.parent.is_dir():
+        raise InputError(f"--out {out}: there is no folder {out.parent}; make it first")
+    with sole_writer(out, "recording"):
+        file = RecordingFile(out, plan)
+        lacking = [number for number in range(plan.recordings) if number not in file.finished]
+        for recorded in backend("ray").record(plan, lacking) if lacking else ():
+            file.add(recorded)
+            on_recorded(recorded, len(file.finished))
     return RecordResult(file=out, recordings=len(file.finished), recorded_now=len(lacking))

@@ -24,11 +24,9 @@ class RecordingFile:
     def __init__(self, path: Path, plan: RecordingPlan) -> None:
         """Read the recordings that the file already has.
 
-        Raises InputError, with the line, if a recording is not of this plan. Raises InputError if
-        the folder does not exist, and OSError if the file cannot be read.
+        Raises InputError, with the line, if a recording is not of this plan. Raises OSError if the
+        file cannot be read.
         """
-        if not path.parent.is_dir():
-            raise InputError(f"--out {path}: there is no folder {path.parent}; make it first")
         self._path, self._plan = path, plan
         self._lines: dict[int, Sequence[Line]] = {}
         if path.exists():

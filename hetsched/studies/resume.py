@@ -26,6 +26,7 @@ from hetsched.core.events import (
     RunStarted,
     SegmentEnded,
     SegmentLost,
+    SegmentStarted,
     TrialAdded,
     TrialCompleted,
     TrialExploited,
@@ -100,10 +101,12 @@ def _drop_half_line(path: Path) -> None:
 
 
 def _has_begun(events: Iterable[Event]) -> bool:
-    """Whether the log has the whole population. The population is written at once, but the log may
-    have been cut off."""
+    """Whether the log has the whole population, or a segment. The population is written at once, but
+    the log may have been cut off."""
     expected = added = 0
     for event in events:
+        if isinstance(event, SegmentStarted):
+            return True
         expected += event.experiment.population if isinstance(event, ExperimentArrived) else 0
         added += isinstance(event, TrialAdded)
     return expected > 0 and added == expected

@@ -22,18 +22,35 @@ def sole_owner(folder: Path, what: str) -> Iterator[None]:
     The lock is released however the process ends. There is no lock on Windows, and on a disk that
     has no locks.
     """
-    if fcntl is None:
-        yield
-        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno == EWOULDBLOCK:
-                raise InputError(
-                    f"{folder}: another process is carrying this {what} out; wait until it ends, or stop it"
-                ) from error
+        _lock(descriptor, folder, what)
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def sole_writer(file: Path, what: str) -> Iterator[None]:
+    """As `sole_owner`, of a file that is replaced as a whole. The lock is a hidden file beside it,
+    which is gone afterwards."""
+    lock = file.with_name(f".{file.name}.lock")
+    descriptor = os.open(lock, os.O_CREAT | os.O_RDONLY)
+    try:
+        _lock(descriptor, file, what)
+        yield
+        lock.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path, what: str) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno == EWOULDBLOCK:
+            raise InputError(
+                f"{path}: another process is carrying this {what} out; wait until it ends, or stop it"
+            ) from error

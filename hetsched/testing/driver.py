@@ -9,7 +9,16 @@ from typing import NamedTuple
 
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.core.dispatcher import FRUITLESS_WAKES, Decided, Dispatcher
-from hetsched.core.events import Event, ExperimentArrived, Parts, SegmentEnded, TrialAdded, WorkerJoined, WorkerLeft
+from hetsched.core.events import (
+    Event,
+    ExperimentArrived,
+    Parts,
+    SegmentEnded,
+    TrialAdded,
+    TrialCompleted,
+    WorkerJoined,
+    WorkerLeft,
+)
 from hetsched.core.open_packages import OpenPackages, Turn
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial
@@ -19,6 +28,9 @@ from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import Experiment, TrialId, Workload
 from hetsched.errors import counted
 from hetsched.testing.situations import Situation
+
+REMOVED = "removed by nobody's rule"
+"""The reason of a trial that somebody else ends."""
 
 
 class StalledError(Exception):
@@ -75,6 +87,8 @@ class Driver:
                 self._at(absence.end, partial(self._join, worker))
         for time in self.situation.losses:
             self._at(time, self._lose)
+        for time in self.situation.removals:
+            self._at(time, self._remove)
 
     def step(self) -> bool:
         """Carry out the next event, and let the policy decide. Returns False if no event is left.
@@ -216,6 +230,21 @@ class Driver:
         segment = next(iter(self.state.running.values()), None)
         if segment is None:
             return None
+        self._lose_one(segment)
+        return self.dispatcher.dispatch(self.now)
+
+    def _lose_one(self, segment: Segment) -> None:
         self.dispatcher.lose_segment(self.now, segment.trial, "made up")
         self._go_on(self._packages.lose(segment, self.now))
+
+    def _remove(self) -> Decided | None:
+        """End a trial that is ready or runs."""
+        open_trials = [trial.id for trial in self.state.trials.values() if trial.completed is None]
+        if not open_trials:
+            return None
+        name = self._random.choice(open_trials)
+        if (segment := self.state.running.get(name)) is not None:
+            self._lose_one(segment)
+        if self.state.trials[name].completed is None:
+            self.dispatcher.record(TrialCompleted(self.now, name, REMOVED))
         return self.dispatcher.dispatch(self.now)

@@ -17,7 +17,8 @@ SECONDS = {CPU: (4.0, 1.0), "k80": (1.0, 0.5), "v100": (0.25, 1.0)}
 
 @st.composite
 def situations(draw: st.DrawFn) -> Situation:
-    """Up to 3 nodes, 3 experiments of up to 9 trials, 2 absences and 2 lost segments.
+    """Up to 3 nodes, 3 experiments of up to 9 trials, 2 absences, 2 lost segments and 2
+    removed trials.
 
     Segments last seconds or, on another scale, many minutes: rounds of policies are longer or
     shorter than they.
@@ -44,6 +45,7 @@ def situations(draw: st.DrawFn) -> Situation:
         noise=draw(st.booleans()),
         absences=_bearable(away, workers, experiments),
         losses=tuple(scale * time for time in sorted(draw(st.lists(st.integers(1, 40), max_size=2)))),
+        removals=tuple(scale * time for time in sorted(draw(st.lists(st.integers(0, 40), max_size=2)))),
         seed=draw(st.integers(0, 3)),
     )
 

@@ -11,7 +11,7 @@ from hetsched.domain.cluster import CPU, ClusterSpec
 from hetsched.domain.workload import Workload
 from hetsched.errors import PolicyError
 from hetsched.testing.course import Call, Course, Limited, MakePolicy, drive
-from hetsched.testing.driver import Driver, StalledError
+from hetsched.testing.driver import REMOVED, Driver, StalledError
 from hetsched.testing.situations import SAME_NAMES, Names, Situation, cut, make_experiment, make_node
 from hetsched.testing.verdict import (
     EXAMPLES,
@@ -73,8 +73,8 @@ def capacity(example: SchedulingExample) -> str | None:
 
 
 def work(example: SchedulingExample) -> str | None:
-    """Every trial is completed, because it is trained or for the policy's reason. `capacity` checks
-    the sums."""
+    """Every trial is completed: it is trained, or the policy has a reason, or somebody else has
+    removed it. `capacity` checks the sums."""
     course = example.first
     completed = {event.trial: event for event in course.events if isinstance(event, TrialCompleted)}
     for identifier, trial in course.state.trials.items():
@@ -87,7 +87,11 @@ def work(example: SchedulingExample) -> str | None:
         elif end.is_by_policy:
             if not end.reason.partition(": ")[2].strip():
                 return f"{trained} and was stopped without a reason"
-        elif trial.iterations != stop and (target is None or end.reason != experiment.metric.rule(target)):
+        elif (
+            trial.iterations != stop
+            and end.reason != REMOVED
+            and (target is None or end.reason != experiment.metric.rule(target))
+        ):
             return f"{trained} and was then completed"
     return None
 

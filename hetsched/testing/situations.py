@@ -37,7 +37,7 @@ class Situation(Struct, frozen=True):
     the type. The profile lacks the device types and the models in `unprofiled`. With `costs`, a
     segment has start-up, restore, evaluation and checkpoint. With `noise` its training takes 0.5 to
     1.5 times as long as it should. At the times in `losses` (seconds) the segment that has run
-    longest breaks.
+    longest breaks. At the times in `removals` (seconds) somebody else ends a trial, as Ray Tune may.
     """
 
     nodes: tuple[Node, ...]
@@ -49,6 +49,7 @@ class Situation(Struct, frozen=True):
     noise: bool = False
     absences: tuple[Absence, ...] = ()
     losses: tuple[int, ...] = ()
+    removals: tuple[int, ...] = ()
     seed: int = 0
 
     def true_times(self) -> StepTimes:
@@ -128,6 +129,7 @@ class Situation(Struct, frozen=True):
                 *([f"segments train 0.5 to 1.5 times as long as they should (seed {self.seed})"] if self.noise else []),
                 *(self._absence(absence) for absence in self.absences),
                 *(f"at {time} s the segment that has run longest is lost" for time in self.losses),
+                *(f"at {time} s a trial is removed" for time in self.removals),
             ]
         )
 
@@ -315,6 +317,7 @@ def _corner(
     noise: bool = False,
     absences: tuple[Absence, ...] = (),
     losses: tuple[int, ...] = (),
+    removals: tuple[int, ...] = (),
     scale: float = 1.0,
 ) -> Situation:
     workers = tuple(worker for node in nodes for worker in cut(node))
@@ -328,6 +331,7 @@ def _corner(
         noise,
         absences,
         losses,
+        removals,
     )
 
 
@@ -371,6 +375,7 @@ CORNER_CASES = {
     "a worker joins late": _corner(absences=(Absence(0, 0, 13),)),
     "all workers are away for a while": _corner(absences=(Absence(0, 3, 9), Absence(1, 3, 9), Absence(2, 3, 8))),
     "segments are lost": _corner(losses=(3, 12), costs=True),
+    "trials are removed": _corner(make_experiment(population=6, stop_iterations=60), removals=(1, 9, 20, 30)),
 }
 """Situations by what is special about them: each is met by every policy, whatever Hypothesis comes
 up with."""

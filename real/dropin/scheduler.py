@@ -166,9 +166,7 @@ class HeterogeneousPBT(BoundaryPBT):
 
     def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:
         """Record that Tune ends a waiting trial."""
-        run = self._begun()
-        run.clock.tick()
-        run.remove(_id(trial), "removed by Ray Tune")
+        self._guarded(lambda: self._begun().remove(_id(trial), "removed by Ray Tune"))
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
         """Record that the trial failed. If Tune tries again, it has already marked the trial as

@@ -1,6 +1,7 @@
 """Long commands that get Ctrl-C or SIGTERM: they end at once, with their own status, and without a
 traceback."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -167,7 +169,7 @@ def test_ctrl_c_that_another_thread_hears_waits_until_the_children_have_started(
 def test_a_ctrl_c_while_another_is_on_its_way_takes_no_word_from_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def struck_twice(ready: object) -> int:
+    def struck_twice(**_: object) -> int:
         try:
             first = KeyboardInterrupt()
             first.add_note("go on with this")
@@ -183,6 +185,31 @@ def test_a_ctrl_c_while_another_is_on_its_way_takes_no_word_from_it(
     finally:
         signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == "hetsched: interrupted\nhetsched: go on with this\n"
+
+
+@pytest.mark.parametrize(("first", "status"), [(Terminated, 143), (KeyboardInterrupt, 130)])
+def test_a_ctrl_c_after_the_first_answer_takes_no_status_from_it(
+    first: type[BaseException], status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It came after `main` had returned, and the process ended in a traceback."""
+
+    def stopped(*_: object, **__: object) -> None:
+        raise first
+
+    def struck_at_its_end(**hooks: Any) -> int:
+        found: int = main(["policies"], **hooks)
+        signal.raise_signal(signal.SIGINT)
+        return found
+
+    main = importlib.import_module("hetsched.cli.main").main
+    monkeypatch.setattr("hetsched.cli.main.commanded", stopped)
+    monkeypatch.setattr("hetsched.cli.main.main", struck_at_its_end)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert start.start() == status
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_a_measuring_process_ends_with_a_signal_that_comes_while_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:

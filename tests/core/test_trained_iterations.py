@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from hetsched.core.events import (
     CheckpointLost,
     Event,
+    ExperimentArrived,
     RunStarted,
     SegmentStarted,
     TrialAdded,
@@ -17,8 +18,10 @@ from hetsched.core.events import (
 from hetsched.core.following import FollowedLog
 from hetsched.core.log import LOG_NAME, LogWriter, read_log
 from hetsched.core.running_segments import RAY_TUNE
+from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
+from hetsched.studies.resume import take_log
 from tests.conftest import NO_OVERHEADS, Simulate, make_setup
 from tests.core.test_batch_sizes import searching
 
@@ -98,6 +101,17 @@ def test_what_does_not_add_up_is_named_with_its_line(name: str, events: list[Eve
     for read in (lambda: list(read_log(log)), FollowedLog(log).look):
         with pytest.raises(InputError, match=f"{LOG_NAME}:{line}: {found}: was it altered"):
             read()
+
+
+def test_a_log_with_a_segment_is_never_started_over(events: list[Event], tmp_path: Path) -> None:
+    """A line was added by hand after the start of the run, and resuming the run emptied the log."""
+    at = first(events, SegmentStarted)
+    log = written([*events[: at + 2], replace(events[first(events, TrialAdded)], trial=TrialId("e-9"))], tmp_path)
+    content = log.read_bytes()
+    [home] = [event.experiment for event in events if isinstance(event, ExperimentArrived)]
+    with pytest.raises(InputError, match="was it altered"):
+        take_log(log, Strategy("fusion", "least-progress"), 1, home)
+    assert log.read_bytes() == content
 
 
 def test_a_copied_batch_size_is_one_of_the_experiment(simulate_log: Simulate, tmp_path: Path) -> None:

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 import hetsched
+from hetsched.studies.record import record
+from hetsched.studies.recording_plan import RecordingPlan
 from hetsched.studies.run_plan import AUTO, RunPlan
-from hetsched.studies.sole_owner import sole_owner
+from hetsched.studies.sole_owner import sole_owner, sole_writer
+from tests.conftest import make_setup
 
 
 def test_a_run_that_is_being_planned_is_not_resumed_beside_it(tmp_path: Path) -> None:
@@ -18,6 +21,19 @@ def test_a_run_that_is_being_planned_is_not_resumed_beside_it(tmp_path: Path) ->
         hetsched.resume(tmp_path)
     with sole_owner(tmp_path, "run"):  # the lock is gone with its owner
         pass
+
+
+def test_two_processes_do_not_record_into_one_file(tmp_path: Path) -> None:
+    """Each wrote the file anew from the recordings that it knew, and took away those of the other."""
+    [experiment] = make_setup().workload.experiments
+    plan = RecordingPlan(experiment, "accuracy", 4, 20, 10, 0, 0.0, 0)
+    out = tmp_path / "recordings.csv"
+    with (
+        sole_writer(out, "recording"),
+        pytest.raises(hetsched.InputError, match=r"recordings.csv: another process is carrying this recording out"),
+    ):
+        record(plan, out, lambda *_: None)
+    assert not list(tmp_path.iterdir()), "the lock is gone with its owner"
 
 
 def test_a_disk_without_locks_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,7 +131,10 @@ class Mirror:
         """
         completed = state.trials[self.trials[running.trial]].completed
         seconds = (state.now if completed is None else completed) - running.begun
-        ratio = seconds / (self._overdue.get(running.trial, running.end) - running.begun)
+        expected = self._overdue.get(running.trial, running.end) - running.begun
+        if not expected:  # its end was unknown when it began, and the board was made at that moment
+            return False
+        ratio = seconds / expected
         if 1 / SURPRISE <= ratio <= SURPRISE:
             return False
         worker = self.workers[running.team[0]].id

@@ -182,8 +182,8 @@ class Rounds(ABC):
     def _look_at_jobs(self, state: StateView) -> None:
         """Retire jobs that are completed, admit those that have arrived, look up speeds."""
         trials, ledger = state.trials, self._ledger
-        completed = {pick.job: trials[ledger.jobs[pick.job]].completed for pick, _ in self._ran}
-        ends = {job: end for job, end in completed.items() if end is not None}
+        completed = ((place, trials[job].completed) for place, job in enumerate(ledger.jobs))
+        ends = {place: end for place, end in completed if end is not None}
         self._ran = []
         if ends:
             ledger.retire(ends)

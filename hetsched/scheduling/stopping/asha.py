@@ -58,9 +58,11 @@ class ASHA:
         self._grace = grace_iterations
         self._ladders: dict[ExperimentId, Ladder] = {}
         self._seen = 0
+        self._changes = 0
 
     def dispatch(self, state: StateView) -> Iterable[Decision]:
         self._add_new(state)
+        self._drop_completed(state)
         for ladder in self._ladders.values():
             ladder.look(state)
         for decision in serve(state, self._order(state), lambda trial: self._iterations(state, trial)):
@@ -79,6 +81,13 @@ class ASHA:
                 self._ladders[trial.experiment] = Ladder(rungs, self._eta, experiment.metric)
             self._ladders[trial.experiment].add(trial, fresh=state.is_ready(trial) and not trial.iterations)
         self._seen = len(state.trials)
+
+    def _drop_completed(self, state: StateView) -> None:
+        """A trial may be completed while it waits, if somebody else ends it."""
+        changed, self._changes = state.changed_since(self._changes), state.changes
+        for trial in changed:
+            if trial.completed is not None and (ladder := self._ladders.get(trial.experiment)) is not None:
+                ladder.drop(trial.id)
 
     def _order(self, state: StateView) -> Iterator[Trial]:
         return (state.trials[trial] for ladder in list(self._ladders.values()) for trial in ladder.order())
@@ -172,6 +181,12 @@ class Ladder:
             self._goal[trial] = rung + 1
         self._not_started.pop(trial, None)
         self._on_the_way[trial] = None
+
+    def drop(self, trial: TrialId) -> None:
+        """The trial waits no more. It keeps its places at the rungs that it has reached."""
+        self._not_started.pop(trial, None)
+        for waiting in self._waiting:
+            waiting.pop(trial, None)
 
     def stop_losers(self) -> Iterator[Stop]:
         """Stop the trials that wait at rungs that nothing can change any more."""
