@@ -51,6 +51,8 @@ class TrainedIterations:
                 self._home[trial] = self._experiments[event.experiment]
                 self._done[trial] = self._furthest[trial] = 0
                 self._to_add[event.experiment] -= 1
+                if self._adds_at_once and self._to_add[event.experiment] < 0:
+                    return f"{trial} is added, and {event.experiment} has all its {self._home[trial].population} trials"
             case ExperimentArrived(experiment=experiment):
                 self._experiments[experiment.id] = experiment
                 self._to_add[experiment.id] = experiment.population

@@ -49,7 +49,7 @@ def a_trial_is_missing(events: list[Event]) -> int:
 def a_trial_is_one_too_many(events: list[Event]) -> int:
     at = first(events, TrialAdded)
     events.insert(at, replace(events[at], trial=TrialId("e-9")))
-    return first(events, SegmentStarted) + 1
+    return at + 5
 
 
 def two_starts_change_places(events: list[Event]) -> int:
@@ -78,7 +78,7 @@ def a_copy_of_nobody(events: list[Event]) -> int:
 
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "a trial is missing": (a_trial_is_missing, "e-0 starts, and e has 3 of 4 trials"),
-    "a trial is one too many": (a_trial_is_one_too_many, "e-0 starts, and e has 5 of 4 trials"),
+    "a trial is one too many": (a_trial_is_one_too_many, "e-3 is added, and e has all its 4 trials"),
     "two starts change places": (two_starts_change_places, "e-1 starts segment 2, expected 1"),
     "a segment is too long": (a_segment_is_too_long, "e-0 starts 41 iterations, 40 remain"),
     "a lost checkpoint gives iterations": (a_lost_checkpoint_gives_iterations, "e-1 falls back to 7 iterations, of 0"),
