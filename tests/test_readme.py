@@ -32,7 +32,7 @@ def test_the_policy_in_the_readme_is_the_example() -> None:
 def test_the_policy_of_the_readme_runs(tmp_path: Path) -> None:
     command = next(line for line in README.splitlines() if "compare" in line and "--policy-file" in line)
     arguments = [*shlex.split(command)[1:], "--seeds", "1", "--jobs", "1", "--json", "--out", str(tmp_path / "out")]
-    run = [sys.executable, "-m", "hetsched.cli", *arguments]
+    run = [sys.executable, "-m", "hetsched", *arguments]
     done = subprocess.run(run, capture_output=True, text=True, cwd=ROOT, check=True)
     assert "fusion+soonest" in json.loads(done.stdout)["strategies"]
 

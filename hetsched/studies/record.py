@@ -58,8 +58,9 @@ def record(plan: RecordingPlan, out: Path, on_recorded: Callable[[Recorded, int]
     """Record what the file lacks. `on_recorded` is called when a recording is in the file, with the
     recording and the number of recordings in the file.
 
-    Raises InputError for a plan that cannot be carried out, if the file's folder does not exist, for
-    a file that another plan began, and if another process records into the file.
+    Raises InputError for a plan that cannot be carried out, and for a file that another plan began.
+    Raises InputError, too, if the file's folder does not exist, or if another process records into
+    the file.
     """
     check_plan(plan)
     if not out.parent.is_dir():

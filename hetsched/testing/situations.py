@@ -37,7 +37,8 @@ class Situation(Struct, frozen=True):
     the type. The profile lacks the device types and the models in `unprofiled`. With `costs`, a
     segment has start-up, restore, evaluation and checkpoint. With `noise` its training takes 0.5 to
     1.5 times as long as it should. At the times in `losses` (seconds) the segment that has run
-    longest breaks. At the times in `removals` (seconds) somebody else ends a trial, as Ray Tune may.
+    longest breaks. At the times in `removals` (seconds) somebody else ends a trial, as Ray
+    Tune may.
     """
 
     nodes: tuple[Node, ...]

@@ -270,7 +270,7 @@ def status(arguments: list[str]) -> object:
 
 def test_wrong_input_is_no_traceback(folder: Path) -> None:
     [(arguments, message)] = [wrong for wrong in WRONG if "exit.py" in wrong[1]]
-    done = subprocess.run([sys.executable, "-m", "hetsched.cli", *arguments], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "hetsched", *arguments], capture_output=True, text=True)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -280,7 +280,7 @@ def test_wrong_input_is_no_traceback(folder: Path) -> None:
 def test_a_failing_policy_is_status_1_and_keeps_the_log(folder: Path) -> None:
     (folder / "mine.py").write_text(POLICY.replace("state.interval(trial)", "10_000"))
     arguments = ["simulate", "s.toml", "--strategy", "fusion+newest-first", "--policy-file", "mine.py", "--out", "out"]
-    done = subprocess.run([sys.executable, "-m", "hetsched.cli", *arguments], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "hetsched", *arguments], capture_output=True, text=True)
     assert done.returncode == 1
     assert "policy 'newest-first' decided" in done.stderr and "refused" in done.stderr
     assert "Traceback" not in done.stderr
@@ -462,7 +462,7 @@ def test_a_run_that_failed_at_once_is_not_replayed(folder: Path, capsys: pytest.
 def test_a_process_that_dies_is_status_1_and_says_so(folder: Path) -> None:
     (folder / "mine.py").write_text(POLICY.replace("waiting = ", "import os; os._exit(9); waiting = "))
     arguments = ["compare", "s.toml", "--strategies", "fusion+newest-first", "--policy-file", "mine.py", "--jobs", "2"]
-    done = subprocess.run([sys.executable, "-m", "hetsched.cli", *arguments], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "hetsched", *arguments], capture_output=True, text=True)
     assert done.returncode == 1
     assert "a simulating process died" in done.stderr and "Traceback" not in done.stderr
 

@@ -41,7 +41,7 @@ def none_is_left() -> Iterator[None]:
 
 
 def started(folder: Path, *words: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "hetsched.cli", *words]
+    command = [sys.executable, "-m", "hetsched", *words]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     STARTED.append(process)
     return process

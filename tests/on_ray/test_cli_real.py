@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def hetsched(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A command in a process of its own."""
-    run = [sys.executable, "-m", "hetsched.cli", *arguments]
+    run = [sys.executable, "-m", "hetsched", *arguments]
     done = subprocess.run(run, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

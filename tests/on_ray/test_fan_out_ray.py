@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def compare(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    run = [sys.executable, "-m", "hetsched.cli", "compare", "s.toml", *arguments]
+    run = [sys.executable, "-m", "hetsched", "compare", "s.toml", *arguments]
     return subprocess.run(run, capture_output=True, text=True, cwd=folder, timeout=120)
 
 

@@ -176,7 +176,7 @@ def write_scenario(folder: Path, cluster: str, experiment: str = EXPERIMENT) -> 
 def start_run(head: Host, folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
     words = ["run", str(folder / "scenario.toml"), "--strategy", "fusion+least-progress"]
     words += ["--address", f"{head.address}:6379", "--out", str(folder / "run"), "--json"]
-    command = head.command(sys.executable, "-m", "hetsched.cli", *words)
+    command = head.command(sys.executable, "-m", "hetsched", *words)
     with (folder / "errors").open("w") as errors:
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
 

@@ -88,7 +88,7 @@ class Command:
 
     def __init__(self, *arguments: str) -> None:
         terminal, errors = pty.openpty()
-        command = [sys.executable, "-m", "hetsched.cli", *arguments]
+        command = [sys.executable, "-m", "hetsched", *arguments]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
         )

@@ -530,7 +530,7 @@ class HalfHearted:
 
 def test_a_file_that_fails_is_status_1_says_why_and_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text(BAD)
-    command = [sys.executable, "-m", "hetsched.cli", "policies", "check", "--examples", "5", "bad.py", "fifo"]
+    command = [sys.executable, "-m", "hetsched", "policies", "check", "--examples", "5", "bad.py", "fifo"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "hetsched: 1 of 2 policies do not conform (1 check failed)"

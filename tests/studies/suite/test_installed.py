@@ -29,7 +29,7 @@ def test_a_policy_of_three_lines_is_ranked_in_two_minutes_by_an_installed_wheel(
     (away / "mine.py").write_text(MINE)
     began = os.times()
     words = ["suite", "--policy-file", "mine.py", "--jobs", "2", "--out", "out"]
-    done = subprocess.run([python, "-m", "hetsched.cli", *words], cwd=away, capture_output=True, text=True)
+    done = subprocess.run([python, "-m", "hetsched", *words], cwd=away, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     ended = os.times()
     assert any(line.startswith("│ mine ") for line in done.stdout.splitlines()), done.stdout
