@@ -87,10 +87,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
             pairs.append((list(dict.fromkeys(headings(table))), lines))
 
     for module in iter_modules(hetsched.cli.__path__, "hetsched.cli."):
-        if module.name != "hetsched.cli.__main__":
-            found = import_module(module.name)
-            if callable(getattr(found, "show", None)):
-                monkeypatch.setattr(found, "show", show)
+        found = import_module(module.name)
+        if callable(getattr(found, "show", None)):
+            monkeypatch.setattr(found, "show", show)
     return pairs
 
 

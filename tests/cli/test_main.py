@@ -415,7 +415,7 @@ def test_a_damaged_log_is_not_replayed(folder: Path, capsys: pytest.CaptureFixtu
     log.write_text("".join(lines[:gone] + lines[gone + 1 :]))
     capsys.readouterr()
     assert main(["replay", "out"]) == 2
-    assert "of the log: SegmentEnded of 'e-0' does not follow from" in capsys.readouterr().err
+    assert "events.jsonl:16: e-1 starts segment 2, expected 1: was it altered?" in capsys.readouterr().err
 
 
 def test_a_log_that_stops_early_is_replayed_and_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
