@@ -6,12 +6,10 @@ from math import floor, inf
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.scheduling.rounding import ROUNDING
 
 Team = Sequence[Worker]
 """The first worker is the one that a decision names as the trial's worker."""
-
-ROUNDING = 1e-9
-"""A segment fits if it ends too late only by rounding, as a share of an iteration."""
 
 
 def others(team: Team) -> tuple[WorkerId, ...]:

@@ -320,3 +320,16 @@ def test_gangs_of_all_sizes_are_trained(simulate_log: Simulate, policy: str) -> 
     assert all(trial.completed is not None for trial in state_of(events).trials.values())
     sizes = {e.trial.split("-")[0]: 1 + len(e.others) for e in events if isinstance(e, SegmentStarted)}
     assert sizes == {"one": 1, "two": 2, "three": 3}
+
+
+@pytest.mark.parametrize("policy", ["srtf", "lpt"])
+@pytest.mark.parametrize("order", [("three", "one"), ("one", "three")])
+def test_times_that_are_equal_but_for_rounding_tie(policy: str, order: tuple[str, str], simulate_log: Simulate) -> None:
+    """3 iterations of 0.1 s are a rounding error longer than 1 of 0.3 s. The first trial goes first."""
+    assert 3 * 0.1 > 1 * 0.3
+    rows = [profile_row(cores=1, seconds=0.1, batch_size=8), profile_row(cores=1, seconds=0.3, batch_size=16)]
+    of = {"three": {"batch_size": 8, "stop_iterations": 3}, "one": {"batch_size": 16, "stop_iterations": 1}}
+    experiments = [{"name": name, "population": 1, **of[name]} for name in order]
+    setup = make_setup([{"name": "a", "cores": 1}], rows, NO_OVERHEADS, experiments=experiments)
+    started = [event.trial for event in simulate_log(setup, f"fusion+{policy}") if isinstance(event, SegmentStarted)]
+    assert started == [f"{name}-0" for name in order]

@@ -18,9 +18,6 @@ from hetsched.scheduling.packages.ability import Abilities, candidates
 RETIRES_AT = 0.8
 """GPA retires workers once a trial has reported this share of the stop iterations."""
 
-ROUNDING = 1e-9
-"""A size may exceed a whole number by this much before it counts as one more."""
-
 FirstCome = tuple[int, int]
 """The key of the order: the least advanced trial first, of equals the trial that has waited
 longest."""

@@ -13,10 +13,7 @@ from hetsched.core.view import StateView
 from hetsched.domain.workload import TrialId
 from hetsched.scheduling import register
 from hetsched.scheduling.queueing.in_order import serve
-
-ROUNDING = 1e-9
-"""A trial is examined earlier than its promotion is due, by this share of the time: the two times
-are rounded differently."""
+from hetsched.scheduling.rounding import ROUNDING
 
 
 @dataclass(slots=True)

@@ -9,14 +9,16 @@ from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker
 from hetsched.scheduling.free_workers import FreeWorkers
+from hetsched.scheduling.rounding import rounded
 
 
 def serve_by_processing_time(state: StateView, longest: bool) -> Iterator[Dispatch]:
     """One trial after another starts on the free worker that is fastest for it, for an interval.
 
     The time of a trial j is R_j / s_jw: its remaining iterations divided by iterations per second
-    on worker w. The trial with the shortest time is first (or the `longest`). Ties are decided by
-    `Trial.index`, then by the longest idle worker. Workers tie if their step times are equal to the
+    on worker w. The trial with the shortest time is first (or the `longest`). Times that are equal
+    but for rounding errors tie. Ties are decided by `Trial.index`, then by the longest idle worker.
+    Workers tie if their step times are equal to the
     last bit; measured ones may differ there. A worker of unknown speed counts as the fastest, so
     that it is tried. Of the trials that could try it, the trial with the fewest (or most)
     remaining iterations comes first.
@@ -80,5 +82,5 @@ class _Queue:
     def place(self, longest: bool) -> tuple[bool, float, int]:
         """The place of the head among the heads: least first."""
         seconds = self._ranking[self._at][0]
-        time = self._state.remaining(self.head) * (seconds or 1.0)
+        time = rounded(self._state.remaining(self.head) * (seconds or 1.0))
         return seconds > 0, -time if longest else time, self.head.index

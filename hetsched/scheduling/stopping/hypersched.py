@@ -12,10 +12,10 @@ from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.scheduling import register
+from hetsched.scheduling.rounding import ROUNDING
 from hetsched.scheduling.teams import Team, iterations_within, others
 
 LEFTOVERS = ("uniform", "top")
-ROUNDING = 1e-9
 
 
 @register("hypersched")

@@ -15,9 +15,8 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind, Workload
 from hetsched.scheduling import register
 from hetsched.scheduling.free_workers import FreeWorkers
+from hetsched.scheduling.rounding import ROUNDING
 from hetsched.scheduling.teams import iterations_within
-
-ROUNDING = 1e-9
 
 
 @register("sequential-halving")
