@@ -70,8 +70,9 @@ class Evaluation(BaseModel):
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """The hyperparameters to which the models respond."""
-        return self.others if self.lr is None else {"lr": self.lr, "momentum": self.momentum, **self.others}
+        """The hyperparameters. Those of SGD that have no cell are 0, except the rate."""
+        rate = {} if self.lr is None else {"lr": self.lr}
+        return {**rate, "momentum": self.momentum, "weight_decay": self.weight_decay, **self.others}
 
 
 @cache
