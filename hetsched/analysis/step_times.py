@@ -57,10 +57,11 @@ class WorkerSteps(Struct, frozen=True):
         pace."""
         if not self.late_segments:
             return None
+        more = f"{self.factor - 1:+.0%}"
+        asked = f"where {self.most_s:.3g} s are asked ({more})" if more.strip("+-0%") else "on average, as asked"
         return (
             f"{self.worker}: could not hold its pace in {self.late_segments} of {self.segments} segments, "
-            f"{self.late_s:.1f} s late in all: {self.measured_s:.3g} s per iteration where {self.most_s:.3g} s are "
-            f"asked ({self.factor - 1:+.0%})"
+            f"{self.late_s:.1f} s late in all: {self.measured_s:.3g} s per iteration {asked}"
         )
 
     @property

@@ -11,6 +11,8 @@ from hetsched.analysis.over_scenarios.ranks import Ranking
 from hetsched.analysis.paired import SEEDS_NEEDED
 from hetsched.domain.registry import Registry
 from hetsched.errors import counted
+from hetsched.studies.beyond_recordings import beyond_in_words, the_most
+from hetsched.studies.caveats import of_scenarios, scenarios_in_words
 from hetsched.studies.suite.result import OverScenarios, SuiteResult
 
 NOT_TIMED: Mapping[str, Mapping[str, float]] = MappingProxyType({})
@@ -112,12 +114,21 @@ def remarks(result: SuiteResult) -> Iterator[str]:
     for name, why in result.left_out.items():
         yield f"{name} is not ranked: it {why}"
     yield from _periods(result)
-    yield from (f"no run reached the target of {name}" for name in result.unreached)
-    yield from (f"{name}: {line}" for name, lines in result.plan.assumed.items() for line in lines)
+    yield from of_scenarios(result.missed)
+    yield from of_scenarios(result.plan.assumed)
+    yield from _beyond(result.beyond)
     if result.plan.suite is not None:
         yield "what the suite's scenarios assume: 'hetsched compare NAME' prints it for each"
     if result.cached:
         yield f"from the package's results: {', '.join(result.cached)}"
+
+
+def _beyond(found: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """Lines with the limits of learning models that best weights are beyond, each limit once."""
+    for line, behind in the_most(found.values()).items():
+        names = [name for name, of_one in found.items() if line in of_one]
+        [said] = beyond_in_words({line: behind})
+        yield f"{scenarios_in_words(names, len(found))}: {said}"
 
 
 def _too_few(result: SuiteResult) -> Iterator[str]:

@@ -134,7 +134,7 @@ def ablate(
         setup=setup,
         strategy=str(chosen),
         assumptions=[*assumptions(setup, [chosen]), *beyond_recordings(setup, every)],
-        warnings=joined(*of_all, unknown_scores(runs), unreached(setup, runs)),
+        warnings=joined(*of_all, unknown_scores(runs), *(unreached(parts[name], {name: runs[name]}) for name in runs)),
         seeds=listed,
         variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),
     )

@@ -1,11 +1,34 @@
 """What is said beside the figures of a study: warnings, and assumptions about what nobody
 measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
+from hetsched.errors import first_of
+
 ASSUMED = "assumed, as nobody measured it:"
+
+NAMED = 3
+"""The most scenarios that are named where a line is of several."""
+
+
+def of_scenarios(said: Mapping[str, Iterable[str]]) -> list[str]:
+    """What is said of each scenario, every line once, with the scenarios that it is of.
+
+    >>> of_scenarios({"a": ["x", "y"], "b": ["y"], "c": []})
+    ['a: x', 'in 2 of 3 scenarios (a, b): y']
+    """
+    homes: dict[str, list[str]] = {}
+    for name, lines in said.items():
+        for line in lines:
+            homes.setdefault(line, []).append(name)
+    return [f"{scenarios_in_words(names, len(said))}: {line}" for line, names in homes.items()]
+
+
+def scenarios_in_words(names: Sequence[str], all_of_them: int) -> str:
+    """The one scenario, or how many of all there are."""
+    return names[0] if len(names) == 1 else f"in {len(names)} of {all_of_them} scenarios ({first_of(names, NAMED)})"
 
 
 class Caveats(NamedTuple):
@@ -20,7 +43,7 @@ class Caveats(NamedTuple):
         """Those of the document of a study. The assumptions of a suite are by scenario."""
         assumed = document.get("assumptions", ())
         if isinstance(assumed, Mapping):
-            assumed = [f"{name}: {line}" for name, lines in assumed.items() for line in lines]
+            assumed = of_scenarios(assumed)
         return cls(assumed, document.get("warnings", {}))
 
     def lines(self) -> list[str]:

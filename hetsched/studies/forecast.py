@@ -19,6 +19,7 @@ from hetsched.scenario.scenario import Setup
 from hetsched.studies.budget import Budget
 from hetsched.studies.fan_out import Task, attempts
 from hetsched.studies.one_run import RunResult
+from hetsched.studies.unreached import in_all, missed
 from hetsched.studies.watching import Progress
 
 AT_ONCE = 4
@@ -48,11 +49,13 @@ class Forecast(Struct, frozen=True):
 
 
 class _Simulated(NamedTuple):
-    """The figures of a simulated run, and how many trials its policy stopped."""
+    """The figures of a simulated run, how many trials its policy stopped, and what the run lacks of
+    what the scenario asks for."""
 
     task: Task
     metrics: Metrics
     stopped: int
+    missed: list[str]
 
 
 class Simulations(NamedTuple):
@@ -74,7 +77,7 @@ def forecast(
     only if all strategies were simulated under it. A simulation that has begun is finished. Logs
     are not kept: `hetsched compare` writes the same ones.
     """
-    courses = _Courses(strategies)
+    courses = _Courses(setup, strategies)
     many = AT_ONCE * (jobs or len(available_cores()))
     with (
         TemporaryDirectory(prefix="hetsched-") as folder,
@@ -97,10 +100,11 @@ def forecast(
 class _Courses:
     """The progress of the simulations. `finished` are the seeds under which none is missing."""
 
-    def __init__(self, strategies: Iterable[Strategy]) -> None:
+    def __init__(self, setup: Setup, strategies: Iterable[Strategy]) -> None:
         self.runs: list[_Simulated] = []
         self.failed: dict[Strategy, str] = {}
         self.finished: list[int] = []
+        self._setup = setup
         self._strategies = list(strategies)
 
     def tasks(self, seed: int) -> list[Task]:
@@ -115,7 +119,7 @@ class _Courses:
             else:
                 ends = (event for event in read_log(run.log) if isinstance(event, TrialCompleted))
                 stopped = sum(end.is_by_policy for end in ends)
-                self.runs.append(_Simulated(task, run.metrics, stopped))
+                self.runs.append(_Simulated(task, run.metrics, stopped, missed(self._setup, run)))
                 run.log.unlink()
             advance()
 
@@ -140,4 +144,5 @@ def _summary(runs: Sequence[_Simulated]) -> Forecast:
         workers_bound_s=figures[0].workers_bound_s,
         stopped=fmean(run.stopped for run in runs),
         iterations=fmean(metrics.iterations for metrics in figures),
+        warning="; ".join(in_all(run.missed for run in runs)) or None,
     )

@@ -268,7 +268,8 @@ def _written(
     """The result. It is also written to its folder."""
     setup, found = fitting.setup, simulated.forecasts
     rounds = too_long(setup, {strategy: of.workers_bound_s for strategy, of in found.items()})
-    warnings = joined(idle_workers(setup, found), rounds, _less_work(found))
+    lacking = {str(strategy): of.warning for strategy, of in found.items() if of.warning is not None}
+    warnings = joined(idle_workers(setup, found), rounds, _less_work(found), lacking)
     left_out = fitting.left_out | simulated.failed
     probes = sorted(log.parent for log in home.path.glob(f"{PROBES}/*/{LOG_NAME}"))
     result = PlanResult(

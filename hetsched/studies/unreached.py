@@ -1,5 +1,5 @@
-"""What a scenario asks for and no run of a strategy has: a target, a score in time, a planned fault.
-No table tells of it then."""
+"""What a scenario asks for and no run of a strategy has: a target, a score in time, a planned fault,
+a node. No table tells of it then."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -7,13 +7,30 @@ from typing import Any
 from hetsched.analysis.metrics import Metrics
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.one_run import RunResult
+from hetsched.studies.planned_faults import without_effect
 
 
 def unreached(setup: Setup, runs: Mapping[Any, Iterable[RunResult]]) -> dict[str, str]:
     """A warning for each strategy of which no run has reached the target, has a score by the
-    deadline or within the budget, or lasted until a planned fault."""
-    found = {str(name): list(_of_one(setup, [run.metrics for run in of_one])) for name, of_one in runs.items()}
+    deadline or within the budget, had a planned fault, or lasted until a node is there."""
+    found = {str(name): in_all(missed(setup, run) for run in of_one) for name, of_one in runs.items()}
     return {name: "; ".join(lines) for name, lines in found.items() if lines}
+
+
+def missed(setup: Setup, run: RunResult) -> list[str]:
+    """A line for each thing that this run lacks, in words that hold if all other runs lack it,
+    too."""
+    return [*_scores(setup, run.metrics), *_faults(setup, run)]
+
+
+def in_all(lines: Iterable[Sequence[str]]) -> list[str]:
+    """The lines that all runs have.
+
+    >>> in_all([["a", "b"], ["b", "c"]])
+    ['b']
+    """
+    first, *others = [*lines] or [[]]
+    return [line for line in first if all(line in other for other in others)]
 
 
 def targets_of(setup: Setup) -> set[float]:
@@ -25,16 +42,28 @@ def targets_of(setup: Setup) -> set[float]:
     return {target for target in found if target is not None}
 
 
-def _of_one(setup: Setup, runs: Sequence[Metrics]) -> Iterator[str]:
+def _scores(setup: Setup, run: Metrics) -> Iterator[str]:
     asked, targets = setup.scenario.metrics, targets_of(setup)
     evaluated = any(each.evaluation_images for each in setup.workload.experiments)
-    if targets and all(run.time_to_target_s is None for run in runs):
+    if targets and run.time_to_target_s is None:
         yield f"no run reached the target, {' or '.join(sorted(f'{target:g}' for target in targets))}"
-    if evaluated and asked.deadline_s is not None and all(run.score_at_deadline is None for run in runs):
+    if evaluated and asked.deadline_s is not None and run.score_at_deadline is None:
         yield f"no run has a score by its deadline, {asked.deadline_s:g} s"
-    if evaluated and asked.budget is not None and all(run.score_at_budget is None for run in runs):
+    if evaluated and asked.budget is not None and run.score_at_budget is None:
         yield f"no run has a score within its budget, {asked.budget:g}"
-    longest_s = max((run.makespan_s for run in runs), default=0.0)
-    for fault in setup.scenario.faults.planned:
-        if fault.at_s > longest_s:
-            yield f"no run lasted until the planned fault of {fault.worker or fault.node} at {fault.at_s:g} s"
+
+
+def _faults(setup: Setup, run: RunResult) -> Iterator[str]:
+    faults, end_s = setup.scenario.faults, run.metrics.makespan_s
+    nowhere = without_effect(faults, run.log, end_s)
+    for fault in faults.planned:
+        which = f"the planned fault of {fault.worker or fault.node} at {fault.at_s:g} s"
+        if fault.at_s > end_s:
+            yield f"no run lasted until {which}"
+        elif fault in nowhere:
+            yield f"in no run was anybody there for {which}: it had no effect"
+        elif fault.back_s is not None and fault.back_s > end_s:
+            yield f"no run lasted until {fault.node} is back at {fault.back_s:g} s"
+    for node, joins_s in faults.late.items():
+        if joins_s > end_s:
+            yield f"no run lasted until {node} joins at {joins_s:g} s"

@@ -49,6 +49,7 @@ from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.results_csv import write_results_csv
 from hetsched.studies.score_agreement import ScoreAgreement, score_agreements, score_order
 from hetsched.studies.unknown_scores import joined, unknown_scores
+from hetsched.studies.unreached import unreached
 from hetsched.studies.validation import PROBE, Agreement, OrderAgreement, Repetition
 from hetsched.studies.watching import Watch, unwatched
 
@@ -258,6 +259,7 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
     """The result, which is also in its folder."""
     foretold = {name: [*chain(*of_one)] for name, of_one in runs.predicted.items()}
     every = {name: [*of_one, *foretold[name]] for name, of_one in runs.measured.items()}
+    unknown = unknown_scores(runs.measured), unknown_scores(foretold)
     result = ValidationResult(
         home=home,
         runs=tuple(run for of_one in runs.measured.values() for run in of_one),
@@ -265,7 +267,7 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
         setup=setup,
         seeds=seeds,
         assumptions=[*runs.assumed, *beyond_recordings(setup, chain(*foretold.values()))],
-        warnings=joined(runs.idle, too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(foretold)),
+        warnings=joined(runs.idle, too_long_for(setup, every), *unknown, unreached(setup, every)),
         agreements=runs.agreements,
     )
     metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}

@@ -65,6 +65,12 @@ def test_of_a_worker_that_was_late_now_and_then_the_predictions_are_good() -> No
     assert "could not hold its pace in 1 of 10 segments" in told and told.endswith("(+1%)")
 
 
+def test_a_remark_on_pace_gives_no_percentage_that_rounds_to_zero() -> None:
+    """It ended in `0.4 s per iteration where 0.4 s are asked (+0%)`."""
+    [told] = pace_remarks(steps((PACED, 4.4, 0.4), *[(PACED, 4.0, 0.0)] * 29), 3.0)
+    assert told.endswith("in 1 of 30 segments, 0.4 s late in all: 0.401 s per iteration on average, as asked")
+
+
 def test_a_worker_that_holds_its_pace_to_a_twentieth_is_not_told_of() -> None:
     found = steps((PACED, 4.2, 0.2), (PACED, 4.0, 0.0))
     assert pace_remarks(found, 3.0) == profile_remarks(found) == []

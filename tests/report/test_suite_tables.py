@@ -81,7 +81,46 @@ def test_a_target_that_no_run_reaches_keeps_the_profile_below_1(tmp_path: Path) 
     assert found.over_scenarios["quick"].target_profile[-1][1] == 1.0
     both = dataclasses.replace(found, plan=replace(found.plan, targets=["s0", "s1"]))
     assert both.over_scenarios["quick"].target_profile[-1][1] == 0.5
-    assert "no run reached the target of s1" in list(remarks(both))
+
+
+MISSED = "no run has a score by its deadline, 1 s"
+
+
+def test_what_no_run_of_a_scenario_has_is_said_once(tmp_path: Path) -> None:
+    """Comparisons of several scenarios said nothing of deadlines, budgets and faults."""
+    found = result(tmp_path, 4, 2)
+    plan = replace(found.plan, assumed={f"s{n}": ["x"] for n in range(4)})
+
+    def said(missed: dict[str, list[str] | None]) -> list[str]:
+        records = [replace(run, missed=missed.get(run.scenario, [])) for run in found.records]
+        return [line for line in remarks(dataclasses.replace(found, plan=plan, records=records)) if "deadline" in line]
+
+    assert said({"s1": [MISSED], "s3": ["no run", MISSED]}) == [f"in 2 of 4 scenarios (s1, s3): {MISSED}"]
+    assert said({"s1": [MISSED]}) == [f"s1: {MISSED}"]
+    assert said({"s1": None}) == []
+    assert "in 4 of 4 scenarios (s0, s1, s2, ...): x" in list(remarks(dataclasses.replace(found, plan=plan)))
+
+
+def test_what_one_run_of_a_scenario_has_is_not_missed(tmp_path: Path) -> None:
+    """A run that an older version kept says nothing: nobody knows what it had."""
+    found = result(tmp_path, 1, 2)
+    plan = replace(found.plan, assumed={"s0": []})
+    others: list[list[str] | None] = [[], None]
+    for other in others:
+        records = [replace(run, missed=[MISSED]) for run in found.records[1:]]
+        whole = dataclasses.replace(found, plan=plan, records=[replace(found.records[0], missed=other), *records])
+        assert whole.missed == {"s0": []} and whole.document()["warnings"] == {}
+
+
+def test_limits_that_copies_are_beyond_are_said_once(tmp_path: Path) -> None:
+    found = result(tmp_path, 3, 1)
+    behind = {("s0", "fifo"): 50, ("s0", "quick"): 60, ("s2", "fifo"): 70}
+    records = [replace(r, beyond={"L": behind[r.cell[:2]]} if r.cell[:2] in behind else {}) for r in found.records]
+    plan = replace(found.plan, assumed={"s0": ["x"], "s1": [], "s2": []})
+    whole = dataclasses.replace(found, plan=plan, records=records)
+    copied = "L; by copies, best weights have up to {} iterations behind them"
+    assert whole.document()["assumptions"] == {"s0": ["x", copied.format(60)], "s1": [], "s2": [copied.format(70)]}
+    assert f"in 2 of 3 scenarios (s0, s2): {copied.format(70)}" in list(remarks(whole))
 
 
 def test_scenarios_without_which_the_order_changes_are_named() -> None:

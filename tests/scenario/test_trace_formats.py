@@ -123,6 +123,19 @@ def test_a_trace_may_have_names_of_its_own_for_types(tmp_path: Path) -> None:
         setup_of(tmp_path, EXAMPLES / "openb-made-up.csv", dealt='gpu_types = { T4 = "v10" }')
 
 
+@pytest.mark.parametrize("log", [False, True])
+def test_a_name_for_a_type_that_the_trace_has_not_is_refused(log: bool, tmp_path: Path) -> None:
+    """It renamed nothing, without a word."""
+    trace = EXAMPLES / "openb-made-up.csv" if log else "job_id,gpu_types,duration_s\n1,V100M16|T4,60\n"
+    with pytest.raises(InputError, match="(log|csv): workload.trace_models.gpu_types.V100M17: the trace has no .*V100"):
+        setup_of(tmp_path, trace, dealt='gpu_types = { v100m16 = "v100", V100M17 = "v100" }')
+
+
+def test_a_name_for_a_type_of_a_trace_without_types_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="gpu_types.V100: the trace has no 'V100': its jobs name no types of GPUs"):
+        setup_of(tmp_path, "job_id,duration_s\n1,60\n", dealt='gpu_types = { V100 = "v100" }')
+
+
 @pytest.mark.parametrize("rule", ["leave-out", "refuse"])
 def test_types_that_the_cluster_has_not(tmp_path: Path, rule: str) -> None:
     trace = "job_id,gpu_types,duration_s\n1,A100,60\n2,,60\n"

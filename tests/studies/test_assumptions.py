@@ -121,6 +121,19 @@ def test_settings_without_an_effect_are_said(changes: dict[str, Any], said: str,
     assert said in assumptions(resolved.replace(workload=workload), FIFO)
 
 
+def test_options_of_policies_that_there_are_not_are_said(tmp_path: Path) -> None:
+    """A misspelt name of a policy made its options vanish without a word."""
+    options: dict[str, Any] = {"allocation": {"shared-gpus": {"k": 2}}, "scheduling": {"lookahed": {}, "lookahead": {}}}
+    resolved = setup([row(**MEASURED)], tmp_path, **options).resolve()
+    assert [line for line in assumptions(resolved, FIFO) if "no effect" in line] == [
+        "no effect: allocation.shared-gpus, as there is no such policy: did you mean 'shared-gpu'?",
+        "no effect: scheduling.lookahed, as there is no such policy: did you mean 'lookahead'?",
+    ]
+    (tmp_path / "mine.py").write_text("")
+    own = setup([row(**MEASURED)], tmp_path, policy_files=["mine.py"], **options).resolve()
+    assert not any("no effect" in line for line in assumptions(own, FIFO))
+
+
 def test_memory_that_the_profile_does_not_know_is_said(tmp_path: Path) -> None:
     nodes = {"nodes": [{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100", "gpu_memory_gib": 16.0}]}
     rows = [row(**MEASURED), profile_row("v100", seconds=0.1)]

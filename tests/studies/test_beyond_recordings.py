@@ -8,9 +8,12 @@ import pytest
 
 import hetsched
 from hetsched.domain.learning import models
+from hetsched.report.suite_tables import remarks
 from hetsched.scenario.profile_files import write_profile
-from hetsched.scenario.scenario import Setup
+from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.beyond_recordings import beyond_recordings
+from hetsched.studies.folder import SUMMARY_NAME
+from hetsched.studies.suite.suite import suite
 from sim.backend import SimBackend
 from tests.conftest import ROWS, profile_row
 from tests.test_front_door import TABLES
@@ -73,6 +76,16 @@ def test_every_study_says_that_copies_are_beyond_what_was_recorded(folder: Path)
         assert longest(result) > LIMIT
         said = f"{SAID}; by copies, best weights have up to {longest(result)} iterations behind them"
         assert [line for line in result.assumptions if SAID in line] == [said]
+
+
+def test_a_suite_says_it_per_scenario(folder: Path) -> None:
+    """Comparisons of several scenarios said nothing of it. Their logs are deleted."""
+    setup(folder).save(folder / "saved")
+    result = suite([folder / "saved" / SCENARIO_NAME], ["fifo"], 2, folder / "out")
+    [said] = [line for line in result.assumptions["small"] if SAID in line]
+    one = hetsched.compare(setup(folder), seeds=[0, 1])
+    assert said == f"{SAID}; by copies, best weights have up to {longest(one)} iterations behind them"
+    assert f"small: {said}" in list(remarks(result)) and SAID in (folder / "out" / SUMMARY_NAME).read_text()
 
 
 def test_a_validation_says_it_of_its_predictions_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,19 @@
 
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import hetsched
 from hetsched.cli.main import main
+from hetsched.domain.registry import Strategy
 from hetsched.scenario.profile_files import write_profile
+from hetsched.studies.budget import Budget
+from hetsched.studies.forecast import forecast
+from hetsched.studies.planned_faults import without_effect
+from hetsched.studies.watching import silent
+from sim.backend import SimBackend
 from tests.conftest import ROWS
 from tests.test_front_door import TABLES
 
@@ -71,3 +78,88 @@ def test_planned_faults_that_hit_nobody_are_named(tmp_path: Path, monkeypatch: p
     found = hetsched.simulate(hetsched.Scenario(**tables), "fusion+fifo")
     assert "no effect: planned fault of box at 1 s, as box comes at 5 s" in found.assumptions
     assert found.warnings["fusion+fifo"] == "no run lasted until the planned fault of server/gpu0 at 1e+06 s"
+
+
+def of_faults(folder: Path, *planned: dict[str, Any], **late: float) -> hetsched.Scenario:
+    write_profile(folder / "p.csv", ROWS)
+    return hetsched.Scenario.of(TABLES | {"faults": {"late": late, "planned": list(planned)}}, folder)
+
+
+AWAY = {"node": "box", "at_s": 1.0, "back_s": 4.0}
+IN_NO_RUN = "in no run was anybody there for the planned fault of {} s: it had no effect"
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"worker": "box/cpu0", "at_s": 2.5}, IN_NO_RUN.format("box/cpu0 at 2.5")),
+        ({"worker": "box/cpu0", "at_s": 4.0}, IN_NO_RUN.format("box/cpu0 at 4")),
+        ({"node": "box", "at_s": 2.0, "back_s": 3.0}, IN_NO_RUN.format("box at 2")),
+        ({"node": "box", "at_s": 2.0, "back_s": 5.0}, None),  # the node is away for longer
+        ({"node": "box", "at_s": 4.0, "back_s": 5.0}, None),
+        ({"worker": "box/cpu0", "at_s": 0.5}, None),
+        ({"node": "box", "at_s": 4.5, "back_s": 5.0}, None),
+        ({"node": "box", "at_s": 2.0, "back_s": 1e6}, "no run lasted until box is back at 1e+06 s"),
+    ],
+)
+def test_a_planned_fault_of_who_is_away_is_named(fault: dict[str, Any], said: str | None, tmp_path: Path) -> None:
+    """Neither log nor tables told of it."""
+    warned = {} if said is None else {"fusion+fifo": said}
+    scenario = of_faults(tmp_path, AWAY, fault)
+    assert hetsched.simulate(scenario, "fusion+fifo", 2).warnings == warned
+    assert hetsched.compare(scenario, ["fusion+fifo"], 1, baseline="fusion+fifo").warnings == warned
+
+
+def test_of_real_runs_nothing_is_said_by_the_times_of_faults(tmp_path: Path) -> None:
+    """Their logs have the times at which faults were noticed."""
+    faults = of_faults(tmp_path, AWAY, {"worker": "box/cpu0", "at_s": 2.0})
+    [run] = hetsched.simulate(faults, "fusion+fifo", 1, tmp_path / "out").runs
+    assert without_effect(faults.faults, run.log, run.metrics.makespan_s) == faults.faults.planned[1:]
+    run.log.write_text(run.log.read_text().replace('"backend":"sim"', '"backend":"ray"'))
+    assert without_effect(faults.faults, run.log, run.metrics.makespan_s) == []
+
+
+def test_a_planned_fault_of_a_node_without_workers_is_named(tmp_path: Path) -> None:
+    found = hetsched.simulate(of_faults(tmp_path, AWAY), "gpu-only+fifo").warnings
+    assert found == {"gpu-only+fifo": IN_NO_RUN.format("box at 1")}
+
+
+def test_a_fault_that_keeps_a_late_node_away_has_an_effect(tmp_path: Path) -> None:
+    """It was called one without effect, although the node came later than without it."""
+    for back_s, said in ((7.0, {}), (1e6, {"fusion+fifo": "no run lasted until box is back at 1e+06 s"})):
+        found = hetsched.simulate(of_faults(tmp_path, AWAY | {"back_s": back_s}, box=5.0), "fusion+fifo")
+        assert not any("no effect" in line for line in found.assumptions)
+        assert found.warnings == said
+
+
+def test_nodes_that_never_come_are_named(tmp_path: Path) -> None:
+    """The bound of the strategy's own workers knows nothing of them."""
+    found = hetsched.simulate(of_faults(tmp_path, box=1e6), "fusion+fifo").warnings
+    assert found == {"fusion+fifo": "no run lasted until box joins at 1e+06 s"}
+
+
+def test_variants_without_faults_lack_none(tmp_path: Path) -> None:
+    late = of_faults(tmp_path, {"worker": "server/gpu0", "at_s": 1e6}, box=1e6)
+    warned = hetsched.ablate(late, "fusion+fifo").warnings
+    assert "joins at" in warned["everything"] and "planned fault" in warned["everything"]
+    assert warned.keys().isdisjoint({"without faults", "training alone"})
+
+
+def test_a_validation_names_a_target_that_neither_run_nor_simulation_reaches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_profile(tmp_path / "p.csv", ROWS)
+    monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: SimBackend())
+    result = hetsched.validate(with_target(0.99, "metrics"), ["fusion+fifo"], 1, "out", predictions=1)
+    assert result.warnings == {"fusion+fifo": SAID}
+
+
+def test_a_plan_names_what_no_forecast_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_profile(tmp_path / "p.csv", ROWS)
+    setup = with_target(0.99, "stop").replace(faults={"planned": [AWAY, {"worker": "box/cpu0", "at_s": 2.0}]}).resolve()
+    chosen = [Strategy("fusion", "fifo"), Strategy("fusion", "hrfs")]
+    found = forecast(setup, chosen, [0, 1], 1, Budget(None), silent).forecasts
+    said = f"{SAID}; {IN_NO_RUN.format('box/cpu0 at 2')}"
+    assert {str(one): of.warning for one, of in found.items()} == dict.fromkeys(map(str, chosen), said)

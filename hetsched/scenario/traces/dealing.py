@@ -7,6 +7,8 @@ at random or by GPU time. By GPU time, a job is small below 1 GPU-hour, medium b
 The model's step time on a reference device turns a duration into iterations.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
@@ -15,7 +17,7 @@ from hetsched.domain.cluster import DeviceType, WorkerType
 from hetsched.domain.missing_times import why_missing
 from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import Experiment, ExperimentId, TrialKind
-from hetsched.errors import InputError, ordinal
+from hetsched.errors import InputError, nearest, ordinal
 from hetsched.scenario.traces.cluster_job import GPU_HOURS, Category, ClusterJob
 from hetsched.scenario.traces.fitting import Fitting
 from hetsched.scenario.traces.models import dataset_of, datasets_by_model
@@ -128,6 +130,16 @@ class Dealer:
         """The iterations between two checkpoints."""
         step_s = self._fitting.times.seconds_per_iteration(kind, WorkerType(self.dealing.device, 0, float(gang)))
         return max(1, round(checkpoint_s / step_s)) if checkpoint_s is not None and step_s is not None else None
+
+
+def check_types(path: Path, dealing: Dealing, jobs: Iterable[ClusterJob]) -> None:
+    """Raise InputError for a type in `gpu_types` that no job of the trace names. It would rename
+    nothing. Upper and lower case are equal."""
+    names = {word.casefold(): word for job in jobs for word in job.gpu_types}
+    for word in dealing.gpu_types:
+        if word.casefold() not in names:
+            has = nearest(word, names.values()) if names else "its jobs name no types of GPUs: leave the key out"
+            raise InputError(f"{path}: workload.trace_models.gpu_types.{word}: the trace has no {word!r}: {has}")
 
 
 def _kinds(dealing: Dealing, fitting: Fitting) -> dict[Category, list[TrialKind]]:

@@ -13,7 +13,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.tables import Fraction
 from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
-from hetsched.scenario.traces.dealing import Dealer, Dealing
+from hetsched.scenario.traces.dealing import Dealer, Dealing, check_types
 from hetsched.scenario.traces.fitting import Devices, Fitting
 from hetsched.scenario.traces.logs import begin_s, in_window, none_left, since_the_first, timed
 from hetsched.scenario.traces.models import dataset_of, datasets_by_model
@@ -116,6 +116,8 @@ def read_jobs(
     rows = {f"{path}:{number}": row for number, row in read_rows(path, JobRow, "trace", ("job_id",))}
     jobs = {line: row.job(line) for line, row in rows.items()}
     _check(path, rows, jobs, dealing)
+    if dealing is not None:
+        check_types(path, dealing, jobs.values())
     fitting.counts.read = len(rows)
     which = "all" if dealing is None else dealing.jobs
     kept = list(named(timed(jobs.values(), which, fitting, _with_iterations(rows)), fitting))

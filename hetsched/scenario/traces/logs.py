@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, counted
 from hetsched.scenario.traces.cluster_job import ClusterJob
-from hetsched.scenario.traces.dealing import Dealer, Dealing
+from hetsched.scenario.traces.dealing import Dealer, Dealing, check_types
 from hetsched.scenario.traces.fitting import Fitting
 from hetsched.scenario.traces.naming import named
 from hetsched.scenario.traces.reading import Counts
@@ -29,6 +29,7 @@ def read_log(
     counts, dealer = fitting.counts, Dealer(dealing, fitting)
     everything = list(read(path))
     counts.read = len(everything)
+    check_types(path, dealing, everything)
     jobs = list(timed(everything, dealing.jobs, fitting))
     check_units(path, jobs)
     submitted = sorted(named(jobs, fitting), key=lambda job: job.submitted_s or 0.0)

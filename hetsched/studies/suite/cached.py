@@ -13,13 +13,13 @@ from msgspec import Struct
 from hetsched import scheduling
 from hetsched.errors import InputError
 from hetsched.scenario.packaged.suite import RESULTS, VERSION, held_out_names, suite_names
-from hetsched.studies.suite.record import Cell, Record
+from hetsched.studies.suite.record import COLUMNS, Cell, Record
 from hetsched.studies.suite.suite_plan import Runs, load_plan
 
 SUMS = RESULTS.with_suffix(".json")
 """The file that says what was simulated."""
 
-FIELDS = [name for name in Record.__struct_fields__ if name not in ("decision_s", "decisions", "from_package")]
+FIELDS = [name for name in COLUMNS if name not in ("decision_s", "decisions", "from_package")]
 """The fields that another host can use."""
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from shutil import rmtree
 from typing import NamedTuple
 
+from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, PolicyError
 from hetsched.scenario.checks import parse_strategy, profiled_workers
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.fan_out import Task, attempts, run_folder
+from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import Fit, fit, with_periods
 from hetsched.studies.suite.record import Cell, Record, record
 from hetsched.studies.watching import Progress
@@ -92,6 +94,8 @@ def _carried_out(setup: Setup, periods: Fits, cells: Sequence[Cell], folder: Pat
                 if isinstance(run, PolicyError):
                     run.add_note(f"scenario {of_task[task][0].scenario!r}, seed {task.seed}")
                     raise run
+                if isinstance(run, RunResult):  # of another machine, perhaps, where its log had another place
+                    run = run._replace(log=run_folder(folder, *task) / LOG_NAME)
                 words = given[task.strategy].words if task.strategy in given else ""
                 yield from (record(fitted, cell, run, words) for cell in of_task[task])
                 rmtree(run_folder(folder, *task), ignore_errors=True)

@@ -7,7 +7,9 @@ from msgspec import Struct
 from hetsched.analysis.bounds import full_jobs
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.beyond_recordings import iterations_beyond
 from hetsched.studies.one_run import RunResult
+from hetsched.studies.unreached import missed
 
 
 class Cell(NamedTuple):
@@ -27,6 +29,8 @@ class Record(Struct, frozen=True):
       trials early.
     - `decision_s`, `decisions`: measured on this host
     - `from_package`: the run came with the package and was not simulated here
+    - `missed`: what the scenario asks for and the run has not, in words. None: not known.
+    - `beyond`: by limit of the learning model, the iterations behind best weights beyond it
     """
 
     scenario: str
@@ -46,6 +50,8 @@ class Record(Struct, frozen=True):
     decisions: int | None = None
     periods: str = ""
     from_package: bool = False
+    missed: list[str] | None = None
+    beyond: dict[str, int] = {}
 
     @property
     def cell(self) -> Cell:
@@ -62,10 +68,16 @@ class Record(Struct, frozen=True):
         can."""
         if self.refused is not None:
             return f"refuses {self.scenario}: {self.refused}"
-        return None if self.whole else f"trains {self.trained or 0.0:.0%} of the iterations of {self.scenario}"
+        if self.whole:
+            return None
+        share = f"{self.trained or 0.0:.0%}"
+        return f"trains {'almost all' if share == '100%' else share} of the iterations of {self.scenario}"
 
 
 WHOLE = 1e-9
+
+COLUMNS = tuple(name for name in Record.__struct_fields__ if name not in ("missed", "beyond"))
+"""The fields that a table of runs has. The others are in the remarks on the suite."""
 
 
 def record(setup: Setup, cell: Cell, run: RunResult | HetschedError, periods: str) -> Record:
@@ -88,4 +100,6 @@ def record(setup: Setup, cell: Cell, run: RunResult | HetschedError, periods: st
         decision_s=run.decision_s,
         decisions=run.decisions,
         periods=periods,
+        missed=missed(setup, run),
+        beyond=iterations_beyond(setup, [run]),
     )

@@ -4,12 +4,10 @@ policies."""
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec import Struct
 
 from hetsched.analysis.figures import decision_time
@@ -28,10 +26,12 @@ from hetsched.analysis.over_scenarios.leave_one_out import leave_one_out
 from hetsched.analysis.over_scenarios.profiles import profile
 from hetsched.analysis.over_scenarios.ranks import Ranking, ranking
 from hetsched.analysis.paired import Difference
+from hetsched.studies.beyond_recordings import beyond_in_words, the_most
 from hetsched.studies.frames import frame
 from hetsched.studies.suite import stability
-from hetsched.studies.suite.record import Record
+from hetsched.studies.suite.record import COLUMNS, Record
 from hetsched.studies.suite.suite_plan import SuitePlan
+from hetsched.studies.unreached import in_all
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -142,7 +142,7 @@ class SuiteResult:
 
     def to_frame(self) -> "DataFrame":
         """A row per run. Raises InputError without pandas."""
-        return frame(msgspec.structs.asdict(record) for record in self.records)
+        return frame({name: getattr(record, name) for name in COLUMNS} for record in self.records)
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -163,7 +163,8 @@ class SuiteResult:
             "held_out_order": self.held_out_order,
             "held_out_in_words": self.held_out_in_words,
             "left_out": self.left_out,
-            "assumptions": self.plan.assumed,
+            "assumptions": self.assumptions,
+            "warnings": {name: "; ".join(lines) for name, lines in self.missed.items() if lines},
             "policies": {name: self.over_scenarios[name] for name in self.ranked},
         }
 
@@ -231,14 +232,33 @@ class SuiteResult:
         }
 
     @property
-    def unreached(self) -> list[str]:
-        """The scenarios of the user whose target no run reached."""
-        return [name for name in self.plan.targets if not self._is_reached(name)]
+    def missed(self) -> dict[str, list[str]]:
+        """By scenario of the user, what it asks for and none of its runs has. Nothing is said of a
+        scenario with runs of which this is not known."""
+        found = {}
+        for name in self.plan.assumed:
+            of_runs = [run.missed for run in self._runs_of(name) if run.refused is None]
+            found[name] = in_all(lines for lines in of_runs if lines is not None) if None not in of_runs else []
+        return found
+
+    @property
+    def beyond(self) -> dict[str, dict[str, int]]:
+        """By scenario of the user, the limits of its learning model that best weights are beyond,
+        with the most iterations behind these weights."""
+        return {name: the_most(run.beyond for run in self._runs_of(name)) for name in self.plan.assumed}
+
+    @property
+    def assumptions(self) -> dict[str, list[str]]:
+        """By scenario of the user, what its simulations assumed."""
+        beyond = self.beyond
+        return {name: [*lines, *beyond_in_words(beyond[name])] for name, lines in self.plan.assumed.items()}
+
+    def _runs_of(self, scenario: str) -> list[Record]:
+        return [run for run in self.records if run.scenario == scenario]
 
     def _is_reached(self, scenario: str) -> bool:
         """Whether any run reached the scenario's target."""
-        runs = chain(*(of_policy.get(scenario, ()) for of_policy in self.by_policy.values()))
-        return any(run.time_to_target_s is not None for run in runs)
+        return any(run.time_to_target_s is not None for run in self._runs_of(scenario))
 
     def _times_to_target(self, policy: str) -> dict[str, list[float]]:
         """The time to the target divided by the bound on the makespan, on the scenarios with a

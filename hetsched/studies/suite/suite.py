@@ -37,7 +37,7 @@ from hetsched.studies.suite.asked import (
 )
 from hetsched.studies.suite.cached import cached
 from hetsched.studies.suite.carry_out import FanOut, carry_out_all, fits, refusal, strategy_of
-from hetsched.studies.suite.record import Cell, Record
+from hetsched.studies.suite.record import COLUMNS, Cell, Record
 from hetsched.studies.suite.result import SuiteResult
 from hetsched.studies.suite.suite_plan import (
     PLAN_NAME,
@@ -256,8 +256,8 @@ def _written(home: Path, result: SuiteResult) -> SuiteResult:
     """The result. It is also written to its folder."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Record.__struct_fields__)
-    writer.writerows(msgspec.structs.astuple(record) for record in result.records)
+    writer.writerow(COLUMNS)
+    writer.writerows([getattr(record, name) for name in COLUMNS] for record in result.records)
     write_whole(home / RESULTS_NAME, text.getvalue().encode())
     _check_baseline(result)
     write_summary(home, "suite", result.document())

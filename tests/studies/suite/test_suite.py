@@ -21,6 +21,8 @@ from hetsched.report.suite_tables import remarks
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged.suite import VERSION, held_out_names, suite_file, suite_names
 from hetsched.scenario.profile_files import write_profile
+from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies.folder_caveats import caveats_of_folder
 from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.sole_owner import sole_owner
 from hetsched.studies.suite import cached as cached_runs
@@ -235,6 +237,24 @@ def test_what_scenarios_of_ones_own_assume_is_said(tmp_path: Path) -> None:
     assert set(map("lab: {}".format, assumed)) <= set(remarks(result))
     assert suite_in(tmp_path / "out").document()["assumptions"] == {"lab": assumed}
     assert suite(["homogeneous"], ["fifo"], 1, tmp_path / "shipped").document()["assumptions"] == {}
+
+
+def test_what_no_run_of_ones_own_scenario_has_is_said(tmp_path: Path) -> None:
+    """A comparison of several scenarios told of no deadline."""
+    asked = {"target_score": 0.999, "deadline_s": 1e-3}
+    mine = hetsched.load_scenario(suite_file("small-population")).replace(name="mine", metrics=asked)
+    mine.resolve().save(tmp_path / "mine")
+    result = suite([tmp_path / "mine" / SCENARIO_NAME], ["fifo", "hrfs"], 2, tmp_path / "out")
+    said = ["no run reached the target, 0.999", "no run has a score by its deadline, 0.001 s"]
+    assert result.missed == {"mine": said}
+    assert set(map("mine: {}".format, said)) <= set(remarks(result))
+    again = suite_in(tmp_path / "out")
+    assert again.document()["warnings"] == {"mine": "; ".join(said)} == caveats_of_folder(tmp_path / "out").warnings
+
+
+def test_a_policy_that_trains_almost_all_is_not_said_to_train_100_percent() -> None:
+    assert Record("s", "p", 0, trained=0.999).why_not == "trains almost all of the iterations of s"
+    assert Record("s", "p", 0, trained=0.16).why_not == "trains 16% of the iterations of s"
 
 
 def test_wrong_words_are_named(tmp_path: Path) -> None:

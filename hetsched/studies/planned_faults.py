@@ -1,0 +1,62 @@
+"""Which planned faults change nothing, by the scenario or by the log of a simulation: whoever is to
+go is away at that time."""
+
+from math import isclose
+from pathlib import Path
+
+from hetsched.core.events import RunStarted, WorkerJoined, WorkerLeft
+from hetsched.core.log import read_log
+from hetsched.domain.cluster import WorkerId
+from hetsched.scenario.tables import FaultsTable, PlannedFault
+
+
+def is_before_its_node(faults: FaultsTable, fault: PlannedFault) -> bool:
+    """Whether the fault begins and ends before its late node joins."""
+    joins_s = faults.late.get(_node(fault), 0.0)
+    return fault.at_s < joins_s and (fault.back_s is None or fault.back_s <= joins_s)
+
+
+def without_effect(faults: FaultsTable, log: Path, end_s: float) -> list[PlannedFault]:
+    """The planned faults that no worker left by in the simulated run of this log, which ended after
+    `end_s` seconds. A fault that only keeps a node away for longer has an effect.
+
+    Faults after the end are left out, and those that `is_before_its_node` finds without a log. So
+    are all faults of a real run: its log has the times at which a fault was noticed.
+    """
+    asked = [fault for fault in faults.planned if fault.at_s <= end_s and not is_before_its_node(faults, fault)]
+    if not asked:
+        return []
+    left, joined = dict[float, set[WorkerId]](), dict[WorkerId, list[float]]()
+    for event in read_log(log):
+        if isinstance(event, RunStarted) and event.backend != "sim":
+            return []
+        if isinstance(event, WorkerLeft):
+            left.setdefault(event.time, set()).add(event.worker)
+        elif isinstance(event, WorkerJoined):
+            joined.setdefault(event.worker.id, []).append(event.time)
+    return [
+        fault
+        for fault in asked
+        if not any(_is_of(fault, worker) for worker in left.get(fault.at_s, ()))
+        and not _may_keep_away(fault, joined, end_s, late=_node(fault) in faults.late)
+    ]
+
+
+def _may_keep_away(fault: PlannedFault, joined: dict[WorkerId, list[float]], end_s: float, late: bool) -> bool:
+    """Whether a node that was away comes back when this fault ends, or the run ended before. A node
+    that is not `late` and never joined has no workers."""
+    if fault.back_s is None:
+        return False
+    times = [time for worker, of_worker in joined.items() if _is_of(fault, worker) for time in of_worker]
+    if fault.back_s > end_s:
+        return late or bool(times)
+    return any(isclose(time, fault.back_s) for time in times)
+
+
+def _is_of(fault: PlannedFault, worker: WorkerId) -> bool:
+    """Whether the fault is one of this worker, or of its node."""
+    return worker == fault.worker or worker.rpartition("/")[0] == fault.node
+
+
+def _node(fault: PlannedFault) -> str:
+    return fault.node or str(fault.worker).rpartition("/")[0]
