@@ -37,6 +37,17 @@ SHIPPED = Path(str(files("sim.learning.recordings_data")))
 made)."""
 
 
+def _is_other(column: str) -> bool:
+    return column.startswith(PREFIX)
+
+
+def _value_of(column: str, cell: str) -> Any:
+    try:
+        return value_of(cell)
+    except ValueError as error:
+        raise ValueError(f"{column}: {error}") from error
+
+
 class Evaluation(BaseModel):
     """A line of a recording file."""
 
@@ -60,8 +71,8 @@ class Evaluation(BaseModel):
     @classmethod
     def _gathers(cls, cells: dict[str, Any]) -> dict[str, Any]:
         """The cells, with the hyperparameters that are not of SGD in one dictionary by name."""
-        others = {key.removeprefix(PREFIX): value_of(cell) for key, cell in cells.items() if key.startswith(PREFIX)}
-        kept = {key: cell for key, cell in cells.items() if not key.startswith(PREFIX)}
+        others = {key.removeprefix(PREFIX): _value_of(key, cell) for key, cell in cells.items() if _is_other(key)}
+        kept = {key: cell for key, cell in cells.items() if not _is_other(key)}
         return kept | {"others": others} if others else kept
 
     @property
