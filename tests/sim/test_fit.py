@@ -12,11 +12,11 @@ import pytest
 from hetsched.domain.metric import Metric
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
-from hetsched.studies.fit_result import FitOrder
+from hetsched.studies.fit_result import MEAN_CURVE, Errors, FitOrder, Fitted, Judged, Noise
 from sim.learning.candidates import SGD, Fit
 from sim.learning.cross_validation import Labelled, folds_of, held_out
-from sim.learning.errors import errors_of, predictor
-from sim.learning.fit import recordings_of
+from sim.learning.errors import errors_of, predictor, recorded_scores
+from sim.learning.fit import fit, recordings_of
 from sim.learning.least_squares import fitted_constants
 from sim.learning.multi_power import MultiPowerLaw
 from sim.learning.noise import noise_of
@@ -166,3 +166,26 @@ def test_every_column_of_sgd_is_a_hyperparameter(head: str, rest: str, key: str,
     assert replay.train(replay.fresh(KIND), KIND, asked, 2).score == pytest.approx(0.1)
     [same] = {*Replay(found[:1], Metric("accuracy")).known_hyperparameters} - {"lr", "momentum"}
     assert same == "batch_size"
+
+
+def test_what_differs_by_rounding_is_no_better(tmp_path: Path) -> None:
+    """The mean of equal curves is another number by rounding: `tabular` was called better than it."""
+    (tmp_path / "r.csv").write_text(
+        OWN + "".join(f"{n},m,d,32,{n},{i},0,{n},{0.1 + 0.1 * i}\n" for n in range(12) for i in range(5))
+    )
+    found = fit(FitOrder(files=(tmp_path / "r.csv",)), lambda name: None)
+    assert [(each.name, each.held_out.mean_absolute_error) for each in found.judged] == [
+        ("tabular", 0.0),
+        ("mean curve", 0.0),
+    ]
+    assert found.best is None
+    curves = [simulated(str(n), 0.1) for n in range(3)]
+    nearly = [(np.nextafter(predictor(TRUE)(each), n).tolist(), recorded_scores(each)) for n, each in enumerate(curves)]
+    assert errors_of(nearly).spearman is None
+
+    def judged(*errors: float) -> Fitted:
+        names = ["tabular", MEAN_CURVE]
+        both = [Judged(n, 0, Errors(3, e, None), {}, {"model": n}) for n, e in zip(names, errors, strict=True)]
+        return Fitted("m", "loss", {}, 2, tuple(both), {}, Noise(None, None, 0))
+
+    assert judged(0.3, 0.1 + 0.2).best is None and judged(0.3, 0.4).best is not None
