@@ -29,6 +29,7 @@ from typing import Any
 import hetsched
 from benchmarks.kept_rows import MEASURED, Row, keep
 from hetsched.analysis.intervals import spread
+from hetsched.analysis.over_scenarios.aggregates import in_order
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.drawing import draw
 from hetsched.scenario.loading import load
@@ -170,7 +171,7 @@ def drawn() -> Iterator[Row]:
     }
     mine = ratios.pop("lookahead")
     for scenario, ratio in mine.items():
-        best = min(ratios, key=lambda policy: ratios[policy][scenario])
+        best, *_ = in_order({policy: of_policy[scenario] for policy, of_policy in ratios.items()})
         yield {"scenario": scenario, "lookahead": ratio, "best_other": best, "best_other_ratio": ratios[best][scenario]}
 
 

@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 from benchmarks.kept_rows import MEASURED, Row, keep
 from hetsched.analysis.best_over_time import best_over_time
+from hetsched.analysis.over_scenarios.aggregates import in_order
 from hetsched.analysis.paired import Difference, differences
 from hetsched.core.log import read_log
 from hetsched.scenario.loading import load_setup
@@ -124,7 +125,7 @@ def row(case: Case, found: Makespans) -> Row:
     ours, half = found[OURS], len(found[OURS]) // 2
     others = {policy: seconds for policy, seconds in found.items() if policy != OURS}
     ratios = differences(ours, others)
-    best = min(others, key=lambda policy: geometric_mean(others[policy][:half]))
+    best, *_ = in_order({policy: geometric_mean(seconds[:half]) for policy, seconds in others.items()})
     judged = differences(ours[half:], {best: others[best][half:]})[best]
     cells = {policy.partition("-")[0]: cell(ratios[policy]) for policy in others}
     first = {"scenario": case.scenario, "stop": case.stop, "score": f"{case.score:g}"}

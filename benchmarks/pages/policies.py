@@ -100,7 +100,7 @@ def planning() -> Iterator[Cells]:
 
 def _best_other(scenario: str) -> tuple[str, float]:
     others = {policy: found[scenario] for policy, found in with_costs().items() if policy != "lookahead"}
-    best = min(others, key=others.__getitem__)
+    best, *_ = in_order(others)
     return best, others[best]
 
 
@@ -144,7 +144,7 @@ def lookahead() -> Iterator[Cells]:
     yield ["`lookahead`", "makespan / bound, mean", "worst"]
     for words, of_all in (("with the profiles' overheads and noise", with_costs()), ("without them", without_costs())):
         found = of_all["lookahead"]
-        name = max(found, key=found.__getitem__)
+        name, *_ = in_order({scenario: -ratio for scenario, ratio in found.items()})
         yield [words, f"{geometric_mean(found.values()):.2f}", f"{found[name]:.2f} on `{name}`"]
 
 

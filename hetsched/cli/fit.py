@@ -91,7 +91,7 @@ def order_of(options: argparse.Namespace) -> FitOrder:
     """The fit that the command line describes. Raises InputError if it is impossible."""
     if options.mode is None and options.metric != DEFAULT.name:
         raise InputError(f"--metric {options.metric}: say which scores are better: --mode max, or --mode min")
-    order = FitOrder(
+    return FitOrder(
         files=tuple(options.files),
         network=options.model,
         metric=options.metric,
@@ -101,6 +101,3 @@ def order_of(options: argparse.Namespace) -> FitOrder:
         constants=tuple(options.constants),
         chance=options.chance,
     )
-    if order.folds < 2:
-        raise InputError("--folds 1: expected at least 2: one fold is held out, the others are fitted to")
-    return order

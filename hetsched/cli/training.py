@@ -1,8 +1,7 @@
 """`hetsched training`."""
 
 import argparse
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_whole, show
 from hetsched.domain.hyperparameters import Domain
+from hetsched.domain.recordings import value_of
 from hetsched.domain.training import Resources
 from hetsched.domain.training_class import TrainingSource, source_of, training_class
 from hetsched.domain.workload import Experiment
@@ -130,13 +130,13 @@ def subject_of(options: argparse.Namespace) -> Subject:
     else:
         source = source_of(options.training)
     for key, text in _pairs("--hyperparameters", options.hyperparameters):
-        hyperparameters[key], other = value_and_other(text)
+        hyperparameters[key], other = _read("--hyperparameters", key, text, value_and_other)
         changed.pop(key, None)
         if other is not None:
             changed[key] = other
     made_by = training_class(source)
     resources = Resources(options.device, options.threads, float(options.device != "cpu"))
-    given = {key: _value(text) for key, text in _pairs("--options", options.options)}
+    given = {key: _read("--options", key, text, value_of) for key, text in _pairs("--options", options.options)}
     name = source.class_name or str(getattr(made_by, "__name__", source))
     settings = {**made_with, **given}
     return Subject(made_by, name, settings, resources, hyperparameters, changed, options.tolerance, metrics)
@@ -171,26 +171,21 @@ def _pairs(option: str, words: Sequence[str]) -> list[tuple[str, str]]:
     return [(word.partition("=")[0], word.partition("=")[2]) for word in words]
 
 
+def _read(option: str, key: str, text: str, reads: Callable[[str], Any]) -> Any:
+    try:
+        return reads(text)
+    except ValueError as error:
+        raise InputError(f"{option}: {key}: {error}") from error
+
+
 def value_and_other(text: str) -> tuple[Any, Any]:
     """The value of a hyperparameter, and the value that it is changed to. None: it is not changed.
 
     >>> value_and_other("0.1"), value_and_other("0.1,0.3"), value_and_other("sgd,adam"), value_and_other("[1, 2]")
     ((0.1, 0.05), (0.1, 0.3), ('sgd', 'adam'), ([1, 2], None))
     """
-    value = _value(text)
+    value = value_of(text)
     if isinstance(value, str) and text.count(",") == 1:
-        first, other = map(_value, text.split(","))
+        first, other = map(value_of, text.split(","))
         return first, other
     return value, value / 2 if isinstance(value, float) else None
-
-
-def _value(text: str) -> Any:
-    """A JSON value, or the text itself.
-
-    >>> _value("0.1"), _value("true"), _value("sgd"), _value('{"a": 1}')
-    (0.1, True, 'sgd', {'a': 1})
-    """
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text

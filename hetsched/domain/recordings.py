@@ -7,9 +7,10 @@ A hyperparameter of SGD has a column of its name. Any other hyperparameter has a
 
 import json
 from math import isfinite
-from typing import Any
+from typing import Any, NoReturn
 
 from hetsched.domain.hyperparameters import OF_SGD
+from hetsched.errors import LONGEST, brief
 
 PREFIX = "hyperparameters."
 """How the columns of hyperparameters begin, except SGD's."""
@@ -46,18 +47,47 @@ def cell_of(value: Any) -> str:
     """
     if isinstance(value, float):
         return f"{value:.{SIGNIFICANT}g}" if isfinite(value) else ""
-    if isinstance(value, str) and value.strip() == value != "" and value_of(value) == value:
+    if isinstance(value, str) and value.strip() == value != "" and _is_text(value):
         return value
     return json.dumps(value)
 
 
+def _is_text(cell: str) -> bool:
+    """Whether the value of the cell is the text of the cell."""
+    try:
+        return bool(value_of(cell) == cell)
+    except ValueError:
+        return False
+
+
 def value_of(cell: str) -> Any:
-    """The value of a cell.
+    """The value of a cell. Raises ValueError for a number that is not finite, and for lists in lists
+    beyond all measure.
 
     >>> value_of("0.1"), value_of("true"), value_of("adam"), value_of('"3"')
     (0.1, True, 'adam', '3')
+    >>> value_of("NaN")
+    Traceback (most recent call last):
+    ValueError: expected a finite number, got NaN; a text stands in quotes, as "NaN"
     """
     try:
-        return json.loads(cell)
+        return json.loads(cell, parse_constant=_refused, parse_float=_finite, parse_int=_whole)
     except json.JSONDecodeError:
         return cell
+    except RecursionError as error:
+        raise ValueError(f"expected a number, a text or a list, got {brief(cell)}") from error
+
+
+def _finite(number: str) -> float:
+    return found if isfinite(found := float(number)) else _refused(number)
+
+
+def _whole(number: str) -> int:
+    """The integer. One that no float can have is refused, because differences of it are computed."""
+    return int(number) if isfinite(float(number)) else _refused(number)
+
+
+def _refused(number: str) -> NoReturn:
+    quoted = f'; a text stands in quotes, as "{number}"' if number.isalpha() else ""
+    shown = number if len(number) <= LONGEST else f"{number[:LONGEST]}..."
+    raise ValueError(f"expected a finite number, got {shown}{quoted}")

@@ -5,12 +5,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hetsched import allocation, scheduling
-from hetsched.domain.exploring import explorers
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.cluster_tables import DISCOVER
-from hetsched.scenario.option_files import create
+from hetsched.scenario.part_names import check_parts
 from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.scenario.toml_file import read_toml
 from hetsched.scenario.written_by import other_version
@@ -98,17 +96,8 @@ def _check_names(scenario: Scenario) -> None:
         parse_strategy(name, where="strategies")
     if scenario.baseline is not None:
         parse_strategy(scenario.baseline, where="baseline")
-    for name, options in scenario.allocation.items():
-        create(allocation.policies, name, options, scenario.path)
-    for name, options in scenario.scheduling.items():
-        create(scheduling.policies, name, options, scenario.path)
+    check_parts(scenario, scenario.path)
     scenario.learning_model()
-    for experiment in scenario.workload.experiments:
-        if experiment.pbt.explore is not None:
-            try:
-                explorers.factory(experiment.pbt.explore)
-            except InputError as error:
-                raise InputError(f"workload.experiments.{experiment.name}.pbt.explore: {error}") from error
 
 
 def _discovered(path: Path, document: dict[str, Any], said: str, discover: Discover | None) -> list[dict[str, Any]]:

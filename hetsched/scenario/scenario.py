@@ -30,6 +30,7 @@ from hetsched.scenario.explaining import explain_all
 from hetsched.scenario.learning_metrics import check_metrics
 from hetsched.scenario.node_checks import check_budget, check_faulty_nodes
 from hetsched.scenario.option_files import copy_option_files, create
+from hetsched.scenario.part_names import check_parts
 from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files
 from hetsched.scenario.profile_files import read_sources, write_profile
 from hetsched.scenario.scenario_tables import ScenarioTables
@@ -173,8 +174,9 @@ class Scenario(ScenarioTables):
 
     def resolve(self) -> "Setup":
         """Run the policy files, and read the profile and the trace. Raises InputError, naming the
-        key, if a file cannot be read."""
+        key, if a file cannot be read, or if options are of no policy."""
         self.load_files()
+        check_parts(self, self.path)
         return self.read()
 
     def read(self) -> "Setup":
@@ -302,8 +304,10 @@ class Setup(Problem, frozen=True, kw_only=True):
     def replace(self, **changes: Any) -> "Setup":
         """A setup with some top-level values of the scenario changed. See `Scenario.replace`.
         Profile and trace stay as they were read. Raises InputError if a change asks for another
-        profile or trace."""
+        profile or trace, or has options of no policy."""
         scenario = self.scenario.replace(**changes)
+        if not changes.keys().isdisjoint(("allocation", "scheduling")):
+            check_parts(scenario, scenario.path)
         for key, before, after in (
             ("profile", self.scenario.profile, scenario.profile),
             ("workload.trace", self.scenario.workload.of_trace, scenario.workload.of_trace),

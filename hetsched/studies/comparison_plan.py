@@ -14,6 +14,7 @@ from msgspec import Struct
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
+from hetsched.scenario.json_text import decoded
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.fan_out import Task, run_folder
@@ -106,7 +107,7 @@ def load_plan(folder: Path) -> ComparisonPlan:
     make it."""
     path = folder / PLAN_NAME
     try:
-        return msgspec.json.decode(path.read_bytes(), type=ComparisonPlan)
+        return decoded(path.read_bytes(), ComparisonPlan)
     except OSError as error:
         if (folder / SUITE_PLAN_NAME).is_file():
             command = join(["hetsched", "suite", "--resume", str(folder)])

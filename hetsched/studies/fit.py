@@ -2,10 +2,13 @@
 to."""
 
 from collections.abc import Callable
-from typing import Any
+from math import isfinite
+from typing import Any, get_args
 
 import msgspec
 
+from hetsched.domain.metric import DEFAULT, Mode
+from hetsched.errors import InputError
 from hetsched.studies.backends import backend
 from hetsched.studies.fit_result import FitOrder, Fitted
 
@@ -24,9 +27,26 @@ def fit(order: FitOrder, on_fit: Callable[[str], object] = lambda name: None) ->
     called with the model's name after each fit.
 
     Raises InputError, with file and line, if a file is no file of recordings, or if there are too
-    few recordings.
+    few recordings. Raises InputError if the order is impossible.
     """
+    _check(order)
     return backend("sim").fit(order, on_fit)
+
+
+def _check(order: FitOrder) -> None:
+    is_accuracy = order.metric == DEFAULT.name
+    if order.folds < 2:
+        raise InputError(f"--folds {order.folds}: expected at least 2: one is held out, the others are fitted to")
+    if order.mode not in (modes := get_args(Mode)):
+        raise InputError(f"--mode {order.mode!r}: expected {' or '.join(modes)}")
+    if is_accuracy and order.mode != DEFAULT.mode:
+        raise InputError(f"--mode {order.mode}: of {DEFAULT.name} the greater score is better: leave --mode out")
+    if order.chance is None:
+        return
+    if not isfinite(order.chance):
+        raise InputError(f"--chance {order.chance}: expected a finite number")
+    if is_accuracy and not 0 <= order.chance <= 1:
+        raise InputError(f"--chance {order.chance}: expected an accuracy, from 0 to 1")
 
 
 def document(fitted: Fitted) -> dict[str, Any]:

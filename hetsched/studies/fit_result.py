@@ -2,12 +2,13 @@
 were held out."""
 
 from collections.abc import Mapping
-from math import sqrt
+from math import inf, sqrt
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from hetsched.analysis.intervals import level
 from hetsched.domain.metric import DEFAULT, Mode
 
 MEAN_CURVE = "mean curve"
@@ -105,10 +106,11 @@ class Fitted(Struct, frozen=True):
 
     @property
     def best(self) -> Judged | None:
-        """The best model that a scenario can have. None: none of them beats the mean curve."""
-        mean = next((each for each in self.judged if each.name == MEAN_CURVE), None)
-        for each in self.judged:
+        """The best model that a scenario can have. None: none of them beats the mean curve by more
+        than rounding."""
+        errors = level([each.held_out.mean_absolute_error for each in self.judged])
+        mean = next((error for each, error in zip(self.judged, errors, strict=True) if each.name == MEAN_CURVE), inf)
+        for each, error in zip(self.judged, errors, strict=True):
             if each.learning is not None:
-                beaten = mean is None or each.held_out.mean_absolute_error < mean.held_out.mean_absolute_error
-                return each if beaten else None
+                return each if error < mean else None
         return None

@@ -16,6 +16,7 @@ from hetsched.core.events import COMPLETED, SIMULATED, RunStarted
 from hetsched.core.log import LogDecoder
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, counted, unreadable
+from hetsched.scenario.json_text import decoded
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.assumptions import assumptions
@@ -46,7 +47,7 @@ def summary_of(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        found: dict[str, Any] = decoded(path.read_bytes(), dict[str, Any])
         msgspec.convert(found, _Said)
     except OSError as error:
         raise InputError(unreadable(path, error)) from error

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from hetsched.errors import InputError
+from hetsched.scenario.json_text import decoded
 from hetsched.scenario.whole_file import write_whole
 from hetsched.version import __version__
 
@@ -32,7 +33,7 @@ def not_as_written(path: Path, writer: str, error: Exception) -> InputError:
 
 def _other_version(path: Path) -> str:
     try:
-        version = msgspec.json.decode(path.read_bytes(), type=_Written).hetsched
+        version = decoded(path.read_bytes(), _Written).hetsched
     except msgspec.DecodeError:
         return ""
     return f" (written by hetsched {version}, this is {__version__})" if version != __version__ else ""

@@ -15,6 +15,7 @@ from hetsched.cores import available_cores
 from hetsched.domain.cluster import CPU, WorkerType
 from hetsched.domain.profiles import Costs, ProfileRow
 from hetsched.errors import HetschedError
+from hetsched.scenario.json_text import decoded
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.calibration import Calibration, calibrated
@@ -124,7 +125,7 @@ class Measured:
         files = [*place.glob(f"*/{FACTS_NAME}"), *place.glob(f"*/plan*/{FACTS_NAME}")]
         for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
             try:
-                kept = msgspec.json.decode(path.read_bytes(), type=Kept)
+                kept = decoded(path.read_bytes(), Kept)
                 if kept.facts != self._facts:
                     continue
                 rows = read_profile(path.with_name(PROFILE_NAME))

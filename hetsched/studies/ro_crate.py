@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, unreadable
+from hetsched.scenario.json_text import decoded
 from hetsched.scenario.policy_files import OPTIONS, POLICIES, TRAINING
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.caveats import NO_CAVEATS, Caveats
@@ -179,7 +180,7 @@ def _sittings(folder: Path) -> list[Sitting]:
     if not path.is_file():
         return []
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Study).sittings
+        return decoded(path.read_bytes(), _Study).sittings
     except OSError as error:
         raise InputError(unreadable(path, error)) from error
     except msgspec.DecodeError as error:

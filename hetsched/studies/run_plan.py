@@ -12,6 +12,7 @@ from hetsched.core.events import COMPLETED, RunEnded
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.prediction import Prediction
 from hetsched.errors import InputError
+from hetsched.scenario.json_text import decoded
 from hetsched.studies.folder import SEGMENT_ENDED
 from hetsched.studies.json_file import not_as_written, write_json
 from hetsched.studies.sums import check_sums, run_sums
@@ -80,7 +81,7 @@ def load_plan(folder: Path) -> RunPlan:
     folder."""
     path = folder / PLAN_NAME
     try:
-        plan = msgspec.json.decode(path.read_bytes(), type=RunPlan)
+        plan = decoded(path.read_bytes(), RunPlan)
     except OSError as error:
         raise InputError(
             f"--resume {folder}: no run to go on with ({PLAN_NAME}: {error.strerror}); name the results folder of a "

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from hetsched.cores import available_cores, cpu_model
 from hetsched.errors import InputError, unreadable
+from hetsched.scenario.json_text import decoded
 from hetsched.studies.command_line import command_line
 from hetsched.studies.json_file import not_as_written, write_json
 from hetsched.version import __version__
@@ -114,7 +115,7 @@ def study_of(folder: Path) -> Study | None:
     if not path.is_file():
         return None
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Study)
+        return decoded(path.read_bytes(), Study)
     except OSError as error:
         raise InputError(unreadable(path, error)) from error
     except msgspec.DecodeError as error:

@@ -6,8 +6,10 @@ from math import isnan, nan
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from hetsched.analysis.intervals import ROUNDING, level
 from hetsched.domain.learning import LearningModel
 from hetsched.domain.workload import TrialKind
 from hetsched.studies.fit_result import Errors
@@ -70,12 +72,21 @@ def recorded_scores(recording: Recording) -> list[float]:
 
 
 def errors_of(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Errors:
-    """The errors of predicted scores against recorded ones. Each pair is one recording."""
-    misses = np.concatenate([np.abs(np.array(predicted) - np.array(recorded)) for predicted, recorded in pairs])
-    finals = np.array([(predicted[-1], recorded[-1]) for predicted, recorded in pairs])
+    """The errors of predicted scores against recorded ones. Each pair is one recording. Scores that
+    differ only by rounding are equal."""
+    misses = np.concatenate([_misses(np.array(predicted), np.array(recorded)) for predicted, recorded in pairs])
+    predicted_finals, recorded_finals = zip(
+        *((predicted[-1], recorded[-1]) for predicted, recorded in pairs), strict=True
+    )
+    finals = np.array([level(predicted_finals), level(recorded_finals)]).T
     constant = bool((np.ptp(finals, axis=0) == 0).any())
     rho = None if constant or len(finals) < 3 else float(spearmanr(finals[:, 0], finals[:, 1]).statistic)
     return Errors(len(pairs), float(misses.mean()), rho)
+
+
+def _misses(predicted: NDArray[np.float64], recorded: NDArray[np.float64]) -> NDArray[np.float64]:
+    misses = np.abs(predicted - recorded)
+    return np.where(misses <= ROUNDING * np.abs(recorded), 0.0, misses)
 
 
 def errors(predict: Predict, recordings: Sequence[Recording]) -> Errors:

@@ -4,6 +4,7 @@ fit`)."""
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hetsched.analysis.intervals import level
 from hetsched.errors import InputError, nearest
 from hetsched.studies.fit_result import FitOrder, Fitted, Judged, Noise
 from sim.learning.candidates import SGD, Candidate, candidates_for
@@ -45,12 +46,18 @@ def fit(order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
         metric=order.metric,
         files={file: files.count(file) for file in dict.fromkeys(files)},
         folds=len(folds),
-        judged=tuple(sorted(judged, key=lambda each: each.held_out.mean_absolute_error)),
+        judged=tuple(_in_order(judged)),
         left_out=left_out,
         noise=noise,
         diverged=tuple(each.recording.name for each in recordings if has_diverged(each.recording)),
         unscored=unscored,
     )
+
+
+def _in_order(judged: Sequence[Judged]) -> list[Judged]:
+    """The models, the best first. Models whose errors differ only by rounding stay as they are."""
+    errors = level([each.held_out.mean_absolute_error for each in judged])
+    return [each for _, each in sorted(zip(errors, judged, strict=True), key=lambda pair: pair[0])]
 
 
 def _judged(

@@ -1,6 +1,7 @@
 """Finds the recording with the nearest hyperparameters."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from math import log
 from typing import Any
 
@@ -10,6 +11,9 @@ from sim.learning.recordings import Recording
 SPREAD = 10.0
 """Positive numbers are compared by their logarithms if the largest recorded value is at least this
 many times the least one."""
+
+ZERO_IF_MISSING = ("momentum", "weight_decay")
+"""The hyperparameters of SGD that are 0 for a trial that lacks them."""
 
 
 class Nearness:
@@ -21,7 +25,9 @@ class Nearness:
       times the recorded range of ln of the rate (1 without rates)
     - values that are no numbers: that whole range, if they differ
 
-    The distance is the sum of the squares.
+    The distance is the sum of the squares. A momentum without a rate is one of the other numbers.
+    So is the weight decay. Each of the two counts if its recorded values differ. A trial that lacks
+    it has 0.
     """
 
     def __init__(self, recordings: Sequence[Recording]) -> None:
@@ -29,9 +35,10 @@ class Nearness:
         self._last = [recording.evaluations[-1].hyperparameters for recording in recordings]
         self._batches = [recording.kind.batch_size for recording in recordings]
         of_sgd = ("lr", "momentum") if self._by_rate else ()
-        self._others = [key for key in dict.fromkeys(key for each in self._last for key in each) if key not in of_sgd]
-        self.known: Collection[str] = (*of_sgd, *self._others, BATCH_SIZE)
-        """The hyperparameters that are used."""
+        self._others = [key for key in dict.fromkeys(chain(*self._last)) if key not in of_sgd and self._counts(key)]
+        self.known: Collection[str] = (*of_sgd, *filter(self._differs, self._others), BATCH_SIZE)
+        """The hyperparameters whose values count. One with a single recorded value tells no recordings
+        apart."""
         self._ranges = {key: self._range(key) for key in self._others}
         rates = [_ln_rate(each) for each in self._last] if self._by_rate else [0.0]
         self._whole = (max(rates) - min(rates)) or 1.0
@@ -51,7 +58,7 @@ class Nearness:
         parts = [log(kind.batch_size) - log(self._batches[number])]
         if self._by_rate:
             parts.append(_ln_rate(asked) - _ln_rate(there))
-        parts += [self._whole * self._apart(key, asked[key], there.get(key)) for key in self._others]
+        parts += [self._whole * self._apart(key, _value(key, asked), there.get(key)) for key in self._others]
         return sum(part**2 for part in parts)
 
     def _apart(self, key: str, one: Any, other: Any) -> float:
@@ -62,6 +69,13 @@ class Nearness:
         if least > 0 and most >= SPREAD * least:
             return log(max(one, 1e-12) / other) / log(most / least)
         return float(one - other) / (most - least)
+
+    def _counts(self, key: str) -> bool:
+        """Whether a trial's value is compared with the recorded ones."""
+        return key not in ZERO_IF_MISSING or self._differs(key)
+
+    def _differs(self, key: str) -> bool:
+        return len({repr(each.get(key)) for each in self._last}) > 1
 
     def _range(self, key: str) -> tuple[float, float] | None:
         """The least and the greatest recorded number. None: there is only one, or a value is no
@@ -75,6 +89,11 @@ class Nearness:
 
 def _ln_rate(hyperparameters: Mapping[str, Any]) -> float:
     return log(max(hyperparameters["lr"], 1e-12) / max(1 - hyperparameters.get("momentum", 0.0), 1e-3))
+
+
+def _value(key: str, hyperparameters: Mapping[str, Any]) -> Any:
+    """The value of a hyperparameter. Raises KeyError if it is missing and not 0 then."""
+    return hyperparameters.get(key, 0.0) if key in ZERO_IF_MISSING else hyperparameters[key]
 
 
 def _is_number(value: Any) -> bool:

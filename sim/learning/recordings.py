@@ -37,6 +37,17 @@ SHIPPED = Path(str(files("sim.learning.recordings_data")))
 made)."""
 
 
+def _is_other(column: str) -> bool:
+    return column.startswith(PREFIX)
+
+
+def _value_of(column: str, cell: str) -> Any:
+    try:
+        return value_of(cell)
+    except ValueError as error:
+        raise ValueError(f"{column}: {error}") from error
+
+
 class Evaluation(BaseModel):
     """A line of a recording file."""
 
@@ -60,8 +71,8 @@ class Evaluation(BaseModel):
     @classmethod
     def _gathers(cls, cells: dict[str, Any]) -> dict[str, Any]:
         """The cells, with the hyperparameters that are not of SGD in one dictionary by name."""
-        others = {key.removeprefix(PREFIX): value_of(cell) for key, cell in cells.items() if key.startswith(PREFIX)}
-        kept = {key: cell for key, cell in cells.items() if not key.startswith(PREFIX)}
+        others = {key.removeprefix(PREFIX): _value_of(key, cell) for key, cell in cells.items() if _is_other(key)}
+        kept = {key: cell for key, cell in cells.items() if not _is_other(key)}
         return kept | {"others": others} if others else kept
 
     @property
@@ -70,8 +81,9 @@ class Evaluation(BaseModel):
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """The hyperparameters to which the models respond."""
-        return self.others if self.lr is None else {"lr": self.lr, "momentum": self.momentum, **self.others}
+        """The hyperparameters. Those of SGD that have no cell are 0, except the rate."""
+        rate = {} if self.lr is None else {"lr": self.lr}
+        return {**rate, "momentum": self.momentum, "weight_decay": self.weight_decay, **self.others}
 
 
 @cache

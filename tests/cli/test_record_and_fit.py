@@ -14,8 +14,11 @@ from shutil import copy
 import pytest
 
 from hetsched import load_scenario
+from hetsched.cli.fit import order_of
 from hetsched.cli.main import main
+from hetsched.cli.main import parser as command_parser
 from hetsched.errors import InputError
+from hetsched.studies.fit import fit
 from sim.learning.recordings import read_recordings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "my_training.py"
@@ -252,3 +255,25 @@ def test_recordings_without_a_score_are_left_out_and_named(
     assert main(["fit", str(out), "--metric", "loss", "--mode", "min", "--folds", "2"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert f"left out: 1 recording without a score after the first line: {last}" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--chance", "5"], "--chance 5.0: expected an accuracy, from 0 to 1"),
+        (["--chance", "-1"], "--chance -1.0: expected an accuracy, from 0 to 1"),
+        (["--chance", "nan"], "--chance nan: expected a finite number"),
+        (["--metric", "loss", "--mode", "min", "--chance", "inf"], "--chance inf: expected a finite number"),
+        (["--mode", "min"], "--mode min: of accuracy the greater score is better"),
+        (["--folds", "1"], "--folds 1: expected at least 2"),
+    ],
+)
+def test_a_fit_that_no_model_has_is_refused(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its lines were refused where they were pasted."""
+    assert main(["fit", *options]) == 2
+    assert message in capsys.readouterr().err
+    order = order_of(command_parser().parse_args(["fit", *options]))
+    with pytest.raises(InputError, match=re.escape(message)):
+        fit(order)

@@ -3,6 +3,7 @@ found again."""
 
 from collections.abc import Sequence
 from math import exp, log
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,16 @@ import pytest
 from hetsched.domain.metric import Metric
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
-from hetsched.studies.fit_result import FitOrder
+from hetsched.studies.fit_result import MEAN_CURVE, Errors, FitOrder, Fitted, Judged, Noise
 from sim.learning.candidates import SGD, Fit
 from sim.learning.cross_validation import Labelled, folds_of, held_out
-from sim.learning.errors import errors_of, predictor
-from sim.learning.fit import recordings_of
+from sim.learning.errors import errors_of, predictor, recorded_scores
+from sim.learning.fit import fit, recordings_of
 from sim.learning.least_squares import fitted_constants
 from sim.learning.multi_power import MultiPowerLaw
 from sim.learning.noise import noise_of
 from sim.learning.recorded import Replay
-from sim.learning.recordings import Evaluation, Recording
+from sim.learning.recordings import Evaluation, Recording, read_recordings
 from sim.learning.sgd import SGDCurve
 
 KIND = TrialKind("m", "d", 32)
@@ -142,3 +143,49 @@ def test_what_a_replay_cannot_compare_is_refused(asked: dict[str, Any], message:
 def test_the_shipped_recordings_can_be_asked_for() -> None:
     kept, left_out = recordings_of(FitOrder(network="resnet50"))
     assert (len(kept), left_out) == (3, ())
+
+
+OF_SGD = "recording,model,dataset,batch_size,seed,iteration,lr,momentum,weight_decay,accuracy\n"
+OWN = "recording,model,dataset,batch_size,seed,iteration,momentum,hyperparameters.layers,accuracy\n"
+
+
+@pytest.mark.parametrize(("head", "rest", "key"), [(OF_SGD, "0.1,0.9,{}", "weight_decay"), (OWN, "{},2", "momentum")])
+def test_every_column_of_sgd_is_a_hyperparameter(head: str, rest: str, key: str, tmp_path: Path) -> None:
+    """Weight decay was dropped, and a momentum without a rate: noise by seed was what they did."""
+    (tmp_path / "r.csv").write_text(
+        head + "".join(f"{v},m,d,32,0,{i},{rest.format(v)},{0.1 + i * v}\n" for v in (0, 0.1, 0.2) for i in (0, 1, 2))
+    )
+    found = read_recordings(tmp_path / "r.csv")
+    assert len({each.configuration for each in found}) == 3
+    assert noise_of(found, "accuracy").between_seeds is None
+    replay = Replay(found, Metric("accuracy"))
+    assert key in replay.known_hyperparameters and "layers" not in replay.known_hyperparameters
+    asked = {"lr": 0.1, "layers": 2}
+    follows = [replay.train(replay.fresh(KIND), KIND, {**asked, key: value}, 2).score for value in (0, 0.09, 0.3)]
+    assert follows == pytest.approx([0.1, 0.3, 0.5])
+    assert replay.train(replay.fresh(KIND), KIND, asked, 2).score == pytest.approx(0.1)
+    [same] = {*Replay(found[:1], Metric("accuracy")).known_hyperparameters} - {"lr", "momentum"}
+    assert same == "batch_size"
+
+
+def test_what_differs_by_rounding_is_no_better(tmp_path: Path) -> None:
+    """The mean of equal curves is another number by rounding: `tabular` was called better than it."""
+    (tmp_path / "r.csv").write_text(
+        OWN + "".join(f"{n},m,d,32,{n},{i},0,{n},{0.1 + 0.1 * i}\n" for n in range(12) for i in range(5))
+    )
+    found = fit(FitOrder(files=(tmp_path / "r.csv",)), lambda name: None)
+    assert [(each.name, each.held_out.mean_absolute_error) for each in found.judged] == [
+        ("tabular", 0.0),
+        ("mean curve", 0.0),
+    ]
+    assert found.best is None
+    curves = [simulated(str(n), 0.1) for n in range(3)]
+    nearly = [(np.nextafter(predictor(TRUE)(each), n).tolist(), recorded_scores(each)) for n, each in enumerate(curves)]
+    assert errors_of(nearly).spearman is None
+
+    def judged(*errors: float) -> Fitted:
+        names = ["tabular", MEAN_CURVE]
+        both = [Judged(n, 0, Errors(3, e, None), {}, {"model": n}) for n, e in zip(names, errors, strict=True)]
+        return Fitted("m", "loss", {}, 2, tuple(both), {}, Noise(None, None, 0))
+
+    assert judged(0.3, 0.1 + 0.2).best is None and judged(0.3, 0.4).best is not None

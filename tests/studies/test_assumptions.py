@@ -1,6 +1,7 @@
 """What nobody measured is said beside the figures, and nothing else is."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -121,17 +122,23 @@ def test_settings_without_an_effect_are_said(changes: dict[str, Any], said: str,
     assert said in assumptions(resolved.replace(workload=workload), FIFO)
 
 
-def test_options_of_policies_that_there_are_not_are_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ({"allocation": {"shared-gpus": {"k": 2}}}, "'shared-gpus': did you mean 'shared-gpu'?"),
+        ({"scheduling": {"lookahed": {}}}, "'lookahed': did you mean 'lookahead'?"),
+        ({"scheduling": {"lookahead": {"patiance": 0.2}}}, "'lookahead' has no option 'patiance'"),
+    ],
+)
+def test_options_of_no_policy_are_refused_in_python_too(tmp_path: Path, options: dict[str, Any], refused: str) -> None:
     """A misspelt name of a policy made its options vanish without a word."""
-    options: dict[str, Any] = {"allocation": {"shared-gpus": {"k": 2}}, "scheduling": {"lookahed": {}, "lookahead": {}}}
-    resolved = setup([row(**MEASURED)], tmp_path, **options).resolve()
-    assert [line for line in assumptions(resolved, FIFO) if "no effect" in line] == [
-        "no effect: allocation.shared-gpus, as there is no such policy: did you mean 'shared-gpu'?",
-        "no effect: scheduling.lookahed, as there is no such policy: did you mean 'lookahead'?",
-    ]
+    scenario = setup([row(**MEASURED)], tmp_path)
+    for resolves in (scenario.replace(**options).resolve, lambda: scenario.resolve().replace(**options)):
+        with pytest.raises(InputError, match=re.escape(refused)):
+            resolves()
     (tmp_path / "mine.py").write_text("")
-    own = setup([row(**MEASURED)], tmp_path, policy_files=["mine.py"], **options).resolve()
-    assert not any("no effect" in line for line in assumptions(own, FIFO))
+    with pytest.raises(InputError, match=re.escape(refused)):
+        scenario.replace(**options, policy_files=["mine.py"]).resolve()
 
 
 def test_memory_that_the_profile_does_not_know_is_said(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from hetsched.analysis.over_scenarios.aggregates import in_order
 from hetsched.errors import HetschedError, InputError
 from hetsched.report.figures_in_words import percent, seconds
 from hetsched.report.page.document import Fact, Page, PageTable
@@ -99,7 +100,7 @@ def _came_to(result: Result) -> str:
     """The main finding of a study, in words."""
     match result:
         case ComparisonResult():
-            best = min(result.comparisons, key=lambda name: result.comparisons[name].makespan_s.mean)
+            best, *_ = in_order({name: of.makespan_s.mean for name, of in result.comparisons.items()})
             so_far = "" if result.complete else ", so far"
             return f"{best}: {result.comparisons[best].verdict}{so_far}"
         case PlanResult():
@@ -107,7 +108,8 @@ def _came_to(result: Result) -> str:
         case StrategyResult():
             return f"makespan {', '.join(seconds(run.metrics.makespan_s) for run in result.runs)} s"
         case AblationResult():
-            most = max(list(result.variants)[1:], key=lambda name: result.variants[name].contribution_s)
+            _, *without = result.variants
+            most, *_ = in_order({name: -result.variants[name].contribution_s for name in without})
             return f"{most}: {percent(result.variants[most].contribution_percent, 0, signed=False)} less"
     error = result.mean_absolute_error_percent
     return "" if error is None else f"mean absolute error of the makespan {percent(error, signed=False)}"

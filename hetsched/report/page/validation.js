@@ -36,7 +36,8 @@ const validation = (() => {
   function order({ strategies, kendall_tau: tau }) {
     const agreement =
       tau === null ? "" : ` Kendall's tau of the two orders is ${kit.number(tau)}: 1 is the same order, -1 the opposite one.`;
-    const inOrder = (by) => [...strategies].sort((a, b) => a[by] - b[by]).map(({ strategy }) => strategy).join(", ");
+    const apart = (one, other) => (Math.abs(one - other) > 1e-9 * Math.abs(other) ? one - other : 0);
+    const inOrder = (by) => [...strategies].sort((a, b) => apart(a[by], b[by])).map(({ strategy }) => strategy).join(", ");
     return {
       id: "predicted-measured",
       title: "Predicted against measured makespan",

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from hetsched.errors import InputError, why_unreadable
 from hetsched.scenario.csv_rows import read_rows
+from hetsched.scenario.json_text import decoded
 from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
 from hetsched.scenario.traces.log_row import ABSENT, LogRow
 from hetsched.scenario.traces.times import Times
@@ -61,8 +62,8 @@ def read_philly(path: Path) -> Iterator[ClusterJob]:
         raise InputError(f"{path}: cannot read the Philly trace: {why_unreadable(error)}") from error
     if text.lstrip().startswith(b"["):
         try:
-            yield from _philly_jobs(path, msgspec.json.decode(text, type=list[PhillyJob]))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            yield from _philly_jobs(path, decoded(text, list[PhillyJob]))
+        except msgspec.DecodeError as error:
             raise InputError(f"{path}: not a Philly job log: {error}") from error
         return
     for number, row in read_rows(path, PhillyRow, "Philly trace", NEEDED, ABSENT):

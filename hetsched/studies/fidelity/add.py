@@ -8,6 +8,7 @@ import msgspec
 
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError
+from hetsched.scenario.json_text import decoded
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.fidelity.recordings import RECORDINGS, About, is_recorded, keep
@@ -28,7 +29,7 @@ def add(folder: Path, validation: Path) -> Iterator[str]:
     validation, and for a validation with `--profile`, which probed nothing.
     """
     try:
-        summary = msgspec.json.decode((validation / SUMMARY_NAME).read_bytes(), type=_Summary)
+        summary = decoded((validation / SUMMARY_NAME).read_bytes(), _Summary)
     except (OSError, msgspec.MsgspecError) as error:
         raise InputError(f"{validation}: not the results of a finished validation: {error}") from error
     if summary.command != "validate" or not (validation / PROBE).is_dir():

@@ -17,6 +17,7 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.json_text import decoded
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.calibration import calibrate, calibrated, completed
@@ -106,7 +107,7 @@ def read_recording(folder: Path, name: str) -> Recording:
     """The recording of that name. Raises InputError, naming the file, if it cannot be read."""
     home = folder / RECORDINGS / name
     try:
-        about = msgspec.json.decode((home / ABOUT).read_bytes(), type=About)
+        about = decoded((home / ABOUT).read_bytes(), About)
         events = list(_events(home / LOG))
         probed = list(_events(home / PROBE_LOG)) if (home / PROBE_LOG).is_file() else None
     except (OSError, EOFError, msgspec.MsgspecError) as error:

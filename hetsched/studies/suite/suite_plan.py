@@ -15,6 +15,7 @@ from hetsched import allocation, scheduling
 from hetsched.domain.learning import models
 from hetsched.domain.registry import Registry
 from hetsched.errors import InputError
+from hetsched.scenario.json_text import decoded
 from hetsched.scenario.policy_files import POLICIES
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.comparison_plan import SUITE_PLAN_NAME
@@ -122,7 +123,7 @@ def load_plan(folder: Path) -> SuitePlan:
     the folder."""
     path = folder / PLAN_NAME
     try:
-        return msgspec.json.decode(path.read_bytes(), type=SuitePlan)
+        return decoded(path.read_bytes(), SuitePlan)
     except OSError as error:
         raise InputError(
             f"--resume {folder}: no suite to go on with ({PLAN_NAME}: {error.strerror}); name the results folder of a "
@@ -159,7 +160,7 @@ class Runs:
             return
         for number, line in enumerate(_whole_lines(self._path.read_bytes()).splitlines(), start=1):
             try:
-                yield msgspec.json.decode(line, type=Record)
+                yield decoded(line, Record)
             except msgspec.DecodeError as error:
                 raise InputError(
                     f"{self._path}:{number}: not a run of a suite: {error}: remove the line, and the run is simulated "

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -11,6 +12,9 @@ from hetsched.analysis.intervals import spread
 from hetsched.errors import InputError
 from hetsched.report.page.document import Page
 from hetsched.report.page.page import html, linked_from, page
+from hetsched.report.page.several import _came_to
+from hetsched.studies.ablation import AblationResult
+from hetsched.studies.compare import ComparisonResult
 from hetsched.studies.folder import REPORT_NAME
 from tests.report.page.studies import STRATEGIES, compared, interrupted, scenario, validated
 
@@ -233,3 +237,12 @@ def test_links_lead_from_where_the_report_is(tmp_path: Path, comparison: hetsche
     assert len(links(moved)) > 9 and all((tmp_path / link).is_file() for link in links(moved))
     same = page(comparison.folder)
     assert linked_from(same, comparison.folder, comparison.folder) is same
+
+
+def test_a_study_came_to_the_first_of_strategies_that_differ_by_rounding() -> None:
+    makespans = {"a": 0.1 + 0.2, "b": 0.3, "c": 0.4}
+    compared = {name: Mock(makespan_s=Mock(mean=mean), verdict=f"{name} it is") for name, mean in makespans.items()}
+    assert _came_to(Mock(spec=ComparisonResult, comparisons=compared, complete=True)) == "a: a it is"
+    parts = {"everything": 0.0, "a": 0.3, "b": 0.1 + 0.2, "c": 0.2}
+    without = {name: Mock(contribution_s=by_s, contribution_percent=30.0) for name, by_s in parts.items()}
+    assert _came_to(Mock(spec=AblationResult, variants=without)) == "a: 30% less"
