@@ -91,7 +91,7 @@ GPU_ROW, CPU_ROW = profile_row("v100"), profile_row("cpu")
 
 def most(name: str) -> float:
     """The upper limit of a column."""
-    return next(limit.le for limit in ProfileRow.model_fields[name].metadata if hasattr(limit, "le"))
+    return float(next(limit.le for limit in ProfileRow.model_fields[name].metadata if hasattr(limit, "le")))
 
 
 @pytest.mark.parametrize("name", COSTS)
@@ -111,6 +111,6 @@ def test_a_run_with_every_cost_at_its_limit_has_finite_times() -> None:
     rows[0] = rows[0].model_copy(update={"sharing": most("sharing")})
     nodes = [{"name": "a", "cores": 1}, {"name": "b", "cores": 2, "gpus": 1, "gpu_type": "v100"}]
     overheads = {"host_cores": 1, "latency_s": 1e9, "dispatch_s": 1e9, "device_cv": 100.0, "worker_variation": 100.0}
-    longest = {"stop_iterations": 10**9, "evaluation_images": 10**9, "pbt": {"perturbation_interval": 5 * 10**8}}
+    longest: dict[str, Any] = {"stop_iterations": 10**9, "evaluation_images": 10**9, "pbt": {"perturbation_interval": 5 * 10**8}}
     result = simulate(make_setup(nodes, rows, overheads, **longest), "fusion+hrfs", seeds=[0])
     assert isfinite(result.runs[0].metrics.makespan_s)
