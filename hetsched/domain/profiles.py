@@ -35,6 +35,10 @@ MOST_MEMORY_GIB = 2000.0
 """The limit of `memory_gib`, which finds MiB given as GiB. All GPUs have fewer GiB, and all GPUs
 that train have more MiB."""
 
+MOST_S, MOST_CV, MOST_FACTOR = 1e9, 100, 1e6
+"""The limits of seconds, coefficients of variation and factors, as in a scenario. Sums and products
+of values within the limits do not overflow."""
+
 UNSAID = "not said"
 """The provenance of a row that has none."""
 
@@ -59,49 +63,49 @@ class ProfileRow(BaseModel):
     """Name that experiments and traces use."""
     dataset: PlainName = DATASET
     """Data set of the experiment."""
-    batch_size: int = Field(gt=0)
+    batch_size: int = Field(gt=0, le=10**9)
     """Images per iteration."""
     device: PlainName
     """`cpu`, or the `gpu_type` of nodes, letter by letter."""
-    cores: int = Field(default=0, ge=0)
+    cores: int = Field(default=0, ge=0, le=10**4)
     """Cores of a CPU worker; 0 on a GPU."""
-    gpu_share: float = Field(default=0.0, ge=0)
+    gpu_share: float = Field(default=0.0, ge=0, le=1e6)
     """Part of a GPU, or how many GPUs a gang has; 0 on a CPU."""
     seconds_per_iteration: float = Field(
-        ge=1e-9, le=1e9, validation_alias=AliasChoices("seconds_per_iteration", "seconds")
+        ge=1e-9, le=MOST_S, validation_alias=AliasChoices("seconds_per_iteration", "seconds")
     )
     """Mean time of an iteration."""
-    noise_cv: float | None = Field(default=None, ge=0)
+    noise_cv: float | None = Field(default=None, ge=0, le=MOST_CV)
     """Coefficient of variation of an iteration's time."""
-    evaluation_s_per_image: float | None = Field(default=None, ge=0)
+    evaluation_s_per_image: float | None = Field(default=None, ge=0, le=MOST_S)
     """Time of an evaluation per image."""
-    start_up_s: float | None = Field(default=None, ge=0)
+    start_up_s: float | None = Field(default=None, ge=0, le=MOST_S)
     """Time until a trial's process is ready."""
-    restore_s: float | None = Field(default=None, ge=0)
+    restore_s: float | None = Field(default=None, ge=0, le=MOST_S)
     """Time to read a checkpoint's file."""
-    checkpoint_s: float | None = Field(default=None, ge=0)
+    checkpoint_s: float | None = Field(default=None, ge=0, le=MOST_S)
     """Time to write a checkpoint's file."""
-    evaluation_cv: float | None = Field(default=None, ge=0)
+    evaluation_cv: float | None = Field(default=None, ge=0, le=MOST_CV)
     """Coefficient of variation of an evaluation's time. Without it, 0."""
-    start_up_cv: float | None = Field(default=None, ge=0, examples=[0.1])
+    start_up_cv: float | None = Field(default=None, ge=0, le=MOST_CV, examples=[0.1])
     """Coefficient of variation of a start-up's time. Without it, 0."""
-    restore_cv: float | None = Field(default=None, ge=0)
+    restore_cv: float | None = Field(default=None, ge=0, le=MOST_CV)
     """Coefficient of variation of a restore's time. Without it, 0."""
-    checkpoint_cv: float | None = Field(default=None, ge=0)
+    checkpoint_cv: float | None = Field(default=None, ge=0, le=MOST_CV)
     """Coefficient of variation of a checkpoint's time. Without it, 0."""
-    state_growth: float | None = Field(default=None, ge=0, examples=[0.05])
+    state_growth: float | None = Field(default=None, ge=0, le=MOST_FACTOR, examples=[0.05])
     """How much longer evaluation, restore and checkpoint take per iteration of the trial, as a part
     of their times. These times then hold for a trial without iterations. Without it, 0: the state
     of a trial does not grow."""
-    checkpoint_bytes: int | None = Field(default=None, gt=0)
+    checkpoint_bytes: int | None = Field(default=None, gt=0, le=10**15)
     """Size of a checkpoint. Without it, 0."""
-    object_store_save_s: float | None = Field(default=None, ge=0)
+    object_store_save_s: float | None = Field(default=None, ge=0, le=MOST_S)
     """Time to keep a checkpoint in the node's memory. Without it, `checkpoint_s`."""
-    object_store_restore_s: float | None = Field(default=None, ge=0)
+    object_store_restore_s: float | None = Field(default=None, ge=0, le=MOST_S)
     """Time to take a checkpoint from the node's memory. Without it, `restore_s`."""
     memory_gib: float | None = Field(default=None, gt=0, examples=[5.5])
     """Memory that training needs on each GPU. Without it, the trial fits."""
-    sharing: float | None = Field(default=None, ge=1, examples=[1.3])
+    sharing: float | None = Field(default=None, ge=1, le=MOST_FACTOR, examples=[1.3])
     """How many times as long an iteration takes while all other cores train; CPU rows only. Without
     it, 1."""
     provenance: str = UNSAID

@@ -24,6 +24,9 @@ LOSS = "loss"
 SIGNIFICANT = 6
 """Decimal digits of the numbers in a file. Trials are recorded with the rounded hyperparameters."""
 
+MOST_SCORE = 1e150
+"""The limit of recorded scores and losses. The square of one does not overflow."""
+
 
 def column_of(hyperparameter: str) -> str:
     """The column of a hyperparameter.
@@ -40,13 +43,14 @@ def rounded(value: Any) -> Any:
 
 
 def cell_of(value: Any) -> str:
-    """A value as a cell; `value_of` is the inverse. A value that is not finite is an empty cell.
+    """A value as a cell; `value_of` is the inverse. A number that is not finite, or is
+    beyond `MOST_SCORE`, is an empty cell.
 
     >>> cell_of(0.1), cell_of(True), cell_of("adam"), cell_of("3"), cell_of([1, 2]), cell_of(float("nan"))
     ('0.1', 'true', 'adam', '"3"', '[1, 2]', '')
     """
     if isinstance(value, float):
-        return f"{value:.{SIGNIFICANT}g}" if isfinite(value) else ""
+        return f"{value:.{SIGNIFICANT}g}" if abs(value) <= MOST_SCORE else ""
     if isinstance(value, str) and value.strip() == value != "" and _is_text(value):
         return value
     return json.dumps(value)

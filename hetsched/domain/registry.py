@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from hashlib import blake2b
 from importlib.metadata import EntryPoint, entry_points
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from types import MappingProxyType, NoneType
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
@@ -164,7 +164,7 @@ class Registry(Generic[P]):
 
     def _check_options(self, name: str, factory: Callable[..., P], options: Mapping[str, Any]) -> None:
         for option, value in options.items():
-            if isinstance(value, int) and abs(value) > MOST_NUMBER:
+            if isinstance(value, int | float) and float(MOST_NUMBER) < abs(value) < inf:
                 raise InputError(f"{self.kind} {name!r}: option {option!r}: expected at most 1e30, got {brief(value)}")
         parameters = parameters_of(factory)
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):

@@ -20,6 +20,11 @@ LARGEST = 10**18
 FEWER = "remove some, or name their columns there"
 """The advice about a line with too many cells."""
 
+BELOW = "below"
+"""A line that a cell swallows if its quotes are open."""
+
+CLOSE = "close the quotes or take them out, and write each row on one line"
+
 NO_TEXT = "not a text in UTF-8: unpack the file, or save it in UTF-8"
 
 
@@ -41,7 +46,7 @@ def read_rows(
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a byte-order mark first
-            reader = _rows_below_first_line(file)
+            reader = _rows_below_first_line(_whole_lines(path, file))
             names = reader.fieldnames or ()
             _refuse_missing(path, names, row, what, columns)
             _refuse_twice(path, names, row)
@@ -62,6 +67,15 @@ def read_rows(
         raise InputError(f"{path}: not a CSV file: {error}") from error
     except ValueError as error:  # a name that no file can have
         raise InputError(f"{path}: cannot read the {what}: {error}") from error
+
+
+def _whole_lines(path: Path, file: Iterable[str]) -> Iterator[str]:
+    """The lines of the file. Raises InputError for a line that ends within quotes. Its cell would go
+    on in the lines below, up to the next quote or to the end of the file."""
+    for number, line in enumerate(file, 1):
+        if '"' in line and len(list(csv.reader([line, BELOW], skipinitialspace=True))) == 1:
+            raise InputError(f"{path}:{number}: a cell begins with a quote, and no quote ends it in its line: {CLOSE}")
+        yield line
 
 
 def _given(place: str, record: Mapping[str | None, str | None], absent: Collection[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing_extensions import TypeAliasType
 
 from hetsched.domain.metric import METRIC_NAME
 from hetsched.domain.registry import NAME
-from hetsched.errors import nearest, ordinal
+from hetsched.errors import brief, nearest, ordinal
 
 PATTERNS = {
     NAME: "expected a name of letters (A to Z, a to z), digits and . _ -, with a letter or a digit first",
@@ -110,7 +110,7 @@ def of_a_cell(detail: ErrorDetails) -> str:
     words = CELLS.get(detail["type"])
     column = ".".join(str(part) for part in detail["loc"])
     message = in_words(detail) if words is None else words.format(**detail.get("ctx", {}))
-    given = f", got {detail['input']!r}" if isinstance(detail["input"], str) else ""
+    given = f", got {brief(detail['input'])}" if isinstance(detail["input"], str) else ""
     return f"{column}: {message}{given}" if column else message
 
 

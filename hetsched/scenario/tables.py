@@ -8,17 +8,21 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hetsched.argument_types import MOST_SEED
+<<<<<<< HEAD
 from hetsched.domain.names import without_control
 from hetsched.domain.profiles import StepTimes
+=======
+from hetsched.domain.profiles import MOST_CV, MOST_FACTOR, MOST_S, StepTimes
+>>>>>>> m4
 from hetsched.domain.registry import NAME
 from hetsched.domain.segment_costs import SegmentCosts
 from hetsched.domain.workload import Place, SpeedUp, Workload
 
 # Limits that no training reaches. Sums of values within the limits do not overflow.
-Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Seconds = Annotated[float, Field(ge=0, le=MOST_S)]
 
 
-Factor = Annotated[float, Field(ge=1e-6, le=1e6)]
+Factor = Annotated[float, Field(ge=1e-6, le=MOST_FACTOR)]
 
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -73,7 +77,7 @@ class ProfileTable(Table):
     """Whether step times are continued beyond the batch sizes and cores that were measured."""
 
 
-Cv = Annotated[float, Field(gt=0, le=100)]
+Cv = Annotated[float, Field(gt=0, le=MOST_CV)]
 """A coefficient of variation: standard deviation / mean."""
 
 WorkerVariation = Literal["pai"] | Cv
@@ -159,7 +163,7 @@ class CheckpointsTable(Table):
 
     place: Place = "both"
     """Where checkpoints are kept."""
-    network_bytes_per_s: Annotated[float, Field(gt=0, le=1e15)] = 1.25e8
+    network_bytes_per_s: Annotated[float, Field(ge=1, le=1e15)] = 1.25e8
     """Speed at which a simulation moves a checkpoint from node to node; 1 Gb/s by default. With
     other places than `object-store`, nodes restore from storage."""
 

@@ -49,7 +49,8 @@ class RecordingFile:
 
     def _take(self) -> None:
         try:
-            lines = list(csv.reader(self._path.read_text(encoding="utf-8").splitlines()))
+            text = self._path.read_text(encoding="utf-8")
+            lines = [next(csv.reader([line]), []) for line in text.splitlines()]
         except (UnicodeDecodeError, csv.Error) as error:
             raise InputError(f"{self._path}: not a recording file: {error}; {_NAME_ANOTHER}") from error
         if not lines or lines[0] != self._plan.columns:

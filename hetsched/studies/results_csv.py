@@ -57,7 +57,7 @@ def decided(folder: Path) -> dict[str, Decided]:
         with path.open(newline="", encoding="utf-8") as file:
             return {
                 row["log"]: Decided(float(row["decision_s"]), int(row["decisions"]))
-                for row in csv.DictReader(file)
+                for row in csv.DictReader(file, strict=True)
                 if row["decision_s"] and row["decisions"]
             }
     except (KeyError, ValueError, csv.Error) as error:

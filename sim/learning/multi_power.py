@@ -32,7 +32,7 @@ from msgspec import Struct
 from hetsched.domain.metric import DEFAULT, Metric
 from hetsched.domain.workload import TrialKind
 from sim.learning.networks import named, networks_of, one_curve_of_all
-from sim.learning.sgd import KNOWN, REFERENCE_BATCH
+from sim.learning.sgd import KNOWN, REFERENCE_BATCH, check_powers
 
 
 class Jump(Struct, frozen=True, gc=False):
@@ -88,6 +88,7 @@ class MultiPowerLaw(Struct, frozen=True):
         for name in ("drop", "drop_rate", "noise"):
             if (value := getattr(self, name)) < 0:
                 raise ValueError(f"{name} is {value}: expected at least 0")
+        check_powers(self)
         for name in ("start", "limit") if self.metric == DEFAULT.name else ():
             if not 0 <= (value := getattr(self, name)) <= 1:
                 raise ValueError(f"{name} is {value}: expected an accuracy, from 0 to 1")

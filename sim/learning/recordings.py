@@ -27,10 +27,11 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, create_model, m
 
 from hetsched.domain.metric import DEFAULT
 from hetsched.domain.random_streams import stream
-from hetsched.domain.recordings import PREFIX, value_of
+from hetsched.domain.recordings import MOST_SCORE, PREFIX, value_of
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.csv_rows import read_rows
+from hetsched.scenario.search_space import MOST
 
 SHIPPED = Path(str(files("sim.learning.recordings_data")))
 """The folder of the recordings that come with hetsched (docs/learning.md says how they were
@@ -56,16 +57,16 @@ class Evaluation(BaseModel):
     recording: str
     model: str
     dataset: str
-    batch_size: int = Field(gt=0)
+    batch_size: int = Field(gt=0, le=10**9)
     seed: int
-    evaluation_images: int | None = Field(default=None, gt=0)
+    evaluation_images: int | None = Field(default=None, gt=0, le=10**9)
     iteration: int = Field(ge=0, le=10**12)
-    lr: float | None = Field(default=None, ge=0)
-    momentum: float = Field(default=0.0, ge=0)
-    weight_decay: float = Field(default=0.0, ge=0)
+    lr: float | None = Field(default=None, ge=0, le=MOST)
+    momentum: float = Field(default=0.0, ge=0, le=MOST)
+    weight_decay: float = Field(default=0.0, ge=0, le=MOST)
     others: dict[str, Any] = {}
     score: float = Field(default=nan, ge=0, le=1, validation_alias=AliasChoices("accuracy"))
-    loss: float | None = None
+    loss: float | None = Field(default=None, ge=-MOST_SCORE, le=MOST_SCORE)
 
     @model_validator(mode="before")
     @classmethod
@@ -91,8 +92,8 @@ def _lines_of(metric: str) -> type[Evaluation]:
     """The lines of a file whose scores are of this metric."""
     if metric == DEFAULT.name:
         return Evaluation
-    score = (float, Field(default=nan, validation_alias=AliasChoices(metric)))
-    return create_model(f"Evaluation by {metric}", __base__=_EvaluationByAnother, score=score)
+    limits = Field(default=nan, ge=-MOST_SCORE, le=MOST_SCORE, validation_alias=AliasChoices(metric))
+    return create_model(f"Evaluation by {metric}", __base__=_EvaluationByAnother, score=(float, limits))
 
 
 class _EvaluationByAnother(Evaluation):

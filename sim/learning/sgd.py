@@ -32,6 +32,13 @@ from sim.learning.networks import named, networks_of, one_curve_of_all
 
 REFERENCE_BATCH = 32
 
+MOST_POWER = 10
+"""The limit of the powers to which batch sizes and rates are raised. Greater ones overflow."""
+
+LEAST_WIDTH = 1e-6
+"""The lower limit of what the logarithm of a rate is divided by. The squares of quotients overflow
+below it."""
+
 FITTED_TO = ("resnet18", "cifar10")
 """The model and the data set whose recordings gave the constants."""
 
@@ -47,6 +54,13 @@ class Recorded(NamedTuple):
 
 RECORDED = Recorded(16, 512, 1000)
 """How far the package's recordings of `FITTED_TO` go (docs/learning.md). A test compares."""
+
+
+def check_powers(constants: object) -> None:
+    """Raise ValueError if a power to which batch sizes or rates are raised is beyond its limit."""
+    for name in ("batch_rate", "batch_gain", "drop_rate"):
+        if abs(value := getattr(constants, name, 0.0)) > MOST_POWER:
+            raise ValueError(f"{name} is {value}: expected -{MOST_POWER} to {MOST_POWER}")
 
 
 class Response(Struct, frozen=True, gc=False):
@@ -114,11 +128,15 @@ class SGDCurve(Struct, frozen=True):
     noise: float = 0.029
 
     def __post_init__(self) -> None:
-        for name in ("scale", "power", "width_below", "width_above", "held_over", "settling", "lost_over"):
+        for name in ("scale", "power", "settling"):
             if (value := getattr(self, name)) <= 0:
                 raise ValueError(f"{name} is {value}: expected more than 0")
+        for name in ("width_below", "width_above", "held_over", "lost_over"):
+            if (value := getattr(self, name)) < LEAST_WIDTH:
+                raise ValueError(f"{name} is {value}: expected at least {LEAST_WIDTH:g}")
         if self.noise < 0:
             raise ValueError(f"noise is {self.noise}: expected at least 0")
+        check_powers(self)
         if not 0 <= self.chance <= self.best_accuracy <= 1:
             raise ValueError(
                 f"chance is {self.chance} and best_accuracy {self.best_accuracy}: expected 0 to 1, in this order"

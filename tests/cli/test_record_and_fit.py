@@ -135,6 +135,17 @@ def test_what_is_in_the_file_is_not_recorded_again(
         assert cut.read_text() == recordings
 
 
+def test_a_quote_in_the_file_takes_in_no_lines_below(
+    scenario: Path, recordings: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The recordings below it were recorded again without a word."""
+    lines = recordings.splitlines(keepends=True)
+    odd = scenario.parent / "odd.csv"
+    odd.write_text("".join([*lines[:9], lines[9].replace(",", ',"', 1), *lines[10:]]))
+    assert main(["record", str(scenario), "--out", str(odd), *SMALL]) == 2
+    assert f"{odd}:10: expected " in capsys.readouterr().err
+
+
 def test_more_recordings_leave_those_that_are_there(
     scenario: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

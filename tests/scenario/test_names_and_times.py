@@ -53,7 +53,7 @@ def rows(names: Sequence[str]) -> str:
         (["a", "a", "a"], ["a", "a-2", "a-3"], {TWICE: 2}),
         (["a", "a", "a-2"], ["a", "a-3", "a-2"], {TWICE: 1}),
         (["job 11", "job_11", "jöb/11"], ["job_11-2", "job_11", "j_b_11"], {NO_NAME: 2}),
-        (["11\n", "-1", "", "NULL", "ж"], ["11", "1", "unnamed", "unnamed-2", "unnamed-3"], {NO_NAME: 5}),
+        (["11!", "-1", "", "NULL", "ж"], ["11", "1", "unnamed", "unnamed-2", "unnamed-3"], {NO_NAME: 5}),
         (["x" * 300 + " "], ["x" * 300], {}),
         (["x" * 300 + "!"], ["x" * 100], {NO_NAME: 1}),
     ],

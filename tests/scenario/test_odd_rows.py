@@ -13,6 +13,7 @@ from hetsched.scenario.traces.dealing import Dealing, DealtModel
 from hetsched.scenario.traces.formats import format_of
 from hetsched.scenario.traces.trace import Trace, read_trace
 from hetsched.scenario.traces.unfit import Unfit
+from sim.learning.recordings import read_recordings
 from tests.conftest import profile_row
 
 HEAD = "job_id,gpu_num,submit_time,duration\n"
@@ -112,9 +113,49 @@ def test_an_integer_that_is_too_large_is_named(tmp_path: Path, text: str, found:
 
 
 def test_profiles_and_recordings_name_an_integer_that_is_too_large(tmp_path: Path) -> None:
-    write_profile(tmp_path / "p.csv", [profile_row("v100", batch_size=int(HUGE), seconds=0.5)])
-    with pytest.raises(InputError, match=r"p.csv:2: batch_size has 400 digits, expected an integer up to 10\^18"):
+    write_profile(tmp_path / "p.csv", [profile_row("v100", batch_size=37, seconds=0.5)])
+    (tmp_path / "p.csv").write_text((tmp_path / "p.csv").read_text().replace(",37,", f",{HUGE},"))
+    with pytest.raises(InputError, match=r"p.csv:2: batch_size: expected 1e\+09 or less, got '9{59}\.\.\.$"):
         read_profile(tmp_path / "p.csv")
+    (tmp_path / "r.csv").write_text(
+        f"recording,model,dataset,batch_size,seed,iteration,lr,accuracy\n0,m,d,1,{HUGE},0,1,0\n"
+    )
+    with pytest.raises(InputError, match=r"r.csv:2: seed has 400 digits, expected an integer up to 10\^18"):
+        read_recordings(tmp_path / "r.csv")
+
+
+OWN = "job_id,model,batch_size,iterations,user\na,m,32,10,ann\n"
+OPEN = '"b,m,32,10,bob\nc,m,32,10,"carl"\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OWN + OPEN,  # the cell of b took in c
+        OWN + OPEN.replace('"', "").replace("bob", '"bob'),
+        OWN + '"b\n",m,32,10,bob\n',
+        OWN + '"b,m,32,10,bob',
+        HEAD + "1,1,0,600\n" + '2,1,0,"600\n3,1,0,600\n',
+        "jobid,num_gpus,submitted_time,run_time\n1,1,0,600\n" + '2,1,0,"600\n3,1,0,600\n',
+    ],
+)
+def test_a_line_that_ends_within_quotes_is_named(tmp_path: Path, text: str) -> None:
+    """Its cell took in the lines below without a word."""
+    with pytest.raises(InputError, match="log:3: a cell begins with a quote, and no quote ends it in its line: close"):
+        trace_of(tmp_path, text)
+
+
+def test_profiles_and_recordings_name_a_line_that_ends_within_quotes(tmp_path: Path) -> None:
+    head, row = "model,batch_size,device,seconds,provenance\n", "m,{},v100,0.1,{}\n"
+    (tmp_path / "p.csv").write_text(head + row.format(1, '"a, b"') + row.format(2, '"measured') + row.format(3, "x"))
+    with pytest.raises(InputError, match="p.csv:3: a cell begins with a quote"):
+        read_profile(tmp_path / "p.csv")
+    (tmp_path / "p.csv").write_text(head + row.format(1, '"a, b" ') + row.format(2, 'a "12" GiB') + row.format(3, '""'))
+    assert [found.provenance for found in read_profile(tmp_path / "p.csv")] == ["a, b", 'a "12" GiB', "not said"]
+    head = "recording,model,dataset,batch_size,seed,iteration,lr,accuracy\n"
+    (tmp_path / "r.csv").write_text(head + '0,m,"d,1,0,0,1,0\n0,m,d,1,0,1,1,0.5\n')
+    with pytest.raises(InputError, match="r.csv:2: a cell begins with a quote"):
+        read_recordings(tmp_path / "r.csv")
 
 
 def test_a_number_with_its_digits_in_groups_is_named(tmp_path: Path) -> None:

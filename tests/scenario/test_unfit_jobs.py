@@ -9,12 +9,15 @@ import pytest
 from msgspec.structs import asdict
 
 from hetsched.cli.main import main
+from hetsched.domain.profiles import StepTimes
 from hetsched.errors import InputError
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
+from hetsched.scenario.traces.trace import read_trace
+from hetsched.scenario.traces.unfit import Unfit
 from hetsched.studies.bound import bound
 from hetsched.studies.simulate import simulate
-from tests.conftest import make_setup
+from tests.conftest import ROWS, make_setup
 
 BARE = "start_up = false\nrestore = false\nevaluation = false\ncheckpoint = false\nnoise = false\n"
 
@@ -192,3 +195,29 @@ def test_a_saved_scenario_says_the_rule_only_if_it_has_a_clusters_log(tmp_path: 
     setup_of(tmp_path, HELIOS + "1,1,COMPLETED,0,600\n").save(tmp_path / "saved")
     assert "[workload.unfit]" in (tmp_path / "saved" / "scenario.toml").read_text()
     assert "unfit" not in make_setup(experiments=[{"name": "e"}]).scenario.to_toml()
+
+
+OWN = "job_id,model,batch_size,gpu_types,iterations,arrival_s\n"
+
+
+def test_a_cluster_without_gpus_lacks_all_gpu_types(tmp_path: Path) -> None:
+    """The rule said nothing of these jobs there, and refused none."""
+    (tmp_path / "t.csv").write_text(
+        OWN + "a,resnet18,32,v100,100,0\nb,resnet18,32,v100|k80,100,0\nc,resnet18,32,,100,5\n"
+    )
+    counts = []
+    for unfit in (Unfit(), Unfit(gpu_type="leave-out")):
+        trace = read_trace(tmp_path / "t.csv", "hetsched", None, unfit, StepTimes(ROWS), {}, {})
+        assert trace.reading is not None
+        counts.append((len(trace.jobs), trace.reading.changed, trace.reading.left_out))
+    reason = "named only GPU types that the cluster has not"
+    assert counts[0] == (3, {f"{reason}, and may run on any": 2}, {})
+    assert counts[1] == (1, {}, {reason: 2})
+    with pytest.raises(InputError, match=f't.csv:2: {reason}: v100 .workload.unfit.gpu_type is "refuse"'):
+        read_trace(tmp_path / "t.csv", "hetsched", None, Unfit(gpu_type="refuse"), StepTimes(ROWS), {}, {})
+
+
+def test_jobs_with_iterations_arrive_within_20_years_too(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(OWN + "a,resnet18,32,,100,5\nb,resnet18,32,,100,1700000000\n")
+    with pytest.raises(InputError, match="t.csv: jobs arrive over 54 years: times must be in seconds"):
+        read_trace(tmp_path / "t.csv", "hetsched", None, Unfit(), StepTimes(ROWS), {}, {})

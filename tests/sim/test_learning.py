@@ -246,6 +246,8 @@ def test_a_bad_recording_file_is_one_line_that_says_why(text: str, message: str,
     ("options", "message"),
     [
         ("scale = 0.0", "'sgd': scale is 0.0: expected more than 0"),
+        ("batch_gain = -10.5", "'sgd': batch_gain is -10.5: expected -10 to 10"),
+        ("width_above = 1e-300", "'sgd': width_above is 1e-300: expected at least 1e-06"),
         ("settling = 0", "'sgd': settling is 0: expected more than 0"),
         ("noise = -0.1", "'sgd': noise is -0.1: expected at least 0"),
         ("best_accuracy = 93.0", "'sgd': chance is 0.1 and best_accuracy 93.0: expected 0 to 1, in this order"),

@@ -7,7 +7,7 @@ v2026-spot-gpu, called GFS (ASPLOS'26).
 from collections.abc import Iterator
 from pathlib import Path
 
-from hetsched.scenario.csv_rows import read_rows
+from hetsched.scenario.csv_rows import LARGEST, read_rows
 from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
 from hetsched.scenario.traces.log_row import ABSENT, LogRow
 from hetsched.scenario.traces.times import Times
@@ -68,5 +68,6 @@ def read_gfs(path: Path) -> Iterator[ClusterJob]:
     for number, row in read_rows(path, GfsRow, "list of GFS jobs", GFS_NEEDED, ABSENT):
         line, times = f"{path}:{number}", Times()
         submitted_s, seconds = times.moment("submit_time", row.submit_time), times.duration("duration", row.duration)
-        gpus, types = max(0.0, row.gpu_request) * max(0, row.worker_num), (row.gpu_model,) if row.gpu_model else ()
+        gpus = min(max(0.0, row.gpu_request) * max(0, row.worker_num), float(LARGEST))
+        types = (row.gpu_model,) if row.gpu_model else ()
         yield ClusterJob(line, row.job_name, submitted_s, seconds, gpus, "completed", types, unread=times.unread)

@@ -59,8 +59,8 @@ class Fitting:
         if not words:
             return None
         here = tuple(dict.fromkeys(self._names[word.casefold()] for word in words if word.casefold() in self._names))
-        if here or not self._gpus:
-            return here or None
+        if here:
+            return here
         if self.rule.gpu_type != "any":
             reason = "named only GPU types that the cluster has not"
             refuse_or_leave_out(self.rule.gpu_type, "gpu_type", line, reason, "|".join(words))

@@ -103,9 +103,9 @@ def check_units(path: Path, jobs: Sequence[ClusterJob]) -> None:
     """Raise InputError, naming the file and the evidence, if the times cannot be seconds."""
     submitted = [job.submitted_s for job in jobs if job.submitted_s is not None]
     durations = [job.seconds for job in jobs if job.seconds]
-    if not submitted or not durations:
+    if not submitted:
         return
-    span, typical = max(submitted) - min(submitted), median(durations)
+    span, typical = max(submitted) - min(submitted), median(durations or [0.0])
     own = [job.seconds / job.span_s for job in jobs if job.seconds and job.span_s and job.span_s > 0]
     for unit, factor, remedy in OTHER_UNITS if own else ():
         if factor / 2 <= median(own) <= factor * 2:

@@ -145,11 +145,11 @@ def read_table(folder: Path) -> dict[str, dict[str, str]]:
     path = folder / TABLE_NAME
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        found = list(csv.DictReader(file))
     try:
+        with path.open(newline="", encoding="utf-8") as file:
+            found = list(csv.DictReader(file, strict=True))
         for row in found:
             float(row["makespan"])
         return {row["recording"]: row for row in found}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: not what hetsched fidelity wrote: {error}: remove it, and write it again") from error

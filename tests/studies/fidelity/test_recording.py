@@ -173,9 +173,10 @@ def test_the_command_says_what_is_wrong(folder: Path, capsys: pytest.CaptureFixt
     assert main(["fidelity", *at, "--write", "--only", "a"]) == 2
     assert main(["fidelity", *at, "--write"]) == 0
     assert (folder / TABLE_NAME).is_file()
-    (folder / TABLE_NAME).write_text("recording\na\n")
-    assert main(["fidelity", *at]) == 2
-    assert "not what hetsched fidelity wrote" in capsys.readouterr().err
+    for text in ("recording\na\n", 'recording,makespan\na,1.0\n"b,2.0\n'):
+        (folder / TABLE_NAME).write_text(text)
+        assert main(["fidelity", *at]) == 2
+        assert "not what hetsched fidelity wrote" in capsys.readouterr().err
 
 
 def test_the_runs_of_a_validation_become_recordings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
