@@ -8,12 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hetsched.argument_types import MOST_SEED
-<<<<<<< HEAD
 from hetsched.domain.names import without_control
-from hetsched.domain.profiles import StepTimes
-=======
 from hetsched.domain.profiles import MOST_CV, MOST_FACTOR, MOST_S, StepTimes
->>>>>>> m4
 from hetsched.domain.registry import NAME
 from hetsched.domain.segment_costs import SegmentCosts
 from hetsched.domain.workload import Place, SpeedUp, Workload
