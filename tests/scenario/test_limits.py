@@ -14,6 +14,7 @@ from hetsched.domain.profiles import ProfileRow
 from hetsched.errors import InputError
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.tables import CheckpointsTable
 from hetsched.scenario.traces.alibaba import GfsRow, OpenbRow
 from hetsched.scenario.traces.helios import HeliosRow
 from hetsched.scenario.traces.jobs import JobRow
@@ -85,6 +86,11 @@ def test_an_option_of_a_policy_or_a_learning_model_has_an_upper_limit(of: Any, n
         of.create(name, {option: 1e308})
 
 
+def test_a_network_is_not_so_slow_that_times_overflow() -> None:
+    with pytest.raises(ValueError, match="network_bytes_per_s"):
+        CheckpointsTable(network_bytes_per_s=5e-324)
+
+
 COSTS = [name for name in ProfileRow.model_fields if name.endswith(("_s", "_cv", "_image", "_growth", "_bytes", "ing"))]
 GPU_ROW, CPU_ROW = profile_row("v100"), profile_row("cpu")
 
@@ -111,6 +117,10 @@ def test_a_run_with_every_cost_at_its_limit_has_finite_times() -> None:
     rows[0] = rows[0].model_copy(update={"sharing": most("sharing")})
     nodes = [{"name": "a", "cores": 1}, {"name": "b", "cores": 2, "gpus": 1, "gpu_type": "v100"}]
     overheads = {"host_cores": 1, "latency_s": 1e9, "dispatch_s": 1e9, "device_cv": 100.0, "worker_variation": 100.0}
-    longest: dict[str, Any] = {"stop_iterations": 10**9, "evaluation_images": 10**9, "pbt": {"perturbation_interval": 5 * 10**8}}
+    longest: dict[str, Any] = {
+        "stop_iterations": 10**9,
+        "evaluation_images": 10**9,
+        "pbt": {"perturbation_interval": 5 * 10**8},
+    }
     result = simulate(make_setup(nodes, rows, overheads, **longest), "fusion+hrfs", seeds=[0])
     assert isfinite(result.runs[0].metrics.makespan_s)
