@@ -14,6 +14,7 @@ from hetsched.domain.profiles import ProfileRow
 from hetsched.errors import InputError
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.tables import CheckpointsTable
 from hetsched.scenario.traces.alibaba import GfsRow, OpenbRow
 from hetsched.scenario.traces.helios import HeliosRow
 from hetsched.scenario.traces.jobs import JobRow
@@ -83,6 +84,11 @@ def test_every_number_of_an_input_has_an_upper_limit() -> None:
 def test_an_option_of_a_policy_or_a_learning_model_has_an_upper_limit(of: Any, name: str, option: str) -> None:
     with pytest.raises(InputError, match=f"option '{option}': expected at most 1e30, got 1e\\+308"):
         of.create(name, {option: 1e308})
+
+
+def test_a_network_is_not_so_slow_that_times_overflow() -> None:
+    with pytest.raises(ValueError, match="network_bytes_per_s"):
+        CheckpointsTable(network_bytes_per_s=5e-324)
 
 
 COSTS = [name for name in ProfileRow.model_fields if name.endswith(("_s", "_cv", "_image", "_growth", "_bytes", "ing"))]

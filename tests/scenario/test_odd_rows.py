@@ -70,6 +70,13 @@ def test_a_number_that_overflows_is_capped(tmp_path: Path) -> None:
     assert (job.gang, job.stop_iterations) == (1, 10**9)
 
 
+def test_gpus_of_gfs_whose_product_overflows_take_the_next_smaller_gang(tmp_path: Path) -> None:
+    """It was an OverflowError."""
+    head = "job_name,gpu_request,worker_num,submit_time,duration\n"
+    trace = trace_of(tmp_path, head + "1,1,1,0,600\n2,1e300,1000000000000,9,600\n3,1,1,9000,600\n")
+    assert [job.gang for job in trace.jobs] == [1, 1, 1]
+
+
 def test_philly_with_a_byte_order_mark_and_nulls(tmp_path: Path) -> None:
     times = {"start_time": "2017-10-07 01:00:00", "end_time": "2017-10-07 01:10:00"}
     whole = {
