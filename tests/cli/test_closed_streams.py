@@ -52,8 +52,8 @@ def test_work_goes_on_if_its_progress_cannot_be_written(monkeypatch: pytest.Monk
     ("command", "status"),
     [
         ("hetsched policies check nope", 2),
-        ("hetsched.cli policies fifo", 0),
-        ("hetsched.cli plan nosuch.toml", 2),
+        ("hetsched policies fifo", 0),
+        ("hetsched plan nosuch.toml", 2),
         ("hetsched bogus", 2),
     ],
 )

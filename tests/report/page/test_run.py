@@ -94,5 +94,5 @@ def test_an_altered_log_is_refused_by_line_whoever_reads_it(tmp_path: Path) -> N
     start = next(number for number, line in enumerate(lines) if b'"segment-started"' in line)
     (folder / LOG_NAME).unlink()
     probe.write_bytes(b"".join([*lines[:start], *lines[start + 1 :]]))
-    with pytest.raises(InputError, match=rf"a/{LOG_NAME}:\d+: SegmentEnded of .* does not follow"):
+    with pytest.raises(InputError, match=rf"a/{LOG_NAME}:\d+: .*was it altered"):
         page(folder)
