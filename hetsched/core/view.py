@@ -14,7 +14,7 @@ from hetsched.core.trial import Package, Segment, Timing, Trained, Trial, Work
 from hetsched.core.worker_pool import Ranked, Turn
 from hetsched.core.workers_by_type import WorkersByType
 from hetsched.domain.cluster import NodeId, Worker, WorkerId, WorkerType
-from hetsched.domain.profiles import Costs, StepTimes
+from hetsched.domain.profiles import LEAST_STEP_S, Costs, StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 
 Item = TypeVar("Item")
@@ -265,12 +265,12 @@ class StateView:
         trained: Mapping[Work, Trained] = self._state.trained.get(worker.id, {})
         done = trained.get((trial.kind, self._state.experiments[trial.experiment].gang)) if trained else None
         if done is not None:
-            return done.seconds / done.iterations
+            return max(done.seconds / done.iterations, LEAST_STEP_S)
         profiled = self.profiled_seconds(trial, worker.type)
         if profiled is None:
             return None
         measured, expected = self._corrections.of(worker)
-        return profiled * measured / expected if expected else profiled
+        return max(profiled * measured / expected, LEAST_STEP_S) if expected else profiled
 
     def profiled_seconds(self, trial: Trial, worker: WorkerType) -> float | None:
         """Seconds per iteration of the trial on a worker of the type, by the profile alone. A gang

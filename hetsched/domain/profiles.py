@@ -39,6 +39,9 @@ MOST_S, MOST_CV, MOST_FACTOR = 1e9, 100, 1e6
 """The limits of seconds, coefficients of variation and factors, as in a scenario. Sums and products
 of values within the limits do not overflow."""
 
+LEAST_STEP_S = 1e-9
+"""The least seconds per iteration. A clock that saw none has missed them."""
+
 UNSAID = "not said"
 """The provenance of a row that has none."""
 
@@ -72,7 +75,7 @@ class ProfileRow(BaseModel):
     gpu_share: float = Field(default=0.0, ge=0, le=1e6)
     """Part of a GPU, or how many GPUs a gang has; 0 on a CPU."""
     seconds_per_iteration: float = Field(
-        ge=1e-9, le=MOST_S, validation_alias=AliasChoices("seconds_per_iteration", "seconds")
+        ge=LEAST_STEP_S, le=MOST_S, validation_alias=AliasChoices("seconds_per_iteration", "seconds")
     )
     """Mean time of an iteration."""
     noise_cv: float | None = Field(default=None, ge=0, le=MOST_CV)

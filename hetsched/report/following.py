@@ -11,11 +11,13 @@ from rich.console import Console
 from hetsched.core.events import SIMULATED, AnyEvent, RunStarted
 from hetsched.core.following import FollowedLog, is_being_written
 from hetsched.core.state import State, apply_line
+from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.report.live import LiveView
 from hetsched.report.terminal import Terminal
 from hetsched.scenario.loading import load_setup_of_logs
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.named_folder import logs_below, results_folder
 from hetsched.studies.one_run import check_run
 from hetsched.studies.results import scenario_of
@@ -54,6 +56,8 @@ class FollowedRun:
         self._line = 0
         self._shown = ExitStack()
         self._view: LiveView | None = None
+        self._workers: dict[WorkerId, Worker] = {}
+        self._known = (0, False)
         self._now: Callable[[], float] = time.time
 
     def __enter__(self) -> "FollowedRun":
@@ -77,15 +81,18 @@ class FollowedRun:
         events, anew = self._log.look()
         if anew:
             self._shown.close()
-            self.state, self._line, self._view = State(), 0, None
+            self.state, self._line, self._view, self._workers = State(), 0, None, {}
         if not events:
             return
+        self._workers |= {worker.id: worker for worker in workers_of(events)}
         if self._view is None:
-            self._view = self._shown.enter_context(self._view_of(events))
+            self._view = self._shown.enter_context(self._view_of(events[0]))
+            self._expect(self._view)
             self._tell(self._view, events, recalled=not self._console.is_terminal)
             self._now = time.time
         else:
             self._tell(self._view, events)
+        self._expect(self._view)
 
     def _tell(self, view: LiveView, events: list[AnyEvent], recalled: bool = False) -> None:
         listen = view.recall if recalled else view
@@ -94,21 +101,42 @@ class FollowedRun:
             apply_line(self.state, self._line, event, self._log.path)
             listen(self.state, event)
 
-    def _view_of(self, events: list[AnyEvent]) -> LiveView:
-        """The view of a run with these first events. The workers come from the log, so no
-        allocation policy runs."""
-        path, run = self._log.path, events[0]
+    def _expect(self, view: LiveView) -> None:
+        """Tell the view which workers the run has. They come from the log, so no allocation policy
+        runs. While a late node is still to come, it is not known how many they are."""
+        nodes = {worker.node for worker in self._workers.values()}
+        late = self._setup.scenario.faults.late
+        known = (len(self._workers), all(name in nodes or at_s < self.state.now for name, at_s in late.items()))
+        if known != self._known:
+            self._known = known
+            view.expect(self._expected() if known[1] else None, self._strategy)
+
+    def _expected(self) -> Setup:
+        """The run's setup with the workers that have joined so far."""
+        workers = tuple(self._workers.values())
+        return replace(self._setup, frozen_workers={self._strategy.allocation: workers})
+
+    def _view_of(self, run: AnyEvent) -> LiveView:
+        """The view of a run with this first event."""
+        path = self._log.path
         if not isinstance(run, RunStarted):
             raise InputError(
                 f"{path}:1: expected run-started, the first event of every log; found {type(run).__name__}"
             )
-        setup = load_setup_of_logs(scenario_of(path.parent))
-        check_run(path, run, setup)
+        self._setup = load_setup_of_logs(scenario_of(path.parent))
+        check_run(path, run, self._setup)
         allocation, _, scheduling = run.strategy.partition("+")
-        strategy = Strategy(allocation, scheduling)
-        setup = replace(setup, frozen_workers={allocation: tuple(workers_of(events))})
+        self._strategy = Strategy(allocation, scheduling)
         written = path.stat().st_mtime
         self._now = lambda: written
         clock = self._now if run.backend == SIMULATED else lambda: self._now()
         what, activity = f"{run.strategy}, seed {run.seed}", "following the log"
-        return LiveView(what, setup, strategy, self._every_s, activity=activity, console=self._console, clock=clock)
+        return LiveView(
+            what,
+            self._expected(),
+            self._strategy,
+            self._every_s,
+            activity=activity,
+            console=self._console,
+            clock=clock,
+        )

@@ -136,6 +136,11 @@ class LiveView:
         self._live: Live | None = None
         self._over = Signal()
 
+    def expect(self, setup: Setup | None, strategy: Strategy) -> None:
+        """From now on the bound is of the strategy's workers of this setup. None: no bound is
+        known."""
+        self._bound_s = None if setup is None else _bound_s(setup, strategy)
+
     def __enter__(self) -> Self:
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(

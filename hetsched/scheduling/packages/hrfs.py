@@ -10,6 +10,7 @@ from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.profiles import LEAST_STEP_S
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.scheduling import register
 
@@ -113,7 +114,7 @@ class Slowness:
             self._found: dict[WorkerId, int] = {}
             self._counts: Counter[int] = Counter()
         for worker, first in islice(state.first_segments.items(), len(self._found), None):
-            seconds = first.seconds / first.iterations
+            seconds = max(first.seconds / first.iterations, LEAST_STEP_S)
             self._fastest = min(self._fastest, seconds)
             a = ceil(seconds / self._fastest)
             a_w = a + sum(a // a_v * workers for a_v, workers in self._counts.items())
