@@ -136,7 +136,7 @@ def _solve(
 ) -> tuple[Array, list[Array]]:
     """Solve the program for the ranges. Returns the length of each interval. Returns for each range
     the seconds that its jobs spend together, of shape (ways, intervals since their arrival)."""
-    unit = least - starts[0]
+    unit = least - starts[0] or 1.0  # 0 where rounding takes all, as of 1e-9 s after 1e9 s
     program = Program(starts, unit, resources)
     variables = [program.add(of_range) for of_range in ranges]
     solution = program.solve((least - starts[-1]) / unit)

@@ -42,6 +42,7 @@ from hetsched.core.events import (
     TrialAdded,
     TrialCompleted,
     TrialExploited,
+    WorkerJoined,
 )
 from hetsched.core.log import LogWriter
 from hetsched.core.lost_work import TakenBack
@@ -80,7 +81,8 @@ LONGEST_WAKE_S = 1e12
 """Seconds: a wake-up that is farther away never comes. The policy is then not woken."""
 
 FRUITLESS_WAKES = 1000
-"""This many wake-ups in a row without a decision, while nothing runs, count as a stall."""
+"""This many wake-ups in a row without a decision, while nothing runs and nothing comes, count as a
+stall."""
 
 
 class Decided(Struct, gc=False):
@@ -162,6 +164,8 @@ class Dispatcher:
         self._tell(event)
         if type(event) is not ResourcesSampled:  # which policies do not see
             self._unanswered = True
+        if type(event) is WorkerJoined or type(event) is ExperimentArrived:
+            self._fruitless = 0
 
     def remember(self, events: Iterable[Event]) -> None:
         """Pass on events of earlier drivers, which are in the log already."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from os import SEEK_END
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, NamedTuple
 
 import msgspec
 
-from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunResumed, RunStarted
+from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunEnded, RunResumed, RunStarted
 from hetsched.core.older_logs import NOT_READ, NUMBERED_SINCE, SegmentNumbers, as_of_now
 from hetsched.core.run_course import RunCourse
 from hetsched.core.running_segments import RunningSegments
@@ -53,6 +53,13 @@ NOT_WRITTEN = (TypeError, ValueError, OverflowError, RecursionError)
 no event."""
 
 
+class _Lines(NamedTuple):
+    """Whole lines that wait, and the place in the file, in bytes, where they will be."""
+
+    end: int
+    waiting: bytearray
+
+
 class LogWriter:
     """Writes events to a log. After `flush` the operating system has them: they outlive this
     process.
@@ -70,6 +77,10 @@ class LogWriter:
     A durable log keeps a reserve of disk space, as a file beside it. When the disk is full the
     reserve is given back, so that the run can still write how it stops. Then `full` is the error
     for which the run should stop.
+
+    Ctrl-C may raise KeyboardInterrupt between any two steps. The log then has whole lines, each
+    once: a line comes to the waiting lines in one step, and what is written again is written at the
+    same place.
     """
 
     BYTES_AT_ONCE = 2**16
@@ -81,41 +92,41 @@ class LogWriter:
         self._durable = durable
         self._reserve = reserve_of(path)
         try:
-            self._file: IO[bytes] = path.open("ab" if appends else "xb", buffering=0)
+            self._file: IO[bytes] = path.open("r+b" if appends and path.exists() else "xb", buffering=0)
         except FileExistsError as error:
             raise InputError(f"{path}: exists already, and a log is never overwritten; name a new folder") from error
         if durable:
             self._reserve.write_bytes(bytes(self.RESERVE_BYTES))
-        self._waiting = bytearray()  # whole lines
-        self._written = 0
+        self._lines = _Lines(self._file.seek(0, SEEK_END), bytearray())
         self._held: deque[tuple[int, Callable[[], bool]]] = deque()
 
     def write(self, event: Event) -> None:
         """Append the event. Raises HetschedError for an event that nobody could read. The log then
-        has the events before it, and can go on without it."""
-        waiting, end = self._waiting, len(self._waiting)
+        has the events before it, and can go on without it. The end of a run that never began is
+        left out."""
+        if isinstance(event, RunEnded) and not (self._lines.end or self._lines.waiting):
+            return
         try:
-            _encoder.encode_into(event, waiting, end)
+            line = _encoder.encode(event)
             if self._durable:  # real work is not to be lost with its log
-                _decoder.decode(waiting[end:])
+                _decoder.decode(line)
         except NOT_WRITTEN as error:
-            del waiting[end:]
             raise HetschedError(
                 f"{self.path}: cannot write down {event}: {error}; expected numbers, texts and truth values: mend what "
                 "the policy or the training gives"
             ) from error
-        waiting += b"\n"
+        self._lines.waiting.extend(line + b"\n")
 
     def commit(self) -> None:
         """The events so far are complete: write them, except those that are held."""
-        if self._durable or len(self._waiting) >= self.BYTES_AT_ONCE:
-            end = self._held[0][0] - self._written if self.holds() else len(self._waiting)
-            self._write_out(end)
+        lines = self._lines
+        if self._durable or len(lines.waiting) >= self.BYTES_AT_ONCE:
+            self._write_out(self._held[0][0] - lines.end if self.holds() else len(lines.waiting))
 
     def hold(self, ready: Callable[[], bool]) -> None:
         """Hold back all later events until `ready` returns True. `ready` is called at every
         commit."""
-        self._held.append((self._written + len(self._waiting), ready))
+        self._held.append((self._lines.end + len(self._lines.waiting), ready))
 
     def holds(self) -> bool:
         """Whether any event is still held. Calls `ready` of what is held, and releases what is
@@ -127,27 +138,27 @@ class LogWriter:
     def flush(self) -> None:
         """Write all events that wait, held or not."""
         self._held.clear()
-        self._write_out(len(self._waiting))
+        self._write_out(len(self._lines.waiting))
 
     def _write_out(self, number: int) -> None:
         """Write the first `number` bytes of the waiting events, or nothing. Raises OSError, naming
         the file, if the disk is full."""
         if not number:
             return
-        lines = bytes(self._waiting[:number])
+        end, waiting = self._lines
+        lines = bytes(waiting[:number])
         try:
-            self._append(lines)
+            self._append(lines, end)
         except OSError as error:
             if error.errno not in NO_SPACE or not self._reserve.exists():
                 raise
             self._reserve.unlink()
-            self._append(lines)
+            self._append(lines, end)
             self.full = error
-        del self._waiting[:number]
-        self._written += number
+        self._lines = _Lines(end + number, waiting[number:])
 
-    def _append(self, lines: bytes) -> None:
-        end = self._file.seek(0, SEEK_END)
+    def _append(self, lines: bytes, end: int) -> None:
+        self._file.seek(end)
         try:
             written = 0
             while written < len(lines):
@@ -159,12 +170,13 @@ class LogWriter:
     def drop(self) -> None:
         """Discard the events that wait: they may be incomplete."""
         self._held.clear()
-        self._waiting.clear()
+        self._lines.waiting.clear()
 
     def close(self) -> None:
         """Flush, and close the file even if that fails (a full disk)."""
         try:
             self.flush()
+            self._file.truncate(self._lines.end)  # no half line, if it was interrupted and the rest was dropped
         finally:
             self._file.close()
             if self._durable:

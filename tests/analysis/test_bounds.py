@@ -464,6 +464,12 @@ def test_figures_as_wide_as_scenarios_and_profiles_allow() -> None:
         assert instance.jct >= sum(s for _, s in alone) / len(jobs) * ALMOST
 
 
+def test_a_makespan_that_rounding_takes_is_the_arrival() -> None:
+    """The unit of the program was 0, and a report divided by it."""
+    found = Instance(((1e-9, 2e-9), (2e-9, 1e-9)), ((0, 20, 6e8), (1, 7, 6e8)))
+    assert found.makespan == pytest.approx(6e8)
+
+
 # Runs.
 
 NODES = (

@@ -36,6 +36,7 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId, Workload
 from hetsched.errors import InputError, PolicyError
+from hetsched.scenario.tables import FaultsTable
 from hetsched.scheduling import Decision, Dispatch, Stop, WakeAt
 from hetsched.scheduling.queueing.in_order import serve
 from hetsched.studies.resume import remember
@@ -539,3 +540,27 @@ def test_trials_that_no_worker_may_run_are_an_error_of_the_input(tmp_path: Path)
     both = make_setup(nodes, experiments=[{"name": "c", "devices": ["cpu"]}, {"name": "g", "devices": ["v100"]}])
     with pytest.raises(InputError, match=r"c.devices: uniform\+fifo has no worker of cpu; it has v100"):
         simulate(both, Strategy("uniform", "fifo"), 0, tmp_path)
+
+
+def test_what_comes_ends_a_row_of_fruitless_wake_ups(tmp_path: Path) -> None:
+    """While its only node was away, the policy was woken each second. When the node came back, it
+    waited for the next whole second, and was accused of a stall."""
+
+    def at_whole_seconds(state: StateView) -> list[Decision]:
+        if state.now != int(state.now):
+            return [WakeAt(int(state.now) + 1.0)]
+        pairs = [(t, w) for t in state.ready_trials for w in state.idle_workers if state.usable(t, w)]
+        started = [Dispatch(t.id, w.id, state.interval(t)) for t, w in pairs[:1]]
+        return [*started, WakeAt(state.now + 1.0)]
+
+    class Policy:
+        def dispatch(self, state: StateView) -> list[Decision]:
+            return at_whole_seconds(state)
+
+    scheduling.register("under-test")(Policy)
+    nodes = ({"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}, {"name": "a", "cores": 1})
+    setup = make_setup(nodes, population=1, devices=["v100"])
+    planned = [{"node": "g", "at_s": 0.5, "back_s": 1500.3}]
+    setup = setup.replace(faults=FaultsTable.model_validate({"planned": planned}))
+    simulate(setup, Strategy("fusion", "under-test"), 0, tmp_path)
+    assert isinstance(list(read_log(tmp_path / LOG_NAME))[-1], RunEnded)
