@@ -13,7 +13,6 @@ metric has a column with its name instead of `accuracy`. Its further columns are
 of a line is empty if it was not finite.
 """
 
-import csv
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -30,7 +29,7 @@ from hetsched.domain.random_streams import stream
 from hetsched.domain.recordings import PREFIX, value_of
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
-from hetsched.scenario.csv_rows import read_rows
+from hetsched.scenario.csv_rows import columns_of, read_rows
 
 SHIPPED = Path(str(files("sim.learning.recordings_data")))
 """The folder of the recordings that come with hetsched (docs/learning.md says how they were
@@ -167,26 +166,16 @@ def _check_lines(path: Path, name: str, lines: Mapping[int, Evaluation]) -> None
 def _needed(path: Path, metric: str) -> list[str]:
     """The columns that a file must have. A file with columns `hyperparameters.NAME` need not have
     those of SGD."""
-    own = any(column.startswith(PREFIX) for column in _columns(path))
+    own = any(column.startswith(PREFIX) for column in columns_of(path))
     return [*_REQUIRED, *(() if own else ("lr",)), metric]
 
 
 _REQUIRED = [name for name, field in Evaluation.model_fields.items() if field.is_required()]
 
 
-def _columns(path: Path) -> list[str]:
-    """The first line of a file; empty if the file cannot be read: the reader of its lines says what
-    is wrong."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return [column.strip() for column in next(csv.reader(file), [])]
-    except (OSError, ValueError, csv.Error):
-        return []
-
-
 def _refuse_another_metric(path: Path, metric: str) -> None:
     """Raise InputError for a file of recordings whose scores are of other metrics."""
-    columns = _columns(path)
+    columns = columns_of(path)
     if metric in columns or not set(_REQUIRED) <= set(columns):
         return
     known = Evaluation.model_fields.keys() - {"loss"}  # which is beside a score, or is one
