@@ -132,11 +132,11 @@ def test_a_time_scale_without_a_pace_is_said(paced: bool, tmp_path: Path) -> Non
 def test_settings_that_a_training_of_ones_own_does_not_get_are_said(tmp_path: Path) -> None:
     """Data, models, augmentation and speed-ups are those of the trainings that come with hetsched."""
     (tmp_path / "own.py").write_text("class Own:\n    pass\n")
-    real = {"real": {"augment": True, "speed_ups": ["bfloat16"], "report_interval_s": 5.0}}
+    real = {"augment": True, "speed_ups": ["bfloat16"], "report_interval_s": 5.0}
     said = "no effect: real.augment, real.speed_ups, as the class of [training] trains: its options are in training"
-    plain = setup([row(**MEASURED)], tmp_path, **real)
+    plain = setup([row(**MEASURED)], tmp_path, real=real)
     assert not any(line.startswith(said) for line in assumptions(plain.resolve(), FIFO))
-    own = plain.replace(training=TrainingTable(class_name="own.py:Own"))
+    own = plain.replace(training=TrainingTable.model_validate({"class": "own.py:Own"}))
     assert any(line.startswith(said) for line in assumptions(own.resolve(), FIFO))
 
 
