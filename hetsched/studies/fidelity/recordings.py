@@ -15,7 +15,7 @@ from hetsched.core.log import LogDecoder
 from hetsched.domain.cluster import Worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
-from hetsched.errors import InputError
+from hetsched.errors import InputError, brief
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
@@ -56,6 +56,11 @@ class About(msgspec.Struct, frozen=True):
     hetsched: str
     machine: Machine | None = None
     cell: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if the cell names no training."""
+        if self.cell and not isinstance(self.cell.get("training"), str):
+            raise ValueError(f"cell.training: expected a name, found {brief(self.cell.get('training'))}")
 
 
 class Recording(NamedTuple):
