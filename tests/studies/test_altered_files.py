@@ -192,6 +192,7 @@ def test_an_altered_value_never_ends_in_a_traceback(name: str, folders: Path) ->
         ("suite/runs.jsonl", (0, "makespan_s"), None),
         ("suite/runs.jsonl", (0, "makespan_s"), -1),
         (FILES[-1], ("cell",), {"a": 1}),
+        (FILES[-1], ("machine",), {"processor": "p", "cores": 0}),
     ],
 )
 def test_values_that_no_study_writes_are_refused_with_the_file(

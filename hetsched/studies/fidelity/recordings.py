@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from hetsched.core.events import AnyEvent, Event, RunStarted, WorkerJoined
 from hetsched.core.log import LogDecoder
 from hetsched.domain.cluster import Worker
+from hetsched.domain.limits import Many
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, brief
@@ -43,7 +44,7 @@ class Machine(msgspec.Struct, frozen=True):
     `python` nor `load`."""
 
     processor: str
-    cores: int
+    cores: Many
     python: str | None = None
     load: tuple[float, float] | None = None
 
