@@ -75,6 +75,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
             say(unscored_line(fitted))
         if fitted.diverged:
             say(diverged_line(fitted))
+        for line in fitted.mixed:
+            say(line)
         for line in noise_lines(fitted.noise):
             say(line)
         if shown is None:

@@ -101,7 +101,7 @@ def check_file(options: argparse.Namespace, emit: Emit) -> None:
     def table() -> None:
         say(f"{options.profile}: {counted(len(result.rows), 'row')}")
         for column, words in result.defaults.items():
-            say(f"no column {column}: {words}")
+            say(f"no value of {column}: {words}")
         if result.known:
             show(tables.known_times_table(result.known), legend(KNOWN_TIMES))
         for why in dict.fromkeys(f"{known.worker.device}: {known.why}" for known in result.known if known.why):

@@ -1,9 +1,11 @@
-"""Limits of values that are read from a log. msgspec checks them while it decodes a line, and its
-message names the field. Values that are made in Python are not checked."""
+"""Limits of values that are read from a log, or from a file of a study. msgspec checks them while
+it decodes, and its message names the field. Values that are made in Python are not checked."""
 
 from typing import Annotated
 
 from msgspec import Meta
+
+from hetsched.argument_types import MOST_SEED
 
 Count = Annotated[int, Meta(ge=0)]
 Many = Annotated[int, Meta(ge=1)]
@@ -16,3 +18,8 @@ Amount = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Factor = Annotated[float, Meta(gt=0)]
 Name = Annotated[str, Meta(min_length=1)]
+StrategyName = Annotated[str, Meta(pattern=r"^[^+/]+\+[^+/]+$")]
+"""The names of an allocation policy and of a scheduling policy, such as fusion+fifo."""
+
+Seed = Annotated[int, Meta(ge=0, le=MOST_SEED)]
+Seeds = Annotated[list[Seed], Meta(min_length=1)]

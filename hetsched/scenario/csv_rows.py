@@ -78,6 +78,22 @@ def _whole_lines(path: Path, file: Iterable[str]) -> Iterator[str]:
         yield line
 
 
+def filled_columns(path: Path) -> set[str]:
+    """The columns of which the file has a value in some line. `read_rows` must be able to read the
+    file."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return {column for record in _rows_below_first_line(file) for column in _given(str(path), record, ("",))}
+
+
+def columns_of(path: Path) -> list[str]:
+    """The columns that the file names. Empty: the file cannot be read, and `read_rows` says why."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(_rows_below_first_line(file).fieldnames or ())
+    except (OSError, ValueError, csv.Error):
+        return []
+
+
 def _given(place: str, record: Mapping[str | None, str | None], absent: Collection[str]) -> dict[str, str]:
     """The cells that are not left out, by column. Raises InputError if there are too many."""
     if None in record:

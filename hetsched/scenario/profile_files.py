@@ -11,7 +11,7 @@ from hetsched.domain.cluster import WorkerType
 from hetsched.domain.profiles import DATASET, UNSAID, ProfileRow
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import RAISED, InputError, nearest
-from hetsched.scenario.csv_rows import read_rows
+from hetsched.scenario.csv_rows import filled_columns, read_rows
 from hetsched.scenario.whole_file import write_whole
 
 
@@ -116,10 +116,9 @@ def read_profile(path: Path, dataset: str = DATASET, batch_size: int | None = No
 
 
 def taken_defaults(path: Path, dataset: str = DATASET, batch_size: int | None = None) -> dict[str, str]:
-    """The columns that a profile lacks, and their defaults in words. `read_profile` must be able to
-    read the file."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        columns = next(csv.reader(file), [])
+    """The columns of which a profile has no value, and their defaults in words. `read_profile` must
+    be able to read the file."""
+    columns = filled_columns(path)
     defaults = {**DEFAULTS, "dataset": DEFAULTS["dataset"].replace(DATASET, dataset)}
     if batch_size is not None:
         defaults["batch_size"] = f"{batch_size}, as in the experiments"

@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
+from msgspec import Meta, Struct
 
 from hetsched.analysis.step_times import worker_steps
 from hetsched.core.events import COMPLETED, RunStarted
 from hetsched.core.log import LOG_NAME, read_log
+from hetsched.domain.limits import Amount, Count, Seeds, StrategyName
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, NoResultError, counted
 from hetsched.scenario.loading import load_setup_of_logs
@@ -239,22 +241,46 @@ def _validated(folder: Path, setup: Setup, told: dict[str, Any]) -> Iterator[Str
             yield strategy_of(name)
 
 
+class _Plan(Struct):
+    """What is read of a plan's summary."""
+
+    seeds: Seeds
+    strategies: Annotated[dict[StrategyName, Forecast], Meta(min_length=1)]
+    left_out: dict[str, str]
+    same_workers: dict[str, list[str]]
+    reused: list[str]
+    probes: list[str]
+    seeds_left_out: Count
+    planned_s: Amount
+    assumptions: list[str]
+
+
+class _Ablation(Struct):
+    """What is read of an ablation's summary."""
+
+    strategy: StrategyName
+    seeds: Seeds
+    variants: Annotated[dict[str, Ablation], Meta(min_length=1)]
+    assumptions: list[str]
+
+
 def plan_in(folder: Path) -> PlanResult:
     """The result of a plan that came to its end. A plan keeps no logs of its simulations."""
     told = _summary(folder, "plan")
     with _readable(folder):
+        found = msgspec.convert(told, _Plan)
         return PlanResult(
             home=ResultsFolder(folder),
             setup=load_setup_of_logs(folder / SCENARIO_NAME),
-            seeds=told["seeds"],
-            forecasts=msgspec.convert(told["strategies"], dict[str, Forecast]),
-            left_out=told["left_out"],
-            same_workers=told["same_workers"],
-            reused=[Path(path) for path in told["reused"]],
-            probes=[Path(path) for path in told["probes"]],
-            seeds_left_out=told["seeds_left_out"],
-            planned_s=told["planned_s"],
-            assumptions=told["assumptions"],
+            seeds=found.seeds,
+            forecasts=found.strategies,
+            left_out=found.left_out,
+            same_workers=found.same_workers,
+            reused=list(map(Path, found.reused)),
+            probes=list(map(Path, found.probes)),
+            seeds_left_out=found.seeds_left_out,
+            planned_s=found.planned_s,
+            assumptions=found.assumptions,
         )
 
 
@@ -262,14 +288,15 @@ def ablation_in(folder: Path) -> AblationResult:
     """The result of an ablation that came to its end. Its runs are not read."""
     told = _summary(folder, "ablate")
     with _readable(folder):
+        found = msgspec.convert(told, _Ablation)
         return AblationResult(
             home=ResultsFolder(folder),
             runs=(),
             setup=load_setup_of_logs(folder / SCENARIO_NAME),
-            strategy=told["strategy"],
-            seeds=told["seeds"],
-            variants=msgspec.convert(told["variants"], dict[str, Ablation]),
-            assumptions=told["assumptions"],
+            strategy=found.strategy,
+            seeds=found.seeds,
+            variants=found.variants,
+            assumptions=found.assumptions,
             warnings=_warnings(told),
         )
 
@@ -286,7 +313,7 @@ def _readable(folder: Path) -> Iterator[None]:
     file."""
     try:
         yield
-    except (KeyError, TypeError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
         path = folder / SUMMARY_NAME
         raise not_as_written(path, "this version writes", error) from error
 

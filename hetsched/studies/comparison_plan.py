@@ -6,12 +6,13 @@ from pathlib import Path
 from shlex import join
 from shutil import rmtree
 from types import MappingProxyType
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from hetsched.core.log import LOG_NAME
+from hetsched.domain.limits import Many, Seeds, StrategyName
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.json_text import decoded
@@ -40,9 +41,9 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
     `periods` says in words which periods the comparison has set.
     """
 
-    strategies: list[str]
-    seeds: list[int] | Literal["auto"]
-    max_seeds: int
+    strategies: Annotated[list[StrategyName], Meta(min_length=1)]
+    seeds: Seeds | Literal["auto"]
+    max_seeds: Many
     files: dict[str, str]
     hetsched: str
     assumed: list[str] = []

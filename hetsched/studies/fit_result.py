@@ -103,6 +103,8 @@ class Fitted(Struct, frozen=True):
     """The recordings with scores far beyond all others, which decide the mean errors."""
     unscored: tuple[str, ...] = ()
     """The recordings without a score after their first line, which are left out."""
+    mixed: tuple[str, ...] = ()
+    """In words, the hyperparameters that are numbers in some recordings only."""
 
     @property
     def best(self) -> Judged | None:

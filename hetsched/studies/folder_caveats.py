@@ -14,6 +14,7 @@ import msgspec
 
 from hetsched.core.events import COMPLETED, SIMULATED, RunStarted
 from hetsched.core.log import LogDecoder
+from hetsched.domain.limits import Seed
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, counted, unreadable
 from hetsched.scenario.json_text import decoded
@@ -34,10 +35,13 @@ UNDER_WAY = "the study has not come to its end: runs of further seeds may be mis
 
 
 class _Said(msgspec.Struct):
-    """What a summary has beside its figures. The assumptions of a suite are by scenario."""
+    """What summaries have, and what is read of all of them. The assumptions of a suite are by
+    scenario."""
 
     assumptions: list[str] | dict[str, list[str]] = []
     warnings: dict[str, str] = {}
+    seeds: list[Seed] = []
+    strategies: dict[str, Any] | list[str] = []
 
 
 def summary_of(folder: Path) -> dict[str, Any]:

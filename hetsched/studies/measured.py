@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from hetsched.cores import available_cores
 from hetsched.domain.cluster import CPU, WorkerType
+from hetsched.domain.limits import Amount, Many
 from hetsched.domain.profiles import Costs, ProfileRow
 from hetsched.errors import HetschedError
 from hetsched.scenario.json_text import decoded
@@ -86,8 +87,8 @@ class Kept(Struct, frozen=True):
     """The content of the file of facts."""
 
     facts: Facts
-    latency_s: float
-    host_cores: int | None = None
+    latency_s: Amount
+    host_cores: Many | None = None
 
 
 class Measured:

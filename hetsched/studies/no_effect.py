@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.planned_faults import is_before_its_node
 
+OF_SHIPPED_TRAININGS = ("data_dir", "model_file", "augment", "speed_ups")
+"""The keys of [real] that a training of the user's own does not get."""
+
 
 def no_effect(setup: Setup) -> Iterator[str]:
     """A line for each setting that changes nothing: of a PBT that is not enabled, of batch sizes that
-    no trial gets, of planned faults that hit nobody."""
-    lines = _settings_of_pbt(setup), _batch_sizes(setup), _faults_before_nodes(setup)
+    no trial gets, of planned faults that hit nobody, of real runs that are made otherwise."""
+    lines = _settings_of_pbt(setup), _batch_sizes(setup), _faults_before_nodes(setup), _real(setup)
     for line in (line for of_kind in lines for line in of_kind):
         yield f"no effect: {line}"
 
@@ -37,3 +40,13 @@ def _faults_before_nodes(setup: Setup) -> Iterator[str]:
             node = fault.node or str(fault.worker).rpartition("/")[0]
             what = f"planned fault of {fault.worker or fault.node} at {fault.at_s:g} s"
             yield f"{what}, as {node} comes at {faults.late[node]:g} s"
+
+
+def _real(setup: Setup) -> Iterator[str]:
+    """The pace that no node has, and what a training of the user's own does not get."""
+    given = setup.scenario.real.model_dump(exclude_defaults=True)
+    if "time_scale" in given and not setup.paced:
+        yield "real.time_scale, as no node has a pace"
+    unused = [f"real.{key}" for key in OF_SHIPPED_TRAININGS if key in given]
+    if unused and setup.scenario.training is not None:
+        yield f"{', '.join(unused)}, as the class of [training] trains: its options are in training.options"

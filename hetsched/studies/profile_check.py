@@ -40,7 +40,7 @@ class KnownTime(NamedTuple):
 class ProfileCheck:
     """What a profile has, and what a scenario takes from it.
 
-    - `defaults`: the values of columns that the file lacks
+    - `defaults`: the values of columns that the file lacks, or of which all cells are empty
     - `known`: the step times that the scenario asks for. Empty without a scenario.
     - `refused`: by strategy that cannot run, why. Empty without a scenario.
     """

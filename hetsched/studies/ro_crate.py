@@ -24,6 +24,7 @@ from hetsched.scenario.policy_files import OPTIONS, POLICIES, TRAINING
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.caveats import NO_CAVEATS, Caveats
 from hetsched.studies.json_file import write_json
+from hetsched.studies.sittings import check_times
 from hetsched.version import __version__
 
 CRATE_NAME = "ro-crate-metadata.json"
@@ -62,6 +63,9 @@ class Sitting(Struct, frozen=True):
     began: str
     took_s: float | None
     hetsched: str
+
+    def __post_init__(self) -> None:
+        check_times(self.began, self.took_s)
 
 
 class _Study(Struct, frozen=True):

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from hetsched.core.events import COMPLETED, RunEnded
 from hetsched.core.log import LOG_NAME, read_log
+from hetsched.domain.limits import Seed
 from hetsched.domain.prediction import Prediction
 from hetsched.errors import InputError
 from hetsched.scenario.json_text import decoded
@@ -36,7 +37,7 @@ class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     strategy: str
-    seeds: list[int]
+    seeds: list[Seed]
     policy_files: list[str]
     hetsched: str
     prediction: Prediction | None = None

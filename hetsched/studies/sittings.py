@@ -6,12 +6,13 @@ A study that stopped and went on has several sittings.
 
 import os
 import platform
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from hetsched.cores import available_cores, cpu_model
@@ -46,6 +47,16 @@ class Machine(Struct, frozen=True):
         return cls(platform.node(), system, cpu_model(), len(available_cores()), memory)
 
 
+def check_times(began: str, took_s: float | None) -> None:
+    """Raise ValueError if a sitting cannot have begun and ended then."""
+    try:
+        ended = datetime.fromisoformat(began) + timedelta(seconds=took_s or 0.0)
+    except OverflowError as error:
+        raise ValueError(f"took_s: {took_s:g} s after {began} is no time") from error
+    if ended.tzinfo is None:
+        raise ValueError(f"began: {began!r} has no time zone")
+
+
 class Sitting(Struct, frozen=True):
     """One process that worked on a study.
 
@@ -62,6 +73,9 @@ class Sitting(Struct, frozen=True):
     libraries: dict[str, str]
     machine: Machine
 
+    def __post_init__(self) -> None:
+        check_times(self.began, self.took_s)
+
     @classmethod
     def now(cls) -> "Sitting":
         began = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -73,7 +87,7 @@ class Study(Struct, frozen=True):
     """The command of a folder, such as "compare", and its sittings in order."""
 
     study: str
-    sittings: list[Sitting]
+    sittings: Annotated[list[Sitting], Meta(min_length=1)]
     hetsched: str = __version__
 
 

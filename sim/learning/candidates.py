@@ -66,12 +66,12 @@ def candidates_for(order: FitOrder, recordings: Sequence[Recording]) -> tuple[di
     found: dict[str, Candidate] = {}
     left_out: dict[str, str] = {}
     by_rate = all(line.lr is not None for recording in recordings for line in recording.evaluations)
-    if by_rate and metric.name == DEFAULT.name:
+    if by_rate and metric == DEFAULT:
         found["sgd"] = partial(_sgd, SGD, order.constants)
         if not order.constants:
             found["sgd, ceiling by rate"] = partial(_sgd, {**SGD, **CEILING}, ())
     else:
-        left_out["sgd"] = "predicts accuracies under SGD: the recordings have another metric, or no lr"
+        left_out["sgd"] = "predicts accuracies under SGD: the recordings have another metric, or another mode, or no lr"
     if by_rate and not order.constants:
         found["multi-power"] = partial(_law, metric)
     elif not by_rate:
@@ -109,7 +109,7 @@ def _tabular(metric: Metric, order: FitOrder, recordings: Sequence[Recording]) -
     """The recordings themselves. A scenario has one file of them, which must have all
     recordings."""
     options: dict[str, Any] = {"file": str(order.files[0])} if order.files else {}
-    if metric.name != DEFAULT.name:
+    if metric != DEFAULT:
         options |= {"metric": metric.name, "mode": metric.mode}
     if order.chance is not None:
         options["chance"] = order.chance

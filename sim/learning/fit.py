@@ -12,7 +12,7 @@ from sim.learning.cross_validation import Labelled, by_file, folds_of, held_out
 from sim.learning.divergence import has_diverged
 from sim.learning.errors import errors_of
 from sim.learning.noise import noise_of
-from sim.learning.recordings import SHIPPED, read_recordings
+from sim.learning.recordings import SHIPPED, mixed_columns, read_recordings
 
 
 def fit(order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
@@ -51,6 +51,7 @@ def fit(order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
         noise=noise,
         diverged=tuple(each.recording.name for each in recordings if has_diverged(each.recording)),
         unscored=unscored,
+        mixed=tuple(mixed_columns(only)),
     )
 
 

@@ -11,7 +11,7 @@ from hetsched.domain.metric import DEFAULT, Metric, Mode
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError, counted, first_of
 from sim.learning.nearness import Nearness
-from sim.learning.recordings import SHIPPED, Recording, read_recordings
+from sim.learning.recordings import SHIPPED, Recording, mixed_columns, read_recordings
 
 
 class RecordedWeights(Struct, frozen=True):
@@ -65,13 +65,16 @@ class Replay:
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
         """That another batch size learns alike, if no trial of a batch size was recorded. That other
-        hyperparameters do, if recordings have no score."""
+        hyperparameters do, if recordings have no score. That numbers are compared as texts, if some
+        recordings have texts."""
         recorded = {recording.kind for recording in self._recordings}
         if missing := [str(kind) for kind in kinds if kind not in recorded]:
             yield f"recordings of other batch sizes for {'; '.join(missing)}"
         if self._unscored:
             without = f"{counted(len(self._unscored), 'recording')} without a score ({first_of(self._unscored)})"
             yield f"the nearest other recordings in place of {without}"
+        for line in mixed_columns(self._recordings):
+            yield f"{self._source}: {line}"
 
     def beyond(self, kind: TrialKind, iterations: int) -> str | None:
         """What happens to a trial that outlasts some recording of its model and data set. None: no

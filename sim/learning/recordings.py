@@ -13,7 +13,6 @@ metric has a column with its name instead of `accuracy`. Its further columns are
 of a line is empty if it was not finite.
 """
 
-import csv
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -25,12 +24,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, create_model, model_validator
 
+from hetsched.domain.hyperparameters import OF_SGD
 from hetsched.domain.metric import DEFAULT
 from hetsched.domain.random_streams import stream
-from hetsched.domain.recordings import MOST_SCORE, PREFIX, value_of
+from hetsched.domain.recordings import MOST_SCORE, OF_TRIAL, PREFIX, column_of, value_of
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
-from hetsched.scenario.csv_rows import read_rows
+from hetsched.scenario.csv_rows import columns_of, read_rows
 from hetsched.scenario.search_space import MOST
 
 SHIPPED = Path(str(files("sim.learning.recordings_data")))
@@ -148,6 +148,7 @@ def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAU
     _refuse_another_metric(path, metric)
     numbered = read_rows(path, _lines_of(metric), "recording file", _needed(path, metric), prefix=PREFIX)
     recordings: dict[str, Recording] = {}
+    trained: dict[int, Evaluation] = {}
     for name, of_one in groupby(numbered, key=lambda line: line[1].recording):
         lines = dict(of_one)
         _check_lines(path, name, lines)
@@ -162,9 +163,43 @@ def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAU
         evaluations = (*next(starts, ()), *scored.values())
         unscored = tuple(line for line in lines.values() if isnan(line.score) and line.iteration > 0)
         recordings[name] = Recording(name, first.kind, evaluations, unscored)
+        trained |= {number: line for number, line in lines.items() if line.iteration > 0}
     if not recordings:
         raise InputError(f"{path}: the file has no recordings; make some with 'hetsched record --out {path}'")
+    _refuse_gaps(path, trained)
     return list(recordings.values())
+
+
+def _refuse_gaps(path: Path, trained: Mapping[int, Evaluation]) -> None:
+    """Raise InputError, naming file, line and column, for a line of a trained network that lacks a
+    hyperparameter which another line has. Such a trial would be like none that has a value."""
+    first: dict[str, int] = {}
+    for number, line in trained.items():
+        for name in line.others:
+            first.setdefault(name, number)
+    for number, line in trained.items():
+        for name, known in first.items():
+            if name not in line.others:
+                raise InputError(
+                    f"{path}:{number}: {column_of(name)}: empty, and line {known} has a value: fill it in, or leave "
+                    "the line out"
+                )
+
+
+def mixed_columns(recordings: Iterable[Recording]) -> list[str]:
+    """A line for each hyperparameter that has a number in some recordings and none in others. Its
+    values are not near or far then, but equal or not."""
+    found: dict[str, dict[bool, tuple[str, Any]]] = {}
+    for recording in recordings:
+        for name, value in recording.lines[-1].others.items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            found.setdefault(name, {}).setdefault(is_number, (recording.name, value))
+    return [
+        f"{column_of(name)} has {of[False][1]!r} in recording {of[False][0]!r} and numbers in others, so its values "
+        "are equal or not, and never near"
+        for name, of in found.items()
+        if len(of) > 1
+    ]
 
 
 def _check_lines(path: Path, name: str, lines: Mapping[int, Evaluation]) -> None:
@@ -180,26 +215,22 @@ def _check_lines(path: Path, name: str, lines: Mapping[int, Evaluation]) -> None
 def _needed(path: Path, metric: str) -> list[str]:
     """The columns that a file must have. A file with columns `hyperparameters.NAME` need not have
     those of SGD."""
-    own = any(column.startswith(PREFIX) for column in _columns(path))
+    own = any(column.startswith(PREFIX) for column in columns_of(path))
     return [*_REQUIRED, *(() if own else ("lr",)), metric]
 
 
 _REQUIRED = [name for name, field in Evaluation.model_fields.items() if field.is_required()]
 
 
-def _columns(path: Path) -> list[str]:
-    """The first line of a file; empty if the file cannot be read: the reader of its lines says what
-    is wrong."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return [column.strip() for column in next(csv.reader(file), [])]
-    except (OSError, ValueError, csv.Error):
-        return []
-
-
 def _refuse_another_metric(path: Path, metric: str) -> None:
-    """Raise InputError for a file of recordings whose scores are of other metrics."""
-    columns = _columns(path)
+    """Raise InputError for a metric that no file has scores of, and for a file of recordings whose
+    scores are of other metrics."""
+    if metric in (*OF_TRIAL, *OF_SGD) or metric.startswith(PREFIX):
+        raise InputError(
+            f"{path}: column {metric!r} says what was recorded, and is no score: name a column of scores, 'hetsched "
+            "fit' by --metric, a scenario by learning.options.metric"
+        )
+    columns = columns_of(path)
     if metric in columns or not set(_REQUIRED) <= set(columns):
         return
     known = Evaluation.model_fields.keys() - {"loss"}  # which is beside a score, or is one

@@ -38,9 +38,22 @@ def test_it_says_which_defaults_were_taken(folder: Path, capsys: pytest.CaptureF
     assert main(["profile", "check", "p.csv"]) == 0
     said = capsys.readouterr().out
     assert "p.csv: 4 rows" in said
-    assert "no column dataset: cifar10, as in an experiment that names none" in said
-    assert "no column gpu_share: 1, a whole GPU" in said
+    assert "no value of dataset: cifar10, as in an experiment that names none" in said
+    assert "no value of gpu_share: 1, a whole GPU" in said
     assert "model: " not in said
+
+
+@pytest.mark.parametrize("before", ["", "\n"], ids=["blanks", "a blank line"])
+def test_defaults_are_of_the_columns_that_the_reader_found(
+    before: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Blanks around names and blank lines before them are skipped. An empty cell counts as left out."""
+    text = "model, batch_size, device, seconds, noise_cv , start_up_s\nmynet,32,v100,0.1,0.5,\n"
+    (folder / "p.csv").write_text(before + text)
+    assert main(["profile", "check", "p.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "noise_cv" not in said
+    assert "no value of start_up_s: 0 s" in said
 
 
 def test_every_step_time_of_a_scenario_has_its_source(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from hetsched.cli.main import main
 from hetsched.cli.main import parser as command_parser
 from hetsched.errors import InputError
 from hetsched.studies.fit import fit
+from sim.learning.recorded import Tabular
 from sim.learning.recordings import read_recordings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "my_training.py"
@@ -229,6 +230,59 @@ def test_which_scores_are_better_is_not_guessed(scenario: Path, out: Path, capsy
         InputError, match=r"^learning.options.mode is 'max', and experiment '\w+' has metric.mode 'min'"
     ):
         load_scenario(scenario).resolve().learning_model()
+
+
+@pytest.mark.parametrize("column", ["lr", "seed", "iteration", "hyperparameters.optimizer.name"])
+def test_a_column_that_says_what_was_recorded_is_no_score(
+    column: str, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["fit", str(out), "--metric", column, "--mode", "min"]) == 2
+    said = capsys.readouterr().err
+    assert f"{out}: column {column!r} says what was recorded, and is no score" in said and said.count("\n") == 1
+
+
+ERRORS_OF_TWO = """recording,model,dataset,batch_size,seed,iteration,lr,hyperparameters.depth,accuracy
+0,m,d,8,0,0,0.1,2,0.9
+0,m,d,8,0,10,0.1,2,0.5
+1,m,d,8,0,0,0.2,4,0.9
+1,m,d,8,0,10,0.2,4,0.3
+"""
+
+
+def test_the_lines_to_paste_say_that_less_is_better(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.csv").write_text(ERRORS_OF_TWO)
+    words = ["fit", str(tmp_path / "r.csv"), "--mode", "min", "--folds", "2", "--json"]
+    assert main(words) == 0
+    judged = {one["name"]: one["learning"] for one in json.loads(capsys.readouterr().out)["judged"]}
+    assert judged["tabular"]["options"]["mode"] == "min"
+    assert "sgd" not in judged, "it predicts accuracies of which more is better"
+
+
+def test_a_cell_without_a_value_in_a_column_of_numbers_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The column was compared as one of texts, without a word."""
+    path = tmp_path / "r.csv"
+    path.write_text(ERRORS_OF_TWO.replace("10,0.2,4,", "10,0.2,,"))
+    assert main(["fit", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert f"{path}:5: hyperparameters.depth: empty, and line 3 has a value" in said
+    path.write_text(ERRORS_OF_TWO.replace(",2,", ",,").replace(",4,", ",,"))
+    assert not any(line.others for each in read_recordings(path) for line in each.lines)
+
+
+def test_a_text_in_a_column_of_numbers_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text(ERRORS_OF_TWO.replace(",4,", ",four,"))
+    words = ["fit", str(path), "--constants", "scale", "--folds", "2"]
+    said = "hyperparameters.depth has 'four' in recording '1' and numbers in others"
+    assert main(words) == 0
+    assert said in " ".join(capsys.readouterr().out.split())
+    assumed = list(Tabular(path).assumed([]))
+    assert len(assumed) == 1 and said in assumed[0] and str(path) in assumed[0]
+    path.write_text(ERRORS_OF_TWO)
+    assert not list(Tabular(path).assumed([]))
 
 
 def test_a_file_of_another_metric_offers_it(out: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,10 +89,10 @@ class FullableLog(LogWriter):
         super().__init__(path, appends=True)
         self._world = world
 
-    def _append(self, lines: bytes) -> None:
+    def _append(self, lines: bytes, end: int) -> None:
         if self._world.disk_full and self._reserve.exists():
             raise OSError(ENOSPC, "No space left on device", str(self.path))
-        super()._append(lines)
+        super()._append(lines, end)
 
 
 @dataclass

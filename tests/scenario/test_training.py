@@ -124,7 +124,7 @@ def test_a_profile_that_names_no_data_set_is_of_the_experiments(
         (folder / "s.toml").write_text(hetsched.Scenario(**tables(**experiment)).to_toml())
         assert [row.dataset for row in load_setup(Path("s.toml")).times.rows] == [dataset]
         assert main(["profile", "check", "p.csv", "s.toml"]) == 0
-        assert f"no column dataset: {dataset}, as in an experiment" in capsys.readouterr().out
+        assert f"no value of dataset: {dataset}, as in an experiment" in capsys.readouterr().out
         assert main(["simulate", "s.toml", "--strategy", "fusion+fifo"]) == 0
         capsys.readouterr()
 

@@ -211,6 +211,9 @@ def test_a_file_without_the_metric_is_refused(tmp_path: Path) -> None:
     (tmp_path / "losses.csv").write_text(LOSSES)
     with pytest.raises(InputError, match="losses.csv: has no column 'f1', and has 'loss', 'perplexity'"):
         Tabular(str(tmp_path / "losses.csv"), metric="f1")
+    (tmp_path / "losses.csv").write_text("\n" + LOSSES)
+    with pytest.raises(InputError, match="losses.csv: has no column 'f1', and has 'loss', 'perplexity'"):
+        Tabular(str(tmp_path / "losses.csv"), metric="f1")
 
 
 def test_what_was_not_recorded_cannot_be_replayed() -> None:

@@ -17,6 +17,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import HetschedError, InputError
 from hetsched.scenario.profile_files import write_profile
+from hetsched.scenario.training_table import TrainingTable
 from hetsched.scenario.workload_tables import PBTTable
 from hetsched.studies.assumptions import OF_STORAGE, assumptions
 from hetsched.studies.no_exploits import no_exploits
@@ -139,6 +140,24 @@ def test_options_of_no_policy_are_refused_in_python_too(tmp_path: Path, options:
     (tmp_path / "mine.py").write_text("")
     with pytest.raises(InputError, match=re.escape(refused)):
         scenario.replace(**options, policy_files=["mine.py"]).resolve()
+
+
+@pytest.mark.parametrize("paced", [False, True])
+def test_a_time_scale_without_a_pace_is_said(paced: bool, tmp_path: Path) -> None:
+    nodes = {"nodes": [{"name": "box", "cores": 2, "pace": paced}]}
+    scenario = setup([row(**MEASURED)], tmp_path, cluster=nodes, real={"time_scale": 20.0})
+    assert ("no effect: real.time_scale, as no node has a pace" in assumptions(scenario.resolve(), FIFO)) != paced
+
+
+def test_settings_that_a_training_of_ones_own_does_not_get_are_said(tmp_path: Path) -> None:
+    """Data, models, augmentation and speed-ups are those of the trainings that come with hetsched."""
+    (tmp_path / "own.py").write_text("class Own:\n    pass\n")
+    real = {"augment": True, "speed_ups": ["bfloat16"], "report_interval_s": 5.0}
+    said = "no effect: real.augment, real.speed_ups, as the class of [training] trains: its options are in training"
+    plain = setup([row(**MEASURED)], tmp_path, real=real)
+    assert not any(line.startswith(said) for line in assumptions(plain.resolve(), FIFO))
+    own = plain.replace(training=TrainingTable.model_validate({"class": "own.py:Own"}))
+    assert any(line.startswith(said) for line in assumptions(own.resolve(), FIFO))
 
 
 def test_memory_that_the_profile_does_not_know_is_said(tmp_path: Path) -> None:

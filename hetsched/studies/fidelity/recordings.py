@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from hetsched.core.events import AnyEvent, Event, RunStarted, WorkerJoined
 from hetsched.core.log import LogDecoder
 from hetsched.domain.cluster import Worker
+from hetsched.domain.limits import Many
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
-from hetsched.errors import InputError
+from hetsched.errors import InputError, brief
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.json_text import decoded
 from hetsched.scenario.loading import load_setup
@@ -44,7 +45,7 @@ class Machine(msgspec.Struct, frozen=True):
     `python` nor `load`."""
 
     processor: str
-    cores: int
+    cores: Many
     python: str | None = None
     load: tuple[float, float] | None = None
 
@@ -57,6 +58,11 @@ class About(msgspec.Struct, frozen=True):
     hetsched: str
     machine: Machine | None = None
     cell: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if the cell names no training."""
+        if self.cell and not isinstance(self.cell.get("training"), str):
+            raise ValueError(f"cell.training: expected a name, found {brief(self.cell.get('training'))}")
 
 
 class Recording(NamedTuple):

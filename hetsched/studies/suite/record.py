@@ -5,6 +5,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from hetsched.analysis.bounds import full_jobs
+from hetsched.domain.limits import Amount, Count
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.beyond_recordings import iterations_beyond
@@ -43,11 +44,11 @@ class Record(Struct, frozen=True):
     mean_jct_s: float | None = None
     area_weighted_jct_s: float | None = None
     jct_bound_ratio: float | None = None
-    time_to_target_s: float | None = None
+    time_to_target_s: Amount | None = None
     best_score: float | None = None
-    trained: float | None = None
-    decision_s: float | None = None
-    decisions: int | None = None
+    trained: Amount | None = None
+    decision_s: Amount | None = None
+    decisions: Count | None = None
     periods: str = ""
     from_package: bool = False
     missed: list[str] | None = None

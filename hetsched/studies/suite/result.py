@@ -26,11 +26,12 @@ from hetsched.analysis.over_scenarios.leave_one_out import leave_one_out
 from hetsched.analysis.over_scenarios.profiles import profile
 from hetsched.analysis.over_scenarios.ranks import Ranking, ranking
 from hetsched.analysis.paired import Difference
+from hetsched.errors import InputError
 from hetsched.studies.beyond_recordings import beyond_in_words, the_most
 from hetsched.studies.frames import frame
 from hetsched.studies.suite import stability
 from hetsched.studies.suite.record import COLUMNS, Record
-from hetsched.studies.suite.suite_plan import SuitePlan
+from hetsched.studies.suite.suite_plan import RUNS_NAME, SuitePlan
 from hetsched.studies.unreached import in_all
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class SuiteResult:
     ) -> dict[str, list[float]]:
         of_policy = self.by_policy[policy]
         names = self.scenarios if scenarios is None else scenarios
-        return {name: [_known(figure(run)) for run in of_policy[name]] for name in names}
+        return {name: [self._known(run, figure(run)) for run in of_policy[name]] for name in names}
 
     def _summary(self, policy: str) -> OverScenarios:
         ratios, makespans = self._ratios(policy), self._figures(policy, lambda run: run.makespan_s)
@@ -272,12 +273,18 @@ class SuiteResult:
     def _to_target(self, run: Record) -> float:
         if run.time_to_target_s is None:
             return inf
-        return run.time_to_target_s * _known(self._bound_ratio(run)) / _known(run.makespan_s)
+        ratio, makespan_s = self._known(run, self._bound_ratio(run)), self._known(run, run.makespan_s)
+        return run.time_to_target_s * ratio / makespan_s
 
-
-def _known(value: float | None) -> float:
-    assert value is not None, "a run that trained all iterations has these figures"
-    return value
+    def _known(self, run: Record, figure: float | None) -> float:
+        """A figure that a run has if it trained all iterations. Raises InputError, with the path of
+        the runs, if the run lacks it: the file was altered."""
+        if figure is None or figure <= 0:
+            raise InputError(
+                f"{self.folder / RUNS_NAME}: {run.policy} on {run.scenario} under seed {run.seed}: expected a makespan "
+                "and its ratios to the bounds above 0: remove the line, and the run is simulated again"
+            )
+        return figure
 
 
 def _by_interquartile_mean(policies: Mapping[str, BySeed]) -> list[str]:

@@ -6,13 +6,14 @@ from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from shlex import join
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from hetsched import allocation, scheduling
 from hetsched.domain.learning import models
+from hetsched.domain.limits import Seeds
 from hetsched.domain.registry import Registry
 from hetsched.errors import InputError
 from hetsched.scenario.json_text import decoded
@@ -48,10 +49,10 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     suite: str | None
-    scenarios: dict[str, str]
+    scenarios: Annotated[dict[str, str], Meta(min_length=1)]
     policies: list[str]
     baseline: str
-    seeds: list[int]
+    seeds: Seeds
     policy_files: list[str]
     periods: dict[str, dict[str, Fit]]
     files: dict[str, str]
@@ -60,6 +61,15 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     assumed: dict[str, list[str]] = {}
     targets: list[str] = []
     hetsched: str = __version__
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if one field names what another one lacks."""
+        if self.baseline not in self.policies:
+            raise ValueError(f"baseline: {self.baseline!r} is not in 'policies'")
+        if strange := [name for name in (*self.held_out, *self.targets) if name not in self.scenarios]:
+            raise ValueError(f"{strange[0]!r} of 'held_out' or 'targets' is not in 'scenarios'")
+        if not self.scenarios.keys() - set(self.held_out):
+            raise ValueError("held_out: no other scenario is in 'scenarios'")
 
     def cells(self) -> list[Cell]:
         """All runs of the suite."""
