@@ -250,15 +250,6 @@ ERRORS_OF_TWO = """recording,model,dataset,batch_size,seed,iteration,lr,hyperpar
 """
 
 
-def test_the_lines_to_paste_say_that_less_is_better(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "r.csv").write_text(ERRORS_OF_TWO)
-    words = ["fit", str(tmp_path / "r.csv"), "--mode", "min", "--folds", "2", "--json"]
-    assert main(words) == 0
-    judged = {one["name"]: one["learning"] for one in json.loads(capsys.readouterr().out)["judged"]}
-    assert judged["tabular"]["options"]["mode"] == "min"
-    assert "sgd" not in judged, "it predicts accuracies of which more is better"
-
-
 def test_a_cell_without_a_value_in_a_column_of_numbers_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

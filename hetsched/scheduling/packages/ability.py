@@ -7,7 +7,7 @@ from statistics import fmean
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import Experiment, ExperimentId
+from hetsched.domain.workload import Experiment
 
 SPARED = 9
 """GPA retires no worker if there are at most this many. If there are more, it retires at most this
@@ -72,8 +72,6 @@ class Abilities:
         self.times = StepTimes()
         self._workers: Mapping[WorkerType, Mapping[WorkerId, Worker]] = {}
         self._known: dict[str, dict[WorkerId, int]] = {}
-        self._serves: dict[WorkerId, tuple[ExperimentId, ...]] = {}
-        self._experiments = 0
 
     def of(self, state: StateView, experiment: Experiment) -> Mapping[WorkerId, int]:
         """The abilities of the workers on which trials of the experiment may run. Of workers with
@@ -84,24 +82,11 @@ class Abilities:
             known = self._known[experiment.id] = self._measured(state, experiment)
         return known
 
-    def serves(self, state: StateView, worker: WorkerId) -> tuple[ExperimentId, ...]:
-        """The experiments for which the worker has an ability above 0."""
-        self._look(state)
-        found = self._serves.get(worker)
-        if found is None:
-            able = ((name, self.of(state, experiment)) for name, experiment in state.experiments.items())
-            found = self._serves[worker] = tuple(name for name, of_all in able if of_all.get(worker))
-        return found
-
     def _look(self, state: StateView) -> None:
-        """Forget what no longer holds: workers or experiments have come, or workers have gone."""
+        """Forget what no longer holds: workers have come or gone."""
         if state.workers_by_type is not self._workers:
             self._workers = state.workers_by_type
             self._known.clear()
-            self._serves.clear()
-        if len(state.experiments) != self._experiments:
-            self._experiments = len(state.experiments)
-            self._serves.clear()
 
     def _measured(self, state: StateView, experiment: Experiment) -> dict[WorkerId, int]:
         scores = {

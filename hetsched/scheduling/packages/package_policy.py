@@ -88,8 +88,8 @@ class PackagePolicy(ABC):
     ) -> Sequence[Trial]:
         """What the worker takes out of the queues of the experiments. It takes from the queue whose
         first trial comes first, among all trials that the worker may train."""
-        served = queues if all_work else self._abilities.serves(state, worker.id)
-        fitting = [_fitting(state, worker, queues[name], taken) for name in served if name in queues]
+        served = [queue for queue in queues.values() if all_work or self._serves(state, worker, queue)]
+        fitting = [_fitting(state, worker, queue, taken) for queue in served]
         coming = [(_first_come(state, first), first, left) for left in fitting if (first := next(left, None))]
         for _, first, left in sorted(coming, key=lambda one: one[0]):
             experiment = state.experiment(first)
@@ -99,6 +99,10 @@ class PackagePolicy(ABC):
                 size = max(1, self.size(state, experiment, worker, ability))
                 return list(islice(chain([first], left), size))
         return ()
+
+    def _serves(self, state: StateView, worker: Worker, queue: Queue) -> bool:
+        """Whether the worker has an ability above 0 for the experiment of the queue."""
+        return self._abilities.of(state, state.experiment(queue[0])).get(worker.id, 0) > 0
 
     def _retires(self, state: StateView, experiment: Experiment, worker: Worker, able: Mapping[WorkerId, int]) -> bool:
         """Whether the worker takes no more work of the experiment."""

@@ -1,6 +1,8 @@
 """The best score for a budget of money or time: equal parts of the budget for ever fewer trials."""
 
 from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from itertools import islice
 from math import ceil, floor, inf, isfinite, log
 from typing import NamedTuple
 
@@ -67,7 +69,7 @@ class SequentialHalving:
         self._eta = eta
         self._prices: dict[NodeId, float] = {}
         self._rounds: dict[ExperimentId, Round] = {}
-        self._due = inf
+        self._ends: list[tuple[float, ExperimentId]] = []  # a heap: when rounds end
 
     def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None:
         self._prices = prices_per_h(cluster) if self._budget < inf else {}
@@ -90,18 +92,21 @@ class SequentialHalving:
         return min(for_money_s, self._deadline_s - state.now)
 
     def _halve(self, state: StateView, spent: float) -> None:
-        """Begin the rounds that are due."""
-        if spent < self._due and len(self._rounds) == len(state.experiments):
+        """Begin the rounds that are due, and the first rounds of new experiments."""
+        due = list(islice(state.experiments, len(self._rounds), None))
+        while self._ends and self._ends[0][0] <= spent:
+            due.append(heappop(self._ends)[1])
+        if not due:
             return
-        before = dict(self._rounds)
-        for experiment in state.experiments.values():
-            now = self._rounds.get(experiment.id) or Round(spent, 0, frozenset(experiment.trial_ids()))
-            self._rounds[experiment.id] = self._round(state, experiment, now, spent)
-        ends = (self._end(state.experiments[name], now) for name, now in self._rounds.items())
-        self._due = min(ends, default=inf)
+        for name in due:
+            experiment = state.experiments[name]
+            now = self._rounds.get(name) or Round(spent, 0, frozenset(experiment.trial_ids()))
+            self._rounds[name] = now = self._round(state, experiment, now, spent)
+            heappush(self._ends, (self._end(experiment, now), name))
         order = state.ordered(self._turn)
-        for trial in list(order) if self._rounds != before else ():
-            order.put(trial, self._turn(state, trial))
+        for trial in [state.trials[trial] for name in due for trial in state.experiments[name].trial_ids()]:
+            if trial in order:
+                order.put(trial, self._turn(state, trial))
 
     def _round(self, state: StateView, experiment: Experiment, now: "Round", spent: float) -> "Round":
         """The experiment's round when the share `spent` of the budget is spent. `now` is the round
