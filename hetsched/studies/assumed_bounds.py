@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hetsched.analysis.bounds import cluster_devices
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.assumed_costs import OF_BOUNDS, costs, memory
+from hetsched.studies.assumed_costs import costs, counted_by_bounds, memory
 from hetsched.studies.assumed_times import gangs, not_measured_pairs, not_there, step_times
 from hetsched.studies.pairs import Pair, may_run, some, timed, types_of
 
@@ -21,7 +21,7 @@ def of_bounds(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
     types = types_of(setup, strategies)
     possible = may_run(setup, types)
     pairs = timed(setup, possible)
-    own = *step_times(setup.times, pairs), *costs(setup, pairs, OF_BOUNDS), *memory(setup, possible)
+    own = *step_times(setup.times, pairs), *costs(setup, pairs, counted_by_bounds(setup)), *memory(setup, possible)
     return [*own, *not_there(setup, types), *gangs(setup, types), *bound_of_any(setup, possible)]
 
 
@@ -33,7 +33,7 @@ def bound_of_any(setup: Setup, said: Sequence[Pair]) -> Iterator[str]:
     of_others, of_said = timed(setup, others), timed(setup, said)
     for how, found in not_measured_pairs(setup.times, of_others).items():
         yield f"{ANY}: {how}: {some(f'{kind} on {worker.device}' for kind, worker in found)}"
-    for line in (*costs(setup, of_others, OF_BOUNDS, of_said), *memory(setup, others, said)):
+    for line in (*costs(setup, of_others, counted_by_bounds(setup), of_said), *memory(setup, others, said)):
         yield f"{ANY}: {line}"
 
 

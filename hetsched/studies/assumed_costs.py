@@ -39,9 +39,6 @@ OF_STORAGE = {"object_store_save_s": "checkpoint_s", "object_store_restore_s": "
 OF_EVALUATION = ("evaluation_s_per_image", "evaluation_cv")
 """The costs of trials that are evaluated."""
 
-OF_BOUNDS = ("evaluation_s_per_image", "start_up_s", "checkpoint_s", "object_store_save_s")
-"""The costs that bounds count."""
-
 FROM_OTHERS = {
     Known.BETWEEN: "interpolated between measured batch sizes or cores",
     Known.BEYOND: "extrapolated beyond all that was measured",
@@ -66,6 +63,17 @@ def costs(
         found, before = (filled(setup, those, charged, evaluated) for those in (pairs, said))
         for (how, who), alike in _alike(_without(found, before)).items():
             yield f"{', '.join(_together(alike, spreads))}: {how} {who}"
+
+
+def counted_by_bounds(setup: Setup) -> tuple[str, ...]:
+    """The costs that bounds count. With checkpoints in memory, those of storage count for a model of
+    which nobody measured them in memory."""
+    always = ("evaluation_s_per_image", "start_up_s", "object_store_save_s")
+    models = {experiment.model for experiment in setup.workload.experiments}
+    in_memory = setup.scenario.checkpoints.place != "storage"
+    if in_memory and all(setup.times.where_measured(model, "object_store_save_s") for model in models):
+        return always
+    return (*always, "checkpoint_s")
 
 
 def _estimated(setup: Setup, pairs: Sequence[Pair], charged: Sequence[str], evaluated: Collection[TrialKind]) -> Filled:

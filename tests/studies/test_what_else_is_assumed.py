@@ -40,7 +40,7 @@ def test_costs_of_workers_that_only_the_bound_of_any_allocation_takes(tmp_path: 
     scenario = with_gpu(tmp_path, rows)
     lines = [
         f"{ANY}evaluation: a third of an iteration's time per image, for resnet18 on 1 cpu",
-        f"{ANY}start-up, checkpoint, checkpoints into memory: the median of other workers, for resnet18 on 1 cpu",
+        f"{ANY}start-up, checkpoints into memory: the median of other workers, for resnet18 on 1 cpu",
     ]
     assert said_by(scenario) == lines
     assert list(hetsched.bound(scenario).assumptions) == lines
@@ -202,6 +202,23 @@ def test_a_validation_says_once_what_its_bounds_assume_as_its_predictions_do() -
     lines = hetsched.validate(scenario, ["uniform+fifo"], folder="out", profile="p.csv").assumptions
     assert any(line.startswith("evaluation: a third") for line in lines)
     assert not any(line.startswith("bounds: ") for line in lines) and len(set(lines)) == len(lines)
+
+
+@pytest.mark.parametrize(
+    ("lacks", "place", "said"),
+    [
+        ("restore_s", "both", None),
+        ("checkpoint_s", "both", None),
+        ("checkpoint_s", "storage", "checkpoint: nothing, as the profile has none for resnet18"),
+        ("object_store_save_s", "storage", None),
+        ("object_store_save_s", "both", "checkpoints into memory: those of storage, for resnet18"),
+    ],
+)
+def test_costs_that_bounds_do_not_count_are_not_said_of_them(
+    lacks: str, place: str, said: str | None, tmp_path: Path
+) -> None:
+    scenario = setup([row(**MEASURED | {lacks: None})], tmp_path, checkpoints={"place": place})
+    assert list(hetsched.bound(scenario).assumptions) == ([] if said is None else [said])
 
 
 def test_a_run_without_a_bound_assumes_nothing() -> None:
