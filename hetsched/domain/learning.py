@@ -60,6 +60,17 @@ class SaysLimits(Protocol):
 
 
 @runtime_checkable
+class KnowsRecordedValues(Protocol):
+    """A learning model that knows which values of hyperparameters were recorded. Studies say which
+    values are far beyond them."""
+
+    def recorded_values(self, kind: TrialKind) -> Mapping[str, Collection[Any]]:
+        """The recorded values of each hyperparameter that has an effect. Of numbers, the least and
+        the greatest one suffice. Empty: they are not known for such a trial."""
+        ...
+
+
+@runtime_checkable
 class NamesHyperparameters(Protocol):
     """A learning model that names the hyperparameters which it uses. It ignores all others. Studies
     say so beside their figures."""

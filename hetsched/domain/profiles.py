@@ -306,10 +306,10 @@ class StepTimes:
             self._costs[key] = self._all_costs(kind, worker)
         return self._costs[key]
 
-    def knows_cost(self, kind: TrialKind, worker: WorkerType, cost: str) -> bool:
-        """Whether the cost (a field of `Costs`) was measured on this type of worker, or lies
-        between measurements."""
-        return self._lookup(kind, worker, cost) is not None
+    def knows(self, kind: TrialKind, worker: WorkerType, column: str) -> bool:
+        """Whether the column was measured for the kind on this type of worker, or lies between
+        measurements."""
+        return self._lookup(kind, worker, column) is not None
 
     def where_measured(self, model: str, cost: str) -> frozenset[tuple[str, WorkerType]]:
         """The data sets and types of worker for which the cost (a field of `Costs`) of this model

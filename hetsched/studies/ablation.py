@@ -16,7 +16,8 @@ from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
-from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
+from hetsched.studies.assumed_scores import check_learning
+from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame, metric_columns

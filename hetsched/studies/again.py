@@ -8,6 +8,7 @@ that the study has written. Nothing that the folder holds is executed.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -25,6 +26,7 @@ from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies import comparison_plan, run_plan
 from hetsched.studies.ablation import Ablation, AblationResult
+from hetsched.studies.assumptions import of_validation
 from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.compare import ComparisonResult, comparison_result, runs_finished, warnings_of
 from hetsched.studies.comparison import Runs, complete_seeds
@@ -204,7 +206,7 @@ def validation_in(folder: Path) -> ValidationResult:
     for strategy in _validated(folder, setup, told):
         predicting = load_setup_of_logs(folder / PREDICTED / str(strategy) / SCENARIO_NAME)
         if not told:
-            assumed |= dict.fromkeys(assumed_anew(predicting, [strategy]))
+            assumed |= dict.fromkeys(assumed_anew(predicting, [strategy], partial(of_validation, setup)))
         foretold = _finished(folder / PREDICTED, predicting, [strategy])
         happened = _finished(folder / MEASURED, setup, [strategy])
         both = [task for task in foretold if task in happened]

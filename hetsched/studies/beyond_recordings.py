@@ -11,7 +11,7 @@ from hetsched.domain.learning import SaysLimits
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.assumptions import limits
+from hetsched.studies.assumed_scores import limits
 from hetsched.studies.one_run import RunResult
 
 

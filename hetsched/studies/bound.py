@@ -10,17 +10,8 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
-from hetsched.studies.assumptions import (
-    Pair,
-    bound_of_any,
-    costs,
-    dealt_jobs,
-    gangs_of_parts,
-    not_there,
-    nothing_there,
-    pairs_of,
-    step_times,
-)
+from hetsched.studies.assumed_bounds import dealt_jobs, of_bounds
+from hetsched.studies.assumed_times import nothing_there
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Strategies, chosen_strategies
 from hetsched.studies.results import scenario_facts
@@ -75,10 +66,6 @@ class BoundResult:
         return document
 
 
-COUNTED = ("evaluation_s_per_image", "start_up_s", "checkpoint_s", "object_store_save_s")
-"""The costs that bounds count."""
-
-
 def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> BoundResult:
     """Lower bounds, in seconds, on the makespan and on the mean job completion time (JCT).
 
@@ -95,16 +82,12 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
     overall = _bounds(setup, devices)
     alone = workload_bounds(workload, devices, times)
     by_allocation, training_alone = {}, {"any": alone}
-    assumed: dict[str, None] = dict.fromkeys(dealt_jobs(setup))
-    known: list[Pair] = []
-    for strategy in chosen_strategies(setup, strategies):
+    chosen = chosen_strategies(setup, strategies)
+    assumed = dict.fromkeys([*dealt_jobs(setup), *of_bounds(setup, chosen)])
+    for strategy in chosen:
         workers = setup.workers(strategy)
         devices = worker_devices(workers)
-        types = dict.fromkeys(worker.type for worker in workers)
-        pairs = pairs_of(setup, types)
-        known += pairs
-        assumed |= dict.fromkeys([*step_times(times, pairs), *costs(setup, pairs, COUNTED), *not_there(setup, types)])
-        assumed |= nothing_there(setup, types) | dict.fromkeys(gangs_of_parts(setup, types))
+        assumed |= nothing_there(setup, dict.fromkeys(worker.type for worker in workers))
         # A schedule under this allocation is also a schedule under any allocation.
         own = _bounds(setup, devices, strategy)
         by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))
@@ -115,7 +98,7 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
         overall=overall,
         by_allocation=by_allocation,
         training_alone=training_alone,
-        assumptions=[*assumed, *bound_of_any(setup, known)],
+        assumptions=list(assumed),
         notes=list(uncertain_work(workload.experiments)),
     )
 

@@ -18,7 +18,7 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.signals import one_interrupt
 from hetsched.studies import comparison
-from hetsched.studies.assumptions import check_learning
+from hetsched.studies.assumed_scores import check_learning
 from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command, unreported

@@ -5,7 +5,7 @@ those of its plan, or the assumptions are computed again.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os.path import relpath
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from hetsched.errors import HetschedError, InputError, counted, unreadable
 from hetsched.scenario.json_text import decoded
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.studies.assumed_bounds import of_measured
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.caveats import Caveats
 from hetsched.studies.comparison_plan import PLAN_NAME, load_plan
@@ -121,7 +122,8 @@ def said_of(folder: Path, logs: Iterable[Path]) -> Caveats:
 
 
 def said_by_study(study: Path, logs: Iterable[Path]) -> Caveats:
-    """What the study in this folder says beside its figures. Real runs assume nothing."""
+    """What the study in this folder says beside its figures. Of real runs only the bounds assume
+    something."""
     if told := summary_of(study):
         return Caveats.of(told)
     if (study / PLAN_NAME).is_file():
@@ -130,16 +132,25 @@ def said_by_study(study: Path, logs: Iterable[Path]) -> Caveats:
     starts = {log: start for log in logs if (start := _start(log)) is not None}
     repeated = [start.strategy for log, start in starts.items() if log.parent != study]
     missing = dict.fromkeys(repeated, UNDER_WAY) if repeated and is_under_way(study) else {}
-    simulated = dict.fromkeys(start.strategy for start in starts.values() if start.backend == SIMULATED)
-    if not simulated or not (study / SCENARIO_NAME).is_file():
+    if not starts or not (study / SCENARIO_NAME).is_file():
         return Caveats(warnings=missing)
-    return Caveats(assumed_anew(load_setup_of_logs(study / SCENARIO_NAME), map(strategy_of, simulated)), missing)
+    setup = load_setup_of_logs(study / SCENARIO_NAME)
+    simulated = dict.fromkeys(start.strategy for start in starts.values() if start.backend == SIMULATED)
+    measured = dict.fromkeys(start.strategy for start in starts.values() if start.backend != SIMULATED)
+    assumed = assumed_anew(setup, map(strategy_of, simulated)) if simulated else []
+    if measured:
+        assumed += assumed_anew(setup, map(strategy_of, measured), of_measured)
+    return Caveats(list(dict.fromkeys(assumed)), missing)
 
 
-def assumed_anew(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
+def assumed_anew(
+    setup: Setup,
+    strategies: Iterable[Strategy],
+    assume: Callable[[Setup, Sequence[Strategy]], list[str]] = assumptions,
+) -> list[str]:
     """What simulations of these strategies assume, or why this is not known."""
     try:
-        return assumptions(setup, strategies)
+        return assume(setup, [*strategies])
     except HetschedError as error:  # such as of a policy in a file, which is not executed to read logs
         return [f"not known here: {error}"]
 

@@ -20,7 +20,8 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, PolicyError, path_of
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
-from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
+from hetsched.studies.assumed_scores import check_learning
+from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.budget import Budget
 from hetsched.studies.comparison import SIMILAR_WORK
 from hetsched.studies.folder import PROBES, ResultsFolder, default_folder, write_summary
@@ -30,6 +31,7 @@ from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seed
 from hetsched.studies.measured import Measured
 from hetsched.studies.measuring import measure, workers_to_measure
 from hetsched.studies.measuring_policy import MEASURE
+from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.periods import too_long
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import scenario_facts
@@ -63,7 +65,7 @@ class PlanResult:
     probes: list[Path]
     seeds_left_out: int
     planned_s: float
-    assumptions: Sequence[str] = field(default=(), repr=False)
+    assumptions: Sequence[str] = ()
 
     @property
     def folder(self) -> Path:
@@ -269,7 +271,8 @@ def _written(
     setup, found = fitting.setup, simulated.forecasts
     rounds = too_long(setup, {strategy: of.workers_bound_s for strategy, of in found.items()})
     lacking = {str(strategy): of.warning for strategy, of in found.items() if of.warning is not None}
-    warnings = joined(idle_workers(setup, found), rounds, _less_work(found), lacking)
+    always = joined(idle_workers(setup, found), no_checkpoints(setup, found))
+    warnings = joined(always, rounds, _less_work(found), lacking)
     left_out = fitting.left_out | simulated.failed
     probes = sorted(log.parent for log in home.path.glob(f"{PROBES}/*/{LOG_NAME}"))
     result = PlanResult(

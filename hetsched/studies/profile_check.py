@@ -14,9 +14,9 @@ from hetsched.errors import InputError, path_of
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.profile_files import read_profile, taken_defaults
 from hetsched.scenario.scenario import Scenario, Setup
-from hetsched.studies.assumptions import may_run
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import chosen_strategies
+from hetsched.studies.pairs import may_run
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -45,9 +45,9 @@ class Results:
 
     home: ResultsFolder = field(repr=False)
     runs: Sequence[RunResult] = field(repr=False)
-    assumptions: Sequence[str] = field(default=(), repr=False)
+    assumptions: Sequence[str] = ()
     """What the simulations assumed where nothing was measured, with one line per assumption."""
-    warnings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    warnings: Mapping[str, str] = field(default_factory=dict)
     """By strategy, in words, why its figures should not be trusted."""
 
     @property

@@ -15,6 +15,7 @@ from hetsched.errors import HetschedError, InputError, path_of
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.policy_files import TRAINING
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
+from hetsched.studies.assumed_bounds import of_measured
 from hetsched.studies.driver_load import warn_of_overload
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder, report_command, unused
 from hetsched.studies.inputs import Seeds, chosen_files, chosen_seeds, chosen_strategy
@@ -162,7 +163,8 @@ def _written(
     cores = setup.scenario.overheads.host_cores
     steps = worker_steps((read_log(run.log) for run, _ in runs), setup.times, cores)
     chosen = parse_strategy(plan.strategy)
-    result = strategy_result(home, setup, chosen, runs, steps, prediction=plan.prediction)
+    assumed = of_measured(setup, [chosen])
+    result = strategy_result(home, setup, chosen, runs, steps, assumed, plan.prediction)
     if again or not (home.path / SUMMARY_NAME).exists():
         write_strategy(result, "run", "ray")
     return result

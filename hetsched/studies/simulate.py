@@ -9,7 +9,8 @@ from hetsched.domain.prediction import Prediction
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
-from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
+from hetsched.studies.assumed_scores import check_learning
+from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
@@ -89,7 +90,8 @@ def _warnings(setup: Setup, runs: Mapping[Strategy, Sequence[RunResult]]) -> dic
 
 
 def _of_measured(setup: Setup, runs: Mapping[Strategy, Sequence[RunResult]]) -> dict[str, str]:
-    """With what the assumptions of a simulation say of PBT, as real runs assume nothing."""
+    """With what the assumptions of a simulation say of PBT, as those of a real run are of its bounds
+    alone."""
     never = "; ".join(no_exploits(setup))
     return joined(_warnings(setup, runs), {str(strategy): never for strategy in runs if never})
 

@@ -23,7 +23,8 @@ from hetsched.scenario.checks import check_profile_covers
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
-from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
+from hetsched.studies.assumed_scores import check_learning
+from hetsched.studies.assumptions import idle_workers, of_validation
 from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.calibration import calibrated, completed
 from hetsched.studies.draws import MOST_PREDICTIONS, PREDICTIONS, Draws, predict
@@ -41,6 +42,7 @@ from hetsched.studies.folder import PROBE as PROBE_FOLDER
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_seeds, chosen_strategies
 from hetsched.studies.lost_segments import lost_segments
+from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
 from hetsched.studies.probe import probe
@@ -221,7 +223,7 @@ def _carry_out_all(
         watching = partial(watch, "running", predicting, strategy)
         measured[strategy] = _measure(setup, strategy, listed, home / MEASURED, watching)
         agreements[str(strategy)] = agreement_of(predicting, predicted[strategy], measured[strategy])
-        assumed |= dict.fromkeys(assumptions(predicting, [strategy]))
+        assumed |= dict.fromkeys(of_validation(setup, predicting, [strategy]))
         idle |= idle_workers(predicting, [strategy])
     return _Runs(predicted, measured, agreements, list(assumed), idle)
 
@@ -259,15 +261,16 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
     """The result, which is also in its folder."""
     foretold = {name: [*chain(*of_one)] for name, of_one in runs.predicted.items()}
     every = {name: [*of_one, *foretold[name]] for name, of_one in runs.measured.items()}
-    unknown = unknown_scores(runs.measured), unknown_scores(foretold)
+    unknown, rounds = (unknown_scores(runs.measured), unknown_scores(foretold)), too_long_for(setup, every)
+    beyond = beyond_recordings(setup, chain(*foretold.values()))
     result = ValidationResult(
         home=home,
         runs=tuple(run for of_one in runs.measured.values() for run in of_one),
         draws={str(name): of_one for name, of_one in runs.predicted.items()},
         setup=setup,
         seeds=seeds,
-        assumptions=[*runs.assumed, *beyond_recordings(setup, chain(*foretold.values()))],
-        warnings=joined(runs.idle, too_long_for(setup, every), *unknown, unreached(setup, every)),
+        assumptions=[*runs.assumed, *beyond],
+        warnings=joined(runs.idle, no_checkpoints(setup, every), rounds, *unknown, unreached(setup, every)),
         agreements=runs.agreements,
     )
     metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}

@@ -43,6 +43,18 @@ class Nearness:
         rates = [_ln_rate(each) for each in self._last] if self._by_rate else [0.0]
         self._whole = (max(rates) - min(rates)) or 1.0
 
+    def values(self, numbers: Collection[int]) -> dict[str, list[Any]]:
+        """The values of the known hyperparameters in the recordings with these numbers, each once.
+        The batch size is left out."""
+        there = [self._last[number] for number in numbers]
+        zero = dict.fromkeys(ZERO_IF_MISSING, 0.0)
+        found = {
+            key: [(zero | each)[key] for each in there if key in each or key in zero]
+            for key in self.known
+            if key != BATCH_SIZE
+        }
+        return {key: [*{repr(value): value for value in values}.values()] for key, values in found.items() if values}
+
     def asked(self, hyperparameters: Mapping[str, Any]) -> tuple[Any, ...]:
         """A hashable key: hyperparameters with equal keys have the same distances."""
         of_sgd = (hyperparameters.get("lr"), hyperparameters.get("momentum", 0.0)) if self._by_rate else ()

@@ -86,6 +86,11 @@ class Replay:
         last = f"{min(ends)} to {max(ends)}" if max(ends) > min(ends) else str(max(ends))
         return f"a trial keeps its {self.metric} beyond the end of its recording, after {last} iterations"
 
+    def recorded_values(self, kind: TrialKind) -> Mapping[str, Collection[Any]]:
+        """The values of the hyperparameters in the recordings of the model and the data set."""
+        alike = [number for number, r in enumerate(self._recordings) if r.kind[:2] == kind[:2]]
+        return self._nearness.values(alike)
+
     def fresh(self, kind: TrialKind) -> RecordedWeights:
         """The weights of a fresh trial. Raises InputError if there is no recording of the model on
         the data set."""

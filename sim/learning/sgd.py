@@ -44,15 +44,16 @@ FITTED_TO = ("resnet18", "cifar10")
 
 
 class Recorded(NamedTuple):
-    """How far the recordings go that gave the constants: their batch sizes, and their last
-    iteration."""
+    """How far the recordings go that gave the constants: their least and greatest batch size, their
+    last iteration, and their least and greatest learning rate and momentum."""
 
-    least_batch: int
-    greatest_batch: int
+    batches: tuple[int, int]
     iterations: int
+    lr: tuple[float, float]
+    momentum: tuple[float, float]
 
 
-RECORDED = Recorded(16, 512, 1000)
+RECORDED = Recorded((16, 512), 1000, (8.98402e-06, 1.4646), (0.0, 0.9754))
 """How far the package's recordings of `FITTED_TO` go (docs/learning.md). A test compares."""
 
 
@@ -165,10 +166,17 @@ class SGDCurve(Struct, frozen=True):
     def beyond(self, kind: TrialKind, iterations: int) -> str | None:
         """What happens beyond the recorded iterations. None: `iterations` are within them, or the
         constants or the network are not those of the recordings."""
-        known = self._is_as_shipped and (kind.model, kind.dataset) == FITTED_TO
-        if not known or iterations <= RECORDED.iterations:
+        if not self._was_recorded(kind) or iterations <= RECORDED.iterations:
             return None
         return f"the curve goes on as it was fitted beyond the {RECORDED.iterations} iterations that were recorded"
+
+    def recorded_values(self, kind: TrialKind) -> Mapping[str, Collection[float]]:
+        """The least and the greatest recorded learning rate and momentum. Empty: the constants or the
+        network are not those of the recordings."""
+        return {"lr": RECORDED.lr, "momentum": RECORDED.momentum} if self._was_recorded(kind) else {}
+
+    def _was_recorded(self, kind: TrialKind) -> bool:
+        return self._is_as_shipped and (kind.model, kind.dataset) == FITTED_TO
 
     def fresh(self, kind: TrialKind) -> SGDWeights:
         return FRESH
@@ -224,7 +232,7 @@ class SGDCurve(Struct, frozen=True):
 def _beyond_batches(kinds: Iterable[TrialKind]) -> Iterator[str]:
     """Which of these trials of `FITTED_TO` have smaller or larger batches than all recordings. The
     formulae interpolate between the recorded batch sizes."""
-    least, greatest, _ = RECORDED
+    least, greatest = RECORDED.batches
     if beyond := [str(kind) for kind in dict.fromkeys(kinds) if not least <= kind.batch_size <= greatest]:
         sizes = f"the recorded batch sizes, {least} to {greatest}"
         yield f"the curve goes on as it was fitted beyond {sizes}, for {'; '.join(beyond)}"

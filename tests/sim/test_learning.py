@@ -309,4 +309,7 @@ def test_the_limits_of_the_shipped_curve_are_those_of_its_recordings() -> None:
     found = [each for each in of_all if (each.kind.model, each.kind.dataset) == FITTED_TO]
     batches = [each.kind.batch_size for each in found]
     last = max(each.evaluations[-1].iteration for each in found)
-    assert (min(batches), max(batches), last) == RECORDED
+    lines = [line for each in found for line in each.evaluations]
+    lr = [line.hyperparameters["lr"] for line in lines]
+    momentum = [line.hyperparameters.get("momentum", 0.0) for line in lines]
+    assert ((min(batches), max(batches)), last, (min(lr), max(lr)), (min(momentum), max(momentum))) == RECORDED

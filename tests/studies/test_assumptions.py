@@ -19,7 +19,8 @@ from hetsched.errors import HetschedError, InputError
 from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.training_table import TrainingTable
 from hetsched.scenario.workload_tables import PBTTable
-from hetsched.studies.assumptions import OF_STORAGE, assumptions
+from hetsched.studies.assumed_costs import OF_STORAGE
+from hetsched.studies.assumptions import assumptions
 from hetsched.studies.no_exploits import no_exploits
 from tests.conftest import make_setup, profile_row
 

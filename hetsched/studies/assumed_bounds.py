@@ -1,0 +1,64 @@
+"""What bounds assume of step times, costs and memory that nobody measured.
+
+A real run assumes nothing. Its bounds do: they are computed from the profile.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from hetsched.analysis.bounds import cluster_devices
+from hetsched.domain.registry import Strategy
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.assumed_costs import costs, counted_by_bounds, memory
+from hetsched.studies.assumed_times import gangs, not_measured_pairs, not_there, step_times
+from hetsched.studies.pairs import Pair, may_run, some, timed, types_of
+
+ANY = "bound of any allocation"
+
+
+def of_bounds(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
+    """What the bounds for the workers of these strategies assume, and the bound of any
+    allocation."""
+    types = types_of(setup, strategies)
+    possible = may_run(setup, types)
+    pairs = timed(setup, possible)
+    own = *step_times(setup.times, pairs), *costs(setup, pairs, counted_by_bounds(setup)), *memory(setup, possible)
+    return [*own, *not_there(setup, types), *gangs(setup, types), *bound_of_any(setup, possible)]
+
+
+def bound_of_any(setup: Setup, said: Sequence[Pair]) -> Iterator[str]:
+    """What only the bound of any allocation assumes. It takes all workers that the cluster could
+    have. `said` are the pairs that may run on the workers of a study."""
+    known = set(said)
+    others = [pair for pair in _anywhere(setup) if pair not in known]
+    of_others, of_said = timed(setup, others), timed(setup, said)
+    for how, found in not_measured_pairs(setup.times, of_others).items():
+        yield f"{ANY}: {how}: {some(f'{kind} on {worker.device}' for kind, worker in found)}"
+    for line in (*costs(setup, of_others, counted_by_bounds(setup), of_said), *memory(setup, others, said)):
+        yield f"{ANY}: {line}"
+
+
+def of_measured(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
+    """What the bounds of real runs of these strategies assume. Nothing if the profile has no step
+    time of some kind of trial, as there is no bound then."""
+    every = _anywhere(setup)
+    if {kind for kind, _ in every} != {kind for kind, _ in timed(setup, every)}:
+        return []
+    return [line if line.startswith(ANY) else f"bounds: {line}" for line in of_bounds(setup, strategies)]
+
+
+def _anywhere(setup: Setup) -> list[Pair]:
+    """The pairs that may run on the workers that any allocation policy could make."""
+    return may_run(setup, dict.fromkeys(mode.worker for mode in cluster_devices(setup.cluster, setup.times).modes))
+
+
+def dealt_jobs(setup: Setup) -> Iterator[str]:
+    """A note that a trace does not say what its jobs train, and what was changed in it or left out
+    of it."""
+    dealt = setup.scenario.workload.trace_models
+    if dealt is not None:
+        yield (
+            f"what the jobs of the trace train: dealt by lot (seed {dealt.seed}) from workload.trace_models, with "
+            f"iterations by their durations on {dealt.device}"
+        )
+    if setup.reading is not None:
+        yield from setup.reading.lines()

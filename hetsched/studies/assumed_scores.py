@@ -1,0 +1,95 @@
+"""What simulations assume of scores that nobody recorded."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from hetsched.domain.learning import KnowsRecordedValues, NamesHyperparameters, SaysAssumptions, SaysLimits
+from hetsched.domain.workload import Experiment
+from hetsched.errors import RAISED, HetschedError, InputError, where
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.beyond_values import beyond_values
+from hetsched.studies.pairs import some
+
+
+def scores(setup: Setup) -> Iterator[str]:
+    """What the learning model assumes, which scores are unknown because nothing is evaluated, and
+    which hyperparameters have no effect."""
+    yield from _of_model(setup)
+    yield from _ignored(setup)
+
+
+def _of_model(setup: Setup) -> Iterator[str]:
+    if unseen := [e.id for e in setup.workload.experiments if not e.evaluation_images]:
+        yield f"scores: not evaluated, and unknown, for {some(unseen)}"
+    model = setup.learning_model()
+    evaluated = [e for e in setup.workload.experiments if e.evaluation_images]
+    if isinstance(model, SaysLimits):
+        for experiment in evaluated:
+            yield from limits(setup, model, experiment, experiment.stop_iterations)
+    if isinstance(model, KnowsRecordedValues):
+        for experiment in evaluated:
+            yield from _values(setup, model, experiment)
+    if not isinstance(model, SaysAssumptions):
+        return
+    kinds = list(dict.fromkeys(kind for experiment in evaluated for kind in experiment.kinds))
+    named = " and ".join(dict.fromkeys(experiment.metric.name for experiment in evaluated))
+    rest = ["exploits"] if any(e.pbt is not None for e in evaluated) else []
+    rest += ["stop_score"] if any(e.stop_score is not None for e in evaluated) else []
+    for line in _answered(setup, "assumed", lambda: model.assumed(kinds)):
+        yield f"{named}: {line}" + (f"; {' and '.join(rest)} go by it" if rest else "")
+
+
+def limits(setup: Setup, model: SaysLimits, experiment: Experiment, iterations: int) -> list[str]:
+    """What of so many iterations of the experiment's trials lies beyond everything that the
+    learning model was made from, a line each."""
+    told = _answered(
+        setup,
+        "beyond",
+        lambda: [line for kind in experiment.kinds if (line := model.beyond(kind, iterations)) is not None],
+    )
+    return [f"{experiment.metric.name}: {line}" for line in dict.fromkeys(told)]
+
+
+def _values(setup: Setup, model: KnowsRecordedValues, experiment: Experiment) -> list[str]:
+    """Which values of the experiment's hyperparameters are far beyond all recorded ones."""
+    told = _answered(
+        setup,
+        "recorded_values",
+        lambda: [line for kind in experiment.kinds for line in beyond_values(experiment, model.recorded_values(kind))],
+    )
+    return [f"{experiment.metric.name}: beyond the recordings: {line}" for line in dict.fromkeys(told)]
+
+
+def _ignored(setup: Setup) -> Iterator[str]:
+    """The searched hyperparameters that have no effect, because the learning model does not use
+    them."""
+    model = setup.learning_model()
+    if not isinstance(model, NamesHyperparameters):
+        return
+    evaluated = [experiment for experiment in setup.workload.experiments if experiment.evaluation_images]
+    searched = [name for experiment in evaluated for name in experiment.searched]
+    known = _answered(setup, "known_hyperparameters", lambda: model.known_hyperparameters)
+    if ignored := [name for name in searched if name not in known]:
+        yield f"learning: the curve knows nothing of {some(ignored)}: no value is better than another"
+
+
+def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]]) -> list[str]:
+    """What the learning model says of itself. Raises HetschedError, naming the model, if its answer
+    is no list of texts."""
+    name = f"learning model {setup.scenario.learning.model!r}: {what}"
+    try:
+        found = ask()
+        answer = list(found)
+    except InputError:
+        raise
+    except RAISED as error:
+        raise HetschedError(f"{name} raised {type(error).__name__}{where(error)}: {error}") from error
+    if isinstance(found, str) or not all(isinstance(line, str) for line in answer):
+        raise HetschedError(f"{name}: expected a list of texts, found {found!r}")
+    return answer
+
+
+def check_learning(setup: Setup) -> None:
+    """Ask the learning model everything that a study will ask it, before anything is simulated or
+    measured. Raises InputError if it does not suit the scenario, and HetschedError if it fails."""
+    _ = list(scores(setup))

@@ -1,0 +1,102 @@
+"""What simulations and bounds assume of step times that nobody measured."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from hetsched.domain.cluster import CPU, Gpu, WorkerType
+from hetsched.domain.missing_times import why_missing
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.provenance import not_measured
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.how_known import Known, Lookups
+from hetsched.studies.pairs import Pair, may_run, some, timed
+
+INTERPOLATED = "step times interpolated between measured batch sizes or cores"
+EXTRAPOLATED = "step times extrapolated beyond all that was measured"
+OWN_WORD = "step times not measured, by the profile's own word"
+
+
+def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
+    """Which step times were not measured."""
+    for how, found in not_measured_pairs(times, pairs).items():
+        yield f"{how}: {some(f'{kind} on {worker.as_profiled}' for kind, worker in found)}"
+
+
+def not_measured_pairs(times: StepTimes, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """The pairs whose step times were not measured, by how the step times came about."""
+    lookups = Lookups(times)
+    known = {pair: lookups.how(*pair, "seconds_per_iteration") for pair in pairs}
+    between, beyond = ([pair for pair in pairs if known[pair] is how] for how in (Known.BETWEEN, Known.BEYOND))
+    found = {INTERPOLATED: between, EXTRAPOLATED: beyond, **_by_own_word(times, pairs)}
+    return {how: those for how, those in found.items() if those}
+
+
+def _by_own_word(times: StepTimes, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """The pairs whose step times are from rows that say that nobody measured them, by what the rows
+    say."""
+    says = {row.provenance: not_measured(row.provenance) for row in times.rows}
+    found: defaultdict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs if any(says.values()) else ():
+        for how in dict.fromkeys(says[row.provenance] for row in times.rows_behind(*pair)):
+            if how is not None:
+                found[f"{OWN_WORD} ({how})"].append(pair)
+    return found
+
+
+def not_there(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
+    """Which kinds of trial do not run on some of the workers, because the profile has no step time
+    of them there."""
+    missing = [
+        f"{kind} on {there._replace(pace=None)}"
+        for pairs, unknown in _without_times(setup, workers)
+        if len(unknown) < len(pairs)
+        for kind, there in unknown
+    ]
+    if missing:
+        yield f"no step time, so does not run there: {some(missing)}"
+
+
+def nothing_there(setup: Setup, workers: Iterable[WorkerType]) -> dict[str, None]:
+    """On which workers nothing runs, because the profile has no step time there. Such a device may
+    be misspelt."""
+    return {
+        f"no step times, so nothing runs there: {unknown[0][1]._replace(pace=None)}: "
+        f"{why_missing(setup.times, *unknown[0])}": None
+        for pairs, unknown in _without_times(setup, workers)
+        if unknown and len(unknown) == len(pairs)
+    }
+
+
+def _without_times(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[tuple[list[Pair], list[Pair]]]:
+    """For each type of worker, the pairs that may run there, and those of them without a step
+    time."""
+    for worker in workers:
+        pairs = may_run(setup, [worker])
+        yield pairs, [pair for pair in pairs if setup.times.seconds_per_iteration(*pair) is None]
+
+
+def gangs(setup: Setup, workers: Collection[WorkerType]) -> Iterator[str]:
+    """Which gangs train on shares of GPUs, on cores, or on GPUs that may be of several nodes.
+    Profiles name a gang by the sum of its shares or cores, whatever GPUs or nodes they are of."""
+    sizes = {e.gang: None for e in setup.workload.experiments if e.gang > 1}
+    trained = {worker for _, worker in timed(setup, may_run(setup, workers))}
+    apart: list[WorkerType] = []
+    for worker in workers:
+        for size in (size for size in sizes if worker.gang(size) in trained):
+            gang = worker.gang(size)
+            if worker.device == CPU:
+                whole = f"{gang} of one node"
+                yield f"a gang of {size} workers of {worker} takes the profile's times of {whole}, whatever their nodes"
+            elif worker.gpu_share < 1:
+                whole = f"gpu_share {gang.gpu_share:g}"
+                yield f"a gang of {size} workers of {worker} takes the profile's times of {whole}, whatever GPUs share"
+            elif _nodes_with(setup, worker) > 1:
+                apart.append(gang.as_profiled)
+    if apart:
+        yield f"gangs take the profile's times of as many GPUs, whatever their nodes: {some(map(str, apart))}"
+
+
+def _nodes_with(setup: Setup, worker: WorkerType) -> int:
+    """The number of nodes with such a GPU."""
+    gpu = Gpu(worker.device, worker.gpu_memory_gib)
+    return sum(gpu in node.each_gpu and node.pace == worker.pace for node in setup.cluster.nodes)

@@ -1,0 +1,60 @@
+"""Which values of hyperparameters are far beyond all values that a learning model was made from."""
+
+from collections.abc import Collection, Mapping
+from math import inf, log
+from typing import Any
+
+from hetsched.domain.hyperparameters import OF_SGD, Choice, Constant, Domain
+from hetsched.domain.workload import Experiment
+
+MARGIN = 0.25
+"""How far beyond the recorded values a number may be, as a share of their range. Recordings of a
+search space do not reach its ends."""
+
+SPREAD = 10.0
+"""Numbers are compared by their logarithms if the greatest recorded one is at least this many times
+the least one."""
+
+
+def beyond_values(experiment: Experiment, recorded: Mapping[str, Collection[Any]]) -> list[str]:
+    """A line for each hyperparameter whose values in the search space go far beyond the recorded
+    ones. A trial without momentum, or without weight decay, has 0 of it."""
+    absent = {name: Constant(0.0) for name in OF_SGD if name != "lr"}
+    space: dict[str, Domain] = absent | experiment.search_space
+    return [
+        f"{name}: {'set to' if space[name].is_constant else 'searched'} {_words(values)}, recorded {_words(known)}"
+        for name, known in recorded.items()
+        if name in space and _is_beyond(values := _values(space[name]), known)
+    ]
+
+
+def _values(domain: Domain) -> tuple[Any, ...]:
+    """The values of the domain, or its two ends."""
+    if isinstance(domain, Constant):
+        return (domain.value,)
+    return domain.values if isinstance(domain, Choice) else (domain.low, domain.high)
+
+
+def _is_beyond(values: Collection[Any], known: Collection[Any]) -> bool:
+    if not (_are_numbers(values) and _are_numbers(known)):
+        return any(value not in known for value in values)
+    least, most = min(known), max(known)
+    in_log = least > 0 and most >= SPREAD * least
+
+    def place(value: float) -> float:
+        return value if not in_log else log(value) if value > 0 else -inf
+
+    margin = MARGIN * (place(most) - place(least))
+    return place(min(values)) < place(least) - margin or place(max(values)) > place(most) + margin
+
+
+def _are_numbers(values: Collection[Any]) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def _words(values: Collection[Any]) -> str:
+    """The values in words: numbers by the least and the greatest one."""
+    if not _are_numbers(values):
+        return ", ".join(dict.fromkeys(map(str, values)))
+    ends = dict.fromkeys(f"{value:.4g}" for value in (min(values), max(values)))
+    return " to ".join(ends)
