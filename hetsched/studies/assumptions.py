@@ -20,7 +20,7 @@ from hetsched.domain.workload import Experiment, TrialKind
 from hetsched.errors import RAISED, HetschedError, InputError, listed, where
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.no_effect import no_effect
-from hetsched.studies.no_exploits import no_exploits
+from hetsched.studies.no_exploits import exploits_by_order, no_exploits
 
 SPREADS = {
     "noise_cv": "iterations",
@@ -309,8 +309,8 @@ def _hyperparameters(setup: Setup) -> Iterator[str]:
 def _scores(setup: Setup) -> Iterator[str]:
     """What the learning model assumes, and which scores are unknown because nothing is
     evaluated."""
-    if unseen := [e.id for e in setup.workload.experiments if not e.evaluation_images]:
-        yield f"scores: not evaluated, and unknown, for {_some(unseen)}"
+    if unseen := [e for e in setup.workload.experiments if not e.evaluation_images]:
+        yield f"scores: not evaluated, and unknown, for {_some(e.id for e in unseen)}{exploits_by_order(unseen)}"
     model = setup.learning_model()
     evaluated = [e for e in setup.workload.experiments if e.evaluation_images]
     if isinstance(model, SaysLimits):

@@ -54,7 +54,7 @@ def _fit(setup: Setup, strategy: Strategy, bound_s: float) -> Fit | None:
 def kept_too_long(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]:
     """A warning for each strategy with a period that `fit` leaves too long, because the scenario sets
     it. Raises InputError as `fit` does."""
-    found = {}
+    found: dict[str, str] = {}
     for strategy in filter(_periods, strategies):
         bound_s = _bound_s(setup, strategy)
         wanted = _fit(setup, strategy, bound_s)
