@@ -1,6 +1,7 @@
 """What the provenance of a profile's row says about its step time."""
 
 import re
+from collections.abc import Iterable
 
 NOT_MEASURED = (
     "assumed",
@@ -38,3 +39,14 @@ def not_measured(provenance: str) -> str | None:
         return None
     how = _END.split(text, maxsplit=1)[0].strip()
     return how if len(how) <= LONGEST else f"{how[: LONGEST - 1]}…"
+
+
+def scaled(behind: Iterable[str], how: str) -> str:
+    """The provenance of a step time that was computed from rows of these provenances. `how` says the
+    way in a few words. The first row whose step time nobody measured gives its own word as well.
+
+    >>> scaled(["measured"], "by 2"), scaled(["measured", "declared: a guess"], "by 2")
+    ('scaled by 2', 'declared and scaled by 2')
+    """
+    words = [found[1].lower() for provenance in behind if (found := _BEGINS.match(provenance.strip()))]
+    return " and ".join(dict.fromkeys([*words[:1], "scaled"])) + f" {how}"

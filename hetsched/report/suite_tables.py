@@ -13,7 +13,7 @@ from hetsched.domain.registry import Registry
 from hetsched.errors import counted
 from hetsched.studies.beyond_recordings import beyond_in_words, the_most
 from hetsched.studies.caveats import of_scenarios, scenarios_in_words
-from hetsched.studies.suite.result import OverScenarios, SuiteResult
+from hetsched.studies.suite.result import OF_SUITE, OverScenarios, SuiteResult
 
 NOT_TIMED: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
@@ -118,7 +118,7 @@ def remarks(result: SuiteResult) -> Iterator[str]:
     yield from of_scenarios(result.plan.assumed)
     yield from _beyond(result.beyond)
     if result.plan.suite is not None:
-        yield "what the suite's scenarios assume: 'hetsched compare NAME' prints it for each"
+        yield OF_SUITE
     if result.cached:
         yield f"from the package's results: {', '.join(result.cached)}"
 

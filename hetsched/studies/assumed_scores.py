@@ -8,6 +8,7 @@ from hetsched.domain.workload import Experiment
 from hetsched.errors import RAISED, HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.beyond_values import beyond_values
+from hetsched.studies.no_exploits import exploits_by_order
 from hetsched.studies.pairs import some
 
 
@@ -19,8 +20,8 @@ def scores(setup: Setup) -> Iterator[str]:
 
 
 def _of_model(setup: Setup) -> Iterator[str]:
-    if unseen := [e.id for e in setup.workload.experiments if not e.evaluation_images]:
-        yield f"scores: not evaluated, and unknown, for {some(unseen)}"
+    if unseen := [e for e in setup.workload.experiments if not e.evaluation_images]:
+        yield f"scores: not evaluated, and unknown, for {some(e.id for e in unseen)}{exploits_by_order(unseen)}"
     model = setup.learning_model()
     evaluated = [e for e in setup.workload.experiments if e.evaluation_images]
     if isinstance(model, SaysLimits):

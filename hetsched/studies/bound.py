@@ -116,7 +116,7 @@ def _bounds(setup: Setup, devices: Devices, strategy: Strategy | None = None) ->
 
 def uncertain_work(experiments: Sequence[Experiment]) -> Iterator[str]:
     """Notes on work that is not known beforehand."""
-    if any(experiment.stop_score is not None for experiment in experiments):
+    if any(experiment.stop_score is not None and experiment.evaluation_images for experiment in experiments):
         yield "Trials that stop on a score may need fewer iterations."
     if any(experiment.counts_lineage for experiment in experiments):
         yield "Trials that take over iterations may need fewer, or more."

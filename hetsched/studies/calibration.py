@@ -18,6 +18,7 @@ from hetsched.core.state import State
 from hetsched.domain.cluster import Worker, WorkerType
 from hetsched.domain.missing_times import MEASURE, why_missing
 from hetsched.domain.profiles import ProfileRow, StepTimes, grown
+from hetsched.domain.provenance import scaled
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
@@ -182,7 +183,8 @@ def completed(calibration: Calibration, setup: Setup, workers: Iterable[Worker])
     """The calibration with a row for every kind of trial on every type of worker.
 
     A row that the probe lacks is taken from the scenario's profile. Its step time is multiplied by
-    how much slower the worker was than that profile. Raises InputError for a pair that the profile
+    how much slower the worker was than that profile. Its costs are those of a batch size that the
+    probe saw. Its provenance says both. Raises InputError for a pair that the profile
     lacks, too.
     """
     rows = {(row.kind, row.worker_type): row for row in calibration.rows}
@@ -205,7 +207,8 @@ def completed(calibration: Calibration, setup: Setup, workers: Iterable[Worker])
                     "a profile that was measured here is given as --profile"
                 )
             seconds = wanted * fmean(slower)
-            provenance = f"{seen[0].provenance}; the step time by the scenario's profile"
+            behind = [row.provenance for row in setup.times.rows_behind(kind, worker)]
+            provenance = scaled(behind, f"by the probe with costs of batch {seen[0].batch_size}")
             update = {"batch_size": kind.batch_size, "seconds_per_iteration": seconds, "provenance": provenance}
             rows[kind, worker] = seen[0].model_copy(update=update)
     return replace(calibration, rows=list(rows.values()))

@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from hetsched.analysis.step_times import pace_remarks, worker_steps
 from hetsched.core.events import COMPLETED, SIMULATED, RunStarted
-from hetsched.core.log import LogDecoder
+from hetsched.core.log import LogDecoder, read_log
 from hetsched.domain.limits import Seed
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, counted, unreadable
@@ -106,14 +107,29 @@ def by_study(folder: Path, logs: Iterable[Path]) -> dict[Path, list[Path]]:
 
 
 def caveats_of_study(study: Path, logs: Sequence[Path]) -> Caveats:
-    """What the study says beside its figures, and a warning for each strategy with logs that did
-    not come to their end. Raises InputError for what cannot be read."""
+    """What the study says beside its figures, and a warning for each strategy with late workers, or
+    with logs that did not come to their end. Raises InputError for what cannot be read."""
     said = said_by_study(study, logs)
+    said = said._replace(warnings=joined(said.warnings, late_workers(study, logs)))
     done = {log: is_finished(log) for log in logs}
     if all(done.values()):
         return said
     cut = unfinished((_named(log), COMPLETED if so else None) for log, so in done.items())
     return said._replace(warnings=joined(said.warnings, cut))
+
+
+def late_workers(study: Path, logs: Iterable[Path]) -> dict[str, str]:
+    """A warning for each strategy whose paced workers were late in real runs of the study, and what
+    to do. Raises InputError for what cannot be read."""
+    real = defaultdict[str, list[Path]](list)
+    for log in logs if (study / SCENARIO_NAME).is_file() else ():
+        if (start := _start(log)) is not None and start.backend != SIMULATED:
+            real[start.strategy].append(log)
+    if not real or not (setup := load_setup_of_logs(study / SCENARIO_NAME)).paced:
+        return {}
+    steps = {strategy: worker_steps(map(read_log, of_one), setup.times) for strategy, of_one in real.items()}
+    late = {strategy: pace_remarks(of_one, setup.scenario.real.time_scale) for strategy, of_one in steps.items()}
+    return {strategy: "; ".join(lines) for strategy, lines in late.items() if lines}
 
 
 def said_of(folder: Path, logs: Iterable[Path]) -> Caveats:

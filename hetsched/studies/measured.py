@@ -15,6 +15,7 @@ from hetsched.cores import available_cores
 from hetsched.domain.cluster import CPU, WorkerType
 from hetsched.domain.limits import Amount, Many
 from hetsched.domain.profiles import Costs, ProfileRow
+from hetsched.domain.provenance import scaled
 from hetsched.errors import HetschedError
 from hetsched.scenario.json_text import decoded
 from hetsched.scenario.profile_files import read_profile, write_profile
@@ -158,7 +159,7 @@ class Measured:
 
     def _corrected(self) -> list[ProfileRow]:
         """The rows of the scenario's own profile for what was not measured, without costs. Their
-        step times are scaled as the measured ones are."""
+        step times are scaled as the measured ones are, and their provenance says so."""
         networks = {(kind.model, kind.dataset) for kind in self._kinds}
         found = []
         for row in self._setup.times.rows:
@@ -167,7 +168,7 @@ class Measured:
             update: dict[str, Any] = dict.fromkeys(Costs.__struct_fields__)
             if (slower := self._slower(row.device)) is not None:
                 update["seconds_per_iteration"] = row.seconds_per_iteration * slower
-                update["provenance"] = f"{row.provenance}; times {slower:.3g}, by what was measured on {row.device}"
+                update["provenance"] = scaled([row.provenance], f"by {slower:.3g} as measured on {row.device}")
             found.append(row.model_copy(update=update))
         return found
 

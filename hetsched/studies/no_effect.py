@@ -2,17 +2,29 @@
 
 from collections.abc import Iterator
 
+from hetsched.errors import first_of
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.planned_faults import is_before_its_node
+
+NAMED = 3
+"""The most experiments that are named."""
 
 OF_SHIPPED_TRAININGS = ("data_dir", "model_file", "augment", "speed_ups")
 """The keys of [real] that a training of the user's own does not get."""
 
 
 def no_effect(setup: Setup) -> Iterator[str]:
-    """A line for each setting that changes nothing: of a PBT that is not enabled, of batch sizes that
-    no trial gets, of planned faults that hit nobody, of real runs that are made otherwise."""
-    lines = _settings_of_pbt(setup), _batch_sizes(setup), _faults_before_nodes(setup), _real(setup)
+    """A line for each setting that changes nothing. It is of a PBT that is not enabled, of a cost
+    that is not charged, or of real runs that are made otherwise. Or it is a batch size that no trial
+    gets, a target without scores, or a planned fault that hits nobody."""
+    lines = (
+        _settings_of_pbt(setup),
+        _batch_sizes(setup),
+        _targets(setup),
+        _settings_of_costs(setup),
+        _faults_before_nodes(setup),
+        _real(setup),
+    )
     for line in (line for of_kind in lines for line in of_kind):
         yield f"no effect: {line}"
 
@@ -31,6 +43,28 @@ def _batch_sizes(setup: Setup) -> Iterator[str]:
         if beyond and not one.searches_batch_size:
             sizes = ", ".join(map(str, beyond))
             yield f"batch_size {sizes} of {one.id}, as the population of {one.population} has the sizes before"
+
+
+def _targets(setup: Setup) -> Iterator[str]:
+    unseen = [each for each in setup.workload.experiments if not each.evaluation_images]
+    if ids := [each.id for each in unseen if each.stop_score is not None]:
+        yield f"stop_score of {first_of(ids, NAMED)}, as evaluation_images is 0"
+    if setup.scenario.metrics.target_score is not None and len(unseen) == len(setup.workload.experiments):
+        yield "metrics.target_score, as evaluation_images is 0"
+
+
+def _settings_of_costs(setup: Setup) -> Iterator[str]:
+    overheads, checkpoints = setup.scenario.overheads, setup.scenario.checkpoints
+    if "network_bytes_per_s" in checkpoints.model_dump(exclude_defaults=True):
+        why = {
+            f"checkpoints.place is {checkpoints.place!r}": checkpoints.place != "object-store",
+            "overheads.restore is false": not overheads.restore,
+            "the cluster has one node": len(setup.cluster.nodes) == 1,
+        }
+        for reason in [reason for reason, holds in why.items() if holds][:1]:
+            yield f"checkpoints.network_bytes_per_s, as {reason}"
+    if overheads.host_cores is not None and not overheads.start_up:
+        yield "overheads.host_cores, as overheads.start_up is false"
 
 
 def _faults_before_nodes(setup: Setup) -> Iterator[str]:

@@ -51,6 +51,18 @@ def _fit(setup: Setup, strategy: Strategy, bound_s: float) -> Fit | None:
     return Fit(dict(wanted), _set_in_words(setup, strategy, bound_s, wanted)) if wanted else None
 
 
+def kept_too_long(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]:
+    """A warning for each strategy with a period that `fit` leaves too long, because the scenario sets
+    it. Raises InputError as `fit` does."""
+    found: dict[str, str] = {}
+    for strategy in filter(_periods, strategies):
+        bound_s = _bound_s(setup, strategy)
+        wanted = _fit(setup, strategy, bound_s)
+        fits = {} if wanted is None else {strategy.scheduling: wanted}
+        found |= too_long(with_periods(setup, fits), {strategy: bound_s})
+    return found
+
+
 def with_periods(setup: Setup, fits: Mapping[str, Fit]) -> Setup:
     """The scenario with these periods, by scheduling policy, beside the options that the scenario
     itself sets."""

@@ -1,5 +1,5 @@
-"""Which planned faults change nothing, by the scenario or by the log of a simulation: whoever is to
-go is away at that time."""
+"""Which faults change nothing, by the scenario or by the log of a simulation: whoever is to go is away
+at that time, or the strategy has no worker there."""
 
 from math import isclose
 from pathlib import Path
@@ -7,7 +7,11 @@ from pathlib import Path
 from hetsched.core.events import RunStarted, WorkerJoined, WorkerLeft
 from hetsched.core.log import read_log
 from hetsched.domain.cluster import WorkerId
+from hetsched.errors import HetschedError
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable, PlannedFault
+from hetsched.studies.one_run import RunResult
 
 
 def is_before_its_node(faults: FaultsTable, fault: PlannedFault) -> bool:
@@ -40,6 +44,20 @@ def without_effect(faults: FaultsTable, log: Path, end_s: float) -> list[Planned
         if not any(_is_of(fault, worker) for worker in left.get(fault.at_s, ()))
         and not _may_keep_away(fault, joined, end_s, late=_node(fault) in faults.late)
     ]
+
+
+def without_workers(setup: Setup, run: RunResult) -> set[str]:
+    """The late nodes and the spot nodes, by name, on which the strategy of the run has no worker.
+    Empty: nobody knows, because the allocation policy is in a file that is not executed here."""
+    faults = setup.scenario.faults
+    named = {*faults.late, *((faults.spot and faults.spot.nodes) or [])}
+    if not named:
+        return named
+    try:
+        workers = setup.workers(parse_strategy(run.metrics.strategy))
+    except HetschedError:
+        return set()
+    return named - {worker.node for worker in workers}
 
 
 def _may_keep_away(fault: PlannedFault, joined: dict[WorkerId, list[float]], end_s: float, late: bool) -> bool:

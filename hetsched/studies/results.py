@@ -18,7 +18,7 @@ from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.caveats import Caveats
 from hetsched.studies.folder import ResultsFolder
-from hetsched.studies.folder_caveats import said_of, summary_of, unfinished
+from hetsched.studies.folder_caveats import by_study, late_workers, said_of, summary_of, unfinished
 from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, table_frame
 from hetsched.studies.lost_segments import lost_segments
@@ -190,8 +190,8 @@ def load_results(folder: Path | str) -> LoadedResults:
 
     Each run is measured by the scenario beside its log or above it. Policy files are not executed.
     Assumptions and warnings are those of the runs' studies (`hetsched.studies.folder_caveats`).
-    There are further warnings if runs did not come to their end, or are of several scenarios. A run
-    that has not begun is left out, with a warning (`logging`).
+    There are further warnings if paced workers were late, and if runs did not come to their end or
+    are of several scenarios. A run that has not begun is left out, with a warning (`logging`).
 
     Raises InputError for a folder without logs, for a file or folder that cannot be read, and, with
     file and line, for a damaged log. Raises NoResultError if no run has begun.
@@ -215,7 +215,8 @@ def load_results(folder: Path | str) -> LoadedResults:
         if len(of_one) > 1
     }
     said = said_of(folder, logs)
-    return replace(found, assumptions=said.assumptions, warnings=joined(said.warnings, unfinished(ended), mixed))
+    late = joined(*(late_workers(study, of_one) for study, of_one in by_study(folder, logs).items()))
+    return replace(found, assumptions=said.assumptions, warnings=joined(said.warnings, late, unfinished(ended), mixed))
 
 
 def scenario_of(run: Path) -> Path:

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hetsched.analysis.metrics import Metrics
+from hetsched.errors import listed
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.one_run import RunResult
-from hetsched.studies.planned_faults import without_effect
+from hetsched.studies.planned_faults import without_effect, without_workers
 
 
 def unreached(setup: Setup, runs: Mapping[Any, Iterable[RunResult]]) -> dict[str, str]:
@@ -56,6 +57,10 @@ def _scores(setup: Setup, run: Metrics) -> Iterator[str]:
 def _faults(setup: Setup, run: RunResult) -> Iterator[str]:
     faults, end_s = setup.scenario.faults, run.metrics.makespan_s
     nowhere = without_effect(faults, run.log, end_s)
+    without = without_workers(setup, run)
+    for table, nodes in (("late", faults.late), ("spot.nodes", (faults.spot and faults.spot.nodes) or [])):
+        if named := [node for node in nodes if node in without]:
+            yield f"faults.{table} has no effect on {listed(named)}: the strategy has no worker there"
     for fault in faults.planned:
         which = f"the planned fault of {fault.worker or fault.node} at {fault.at_s:g} s"
         if fault.at_s > end_s:
@@ -65,5 +70,5 @@ def _faults(setup: Setup, run: RunResult) -> Iterator[str]:
         elif fault.back_s is not None and fault.back_s > end_s:
             yield f"no run lasted until {fault.node} is back at {fault.back_s:g} s"
     for node, joins_s in faults.late.items():
-        if joins_s > end_s:
+        if joins_s > end_s and node not in without:
             yield f"no run lasted until {node} joins at {joins_s:g} s"

@@ -21,6 +21,7 @@ from hetsched.scenario.training_table import TrainingTable
 from hetsched.scenario.workload_tables import PBTTable
 from hetsched.studies.assumed_costs import OF_STORAGE
 from hetsched.studies.assumptions import assumptions
+from hetsched.studies.bound import uncertain_work
 from hetsched.studies.no_exploits import no_exploits
 from tests.conftest import make_setup, profile_row
 
@@ -454,7 +455,48 @@ def test_accuracies_that_nobody_evaluates(tmp_path: Path) -> None:
     scenario = setup([row(**MEASURED)], tmp_path)
     of_one = {**scenario.workload.experiments[0].model_dump(), "evaluation_images": 0, "stop_score": None}
     unseen = scenario.replace(workload={"experiments": [of_one]})
-    assert assumptions(unseen.resolve(), FIFO) == ["scores: not evaluated, and unknown, for e"]
+    said = "scores: not evaluated, and unknown, for e"
+    order = "; exploits go by the order of the trials: the first ones copy the last ones"
+    assert assumptions(unseen.resolve(), FIFO) == [said + order]
+    alone = scenario.replace(workload={"experiments": [of_one | {"pbt": {"enabled": False}}]})
+    assert assumptions(alone.resolve(), FIFO) == [said]
+
+
+def test_targets_without_scores_have_no_effect(tmp_path: Path) -> None:
+    scenario = setup([row(**MEASURED)], tmp_path, metrics={"target_score": 0.5})
+    assert [*uncertain_work(scenario.resolve().workload.experiments)]
+    of_one = {**scenario.workload.experiments[0].model_dump(), "evaluation_images": 0}
+    unseen = scenario.replace(workload={"experiments": [of_one]}).resolve()
+    assert {
+        "no effect: stop_score of e, as evaluation_images is 0",
+        "no effect: metrics.target_score, as evaluation_images is 0",
+    } <= set(assumptions(unseen, FIFO))
+    assert not [*uncertain_work(unseen.workload.experiments)]
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        (
+            {"checkpoints": {"network_bytes_per_s": 1e6}},
+            "checkpoints.network_bytes_per_s, as checkpoints.place is 'both'",
+        ),
+        (
+            {"checkpoints": {"network_bytes_per_s": 1e6, "place": "object-store"}, "overheads": {"restore": False}},
+            "checkpoints.network_bytes_per_s, as overheads.restore is false",
+        ),
+        ({"overheads": {"host_cores": 2, "start_up": False}}, "overheads.host_cores, as overheads.start_up is false"),
+    ],
+)
+def test_settings_of_costs_without_an_effect_are_said(tables: dict[str, Any], said: str, tmp_path: Path) -> None:
+    assert f"no effect: {said}" in assumptions(setup([row(**MEASURED)], tmp_path, **tables).resolve(), FIFO)
+    works: dict[str, Any] = {
+        "checkpoints": {"network_bytes_per_s": 1e6, "place": "object-store"},
+        "overheads": {"host_cores": 2},
+    }
+    assert not [
+        line for line in assumptions(setup([row(**MEASURED)], tmp_path, **works).resolve(), FIFO) if "no eff" in line
+    ]
 
 
 def test_jobs_of_a_clusters_trace_are_dealt() -> None:

@@ -1,5 +1,6 @@
 """Assumptions and warnings stand beside figures, wherever the figures are shown."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 import hetsched
 from hetsched.cli.main import main
+from hetsched.core.log import LOG_NAME
 from hetsched.domain.learning import models
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.again import is_complete, result_in
@@ -15,6 +17,7 @@ from hetsched.studies.compare import ComparisonResult
 from hetsched.studies.folder import SUMMARY_NAME
 from hetsched.studies.one_run import carry_out
 from hetsched.studies.results import StrategyResult
+from hetsched.studies.ro_crate import STUDY_NAME
 from sim.backend import SimBackend
 from tests.conftest import ROWS
 from tests.rising import Rising
@@ -47,6 +50,30 @@ def test_a_study_that_was_stopped_has_its_assumptions(study: str, scenario: hets
     assert list(again.assumptions) == list(said.assumptions)
     if isinstance(again, ComparisonResult):
         assert again.warnings == said.warnings != {}
+
+
+def test_late_workers_of_a_real_run_are_said_wherever_it_is_shown(
+    scenario: hetsched.Scenario, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Only `show` and the report of the run said it."""
+    paced = [node.model_dump() | {"pace": 2.0} for node in scenario.cluster.nodes]
+    hetsched.simulate(scenario.replace(cluster={"nodes": paced}), "fusion+hrfs", folder="out")
+    events = [json.loads(line) for line in (Path("out") / LOG_NAME).read_text().splitlines()]
+    events[0]["backend"] = "ray"
+    for event in events:
+        if event["event"] == "segment-ended":
+            event["late_s"] = 0.6 * event["parts"]["train_s"]
+    (Path("out") / LOG_NAME).write_text("".join(f"{json.dumps(event)}\n" for event in events))
+    for name in (SUMMARY_NAME, STUDY_NAME):
+        (Path("out") / name).unlink(missing_ok=True)
+    said = "could not hold its pace"
+    warning = hetsched.load_results("out").warnings["fusion+hrfs"]
+    assert said in warning and "set real.time_scale" in warning
+    for command in (["watch", "out"], ["watch", "out", "--json"], ["export", "out", "--to", "csv"]):
+        assert main(command) == 0
+        assert said in capfd.readouterr().out
+    assert main(["show", "out"]) == 0
+    assert capfd.readouterr().out.count(said) == warning.count(said)
 
 
 def test_repetitions_that_were_stopped_say_that_seeds_are_missing(

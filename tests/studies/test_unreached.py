@@ -124,6 +124,16 @@ def test_a_planned_fault_of_a_node_without_workers_is_named(tmp_path: Path) -> N
     assert found == {"gpu-only+fifo": IN_NO_RUN.format("box at 1")}
 
 
+def test_faults_of_nodes_without_workers_are_named(tmp_path: Path) -> None:
+    write_profile(tmp_path / "p.csv", ROWS)
+    spot = {"mean_between_s": 1e6, "nodes": ["box", "server"]}
+    scenario = hetsched.Scenario.of(TABLES | {"faults": {"late": {"box": 1.0}, "spot": spot}}, tmp_path)
+    said = "faults.{} has no effect on box: the strategy has no worker there"
+    warnings = hetsched.compare(scenario, ["fusion+fifo", "gpu-only+fifo"], 2).warnings
+    assert warnings["gpu-only+fifo"] == "; ".join(map(said.format, ("late", "spot.nodes")))
+    assert "fusion+fifo" not in warnings
+
+
 def test_a_fault_that_keeps_a_late_node_away_has_an_effect(tmp_path: Path) -> None:
     """It was called one without effect, although the node came later than without it."""
     for back_s, said in ((7.0, {}), (1e6, {"fusion+fifo": "no run lasted until box is back at 1e+06 s"})):

@@ -1,6 +1,7 @@
 """The remarks on a study, by heading: verdicts, warnings, assumptions, and predictions."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from hetsched.report.agreement_in_words import agreement_lines
 from hetsched.report.plan_tables import foretold, predicted, reasons
@@ -10,20 +11,53 @@ from hetsched.studies.again import Result
 from hetsched.studies.chosen_workers import chosen_workers
 from hetsched.studies.compare import ComparisonResult
 from hetsched.studies.plan import PlanResult
-from hetsched.studies.results import StrategyResult
+from hetsched.studies.results import LoadedResults, StrategyResult
 
 Remarks = dict[str, list[str]]
+
+WARNINGS = "Warnings"
+
+WARNINGS_OF_PLAN = "Warnings of single strategies"
+
+STEPS = "Steps of the workers"
+
+ASSUMED = "Assumed, as nobody measured it"
 
 
 def remarks(result: Result) -> Remarks:
     """All remarks on the result. Headings without remarks are left out."""
     warnings = {} if isinstance(result, PlanResult) else result.warnings
-    found: dict[str, Iterable[str]] = {
-        **_findings(result),
-        "Workers that were chosen": chosen_workers(result.setup, _strategies(result)),
-        "Warnings": [f"{strategy}: {warning}" for strategy, warning in warnings.items()],
-        "Assumed, as nobody measured it": result.assumptions,
-    }
+    return _said(
+        {
+            **_findings(result),
+            "Workers that were chosen": chosen_workers(result.setup, _strategies(result)),
+            WARNINGS: [f"{strategy}: {warning}" for strategy, warning in warnings.items()],
+            ASSUMED: result.assumptions,
+        }
+    )
+
+
+def remarks_of_several(results: Mapping[str, Result]) -> Remarks:
+    """The warnings and assumptions of these studies, by name. Each warning names its study. Each
+    assumption is there once."""
+    of_each = {name: remarks(result) for name, result in results.items()}
+    warned = [
+        f"{name}: {line}"
+        for name, said in of_each.items()
+        for heading in (WARNINGS, WARNINGS_OF_PLAN, STEPS)
+        for line in said.get(heading, [])
+    ]
+    return _said(
+        {WARNINGS: warned, ASSUMED: dict.fromkeys(chain(*(result.assumptions for result in results.values())))}
+    )
+
+
+def of_logs(found: LoadedResults) -> Remarks:
+    """The warnings on runs without a study, and what they assume."""
+    return _said({WARNINGS: [f"{name}: {text}" for name, text in found.warnings.items()], ASSUMED: found.assumptions})
+
+
+def _said(found: Mapping[str, Iterable[str]]) -> Remarks:
     return {heading: said for heading, lines in found.items() if (said := list(lines))}
 
 
@@ -46,11 +80,11 @@ def _findings(result: Result) -> Mapping[str, Iterable[str]]:
             return _of_plan(result)
         case StrategyResult():
             of_prediction = [] if result.foretold is None else foretold(result.foretold)
-            return {"Predicted and measured": of_prediction, "Steps of the workers": result.remarks}
+            return {"Predicted and measured": of_prediction, STEPS: result.remarks}
         case AblationResult():
             return {}
     slow = [f"{strategy}: {remark}" for strategy in result.agreements for remark in result.remarks(strategy)]
-    return {"Agreement": [*agreement_lines(result), *score_lines(result)], "Steps of the workers": slow}
+    return {"Agreement": [*agreement_lines(result), *score_lines(result)], STEPS: slow}
 
 
 def _of_plan(plan: PlanResult) -> Mapping[str, Iterable[str]]:
@@ -63,5 +97,5 @@ def _of_plan(plan: PlanResult) -> Mapping[str, Iterable[str]]:
         "The best strategy": [predicted(plan.prediction), f"run it: {plan.command()}"],
         "Rows that hold for others": same,
         "Left out": reasons(plan.left_out),
-        "Warnings of single strategies": warned,
+        WARNINGS_OF_PLAN: warned,
     }

@@ -9,6 +9,7 @@ from hetsched.errors import HetschedError, InputError
 from hetsched.report.figures_in_words import percent, seconds
 from hetsched.report.page.document import Fact, Page, PageTable
 from hetsched.report.page.facts import STUDIES, asked, in_short, ranges
+from hetsched.report.page.remarks import remarks_of_several
 from hetsched.studies.ablation import AblationResult
 from hetsched.studies.again import Result, is_complete, result_in, study_in
 from hetsched.studies.compare import ComparisonResult
@@ -58,7 +59,9 @@ def page_of_several(folder: Path, below: list[Path]) -> Page:
         kind="several",
         complete=all(one.result is not None and is_complete(one.result) for one in found),
         facts=[Fact("studies", str(len(found))), *_reports(folder, below)],
-        remarks={},
+        remarks=remarks_of_several(
+            {str(one.folder.relative_to(folder)): one.result for one in found if one.result is not None}
+        ),
         runs=[],
         tables=[_summaries(folder, found), *_ratios(folder, comparisons)],
     )

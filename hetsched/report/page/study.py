@@ -13,7 +13,7 @@ from hetsched.report.page.comparison import page_comparison
 from hetsched.report.page.document import Page, PageRun
 from hetsched.report.page.facts import STUDIES, Asked, asked, facts
 from hetsched.report.page.fidelity import has_recordings, page_of_fidelity
-from hetsched.report.page.remarks import remarks
+from hetsched.report.page.remarks import of_logs, remarks
 from hetsched.report.page.run import page_run
 from hetsched.report.page.several import page_of_several, studies_below
 from hetsched.report.page.suite import page_of_suite
@@ -127,7 +127,7 @@ def _of_logs(folder: Path) -> Page:
         kind="run" if len(runs) == 1 else "several",
         complete=all(run.ended is not None for run in runs),
         facts=facts(folder, None, None, Asked(list(found.by_strategy), seeds)),
-        remarks={"Warnings": [f"{name}: {text}" for name, text in found.warnings.items()]},
+        remarks=of_logs(found),
         runs=runs,
     )
 

@@ -15,6 +15,7 @@ from hetsched.core.log import LogDecoder
 from hetsched.domain.cluster import Worker
 from hetsched.domain.limits import Many
 from hetsched.domain.profiles import StepTimes
+from hetsched.domain.provenance import not_measured
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, brief
 from hetsched.scenario.checks import parse_strategy
@@ -36,7 +37,7 @@ PROBE_LOG = "probe.jsonl.gz"
 ABOUT = "recording.json"
 
 PROVENANCE = "measured by the probe before the recorded run"
-"""The provenance of the step times and costs in a recording."""
+"""The provenance of the step times and costs in a recording that the probe measured."""
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -95,7 +96,8 @@ def keep(home: Path, predicting: Setup, log: Path, about: About, probe_log: Path
     rmtree(home, ignore_errors=True)
     here = {"data_dir": None, "model_file": None, "address": None}
     scenario = predicting.scenario
-    rows = [row.model_copy(update={"provenance": PROVENANCE}) for row in predicting.times.rows]
+    said = {row.provenance: not_measured(row.provenance) or PROVENANCE for row in predicting.times.rows}
+    rows = [row.model_copy(update={"provenance": said[row.provenance]}) for row in predicting.times.rows]
     predicting = predicting.replace(real=scenario.real.model_copy(update=here))
     predicting.replace_times(StepTimes(rows, extrapolate=scenario.profile.extrapolate)).save(home)
     _pack(log, home / LOG)

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+OF_SUITE = "what the suite's scenarios assume: 'hetsched compare NAME' prints it for each"
+
+
 class OnScenario(Struct, frozen=True):
     """A policy on a scenario: geometric means over the seeds. `to_baseline` is corrected for the
     number of scenarios. None: the policy is the baseline."""
@@ -250,9 +253,11 @@ class SuiteResult:
 
     @property
     def assumptions(self) -> dict[str, list[str]]:
-        """By scenario of the user, what its simulations assumed."""
-        beyond = self.beyond
-        return {name: [*lines, *beyond_in_words(beyond[name])] for name, lines in self.plan.assumed.items()}
+        """By scenario of the user, what its simulations assumed. By scenario of the suite, where this
+        is said."""
+        beyond, assumed = self.beyond, self.plan.assumed
+        found = {name: [*lines, *beyond_in_words(beyond[name])] for name, lines in assumed.items()}
+        return {name: [OF_SUITE] for name in self.plan.scenarios if name not in assumed} | found
 
     def _runs_of(self, scenario: str) -> list[Record]:
         return [run for run in self.records if run.scenario == scenario]

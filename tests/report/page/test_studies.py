@@ -167,7 +167,7 @@ def test_an_ablation_is_a_table(tmp_path: Path) -> None:
 def test_a_folder_with_several_studies(tmp_path: Path, comparison: hetsched.ComparisonResult) -> None:
     for name in ("one/c", "two"):
         shutil.copytree(comparison.folder, tmp_path / "suite" / name)
-    hetsched.simulate(scenario(), "fusion+fifo", folder=tmp_path / "suite" / "s")
+    hetsched.simulate(scenario(stop_score=0.999), "fusion+fifo", folder=tmp_path / "suite" / "s")
     interrupted(tmp_path / "suite" / "three", 1)
     (tmp_path / "suite" / "two" / REPORT_NAME).write_text("a report")
     (tmp_path / "suite" / "notes").mkdir()
@@ -186,6 +186,9 @@ def test_a_folder_with_several_studies(tmp_path: Path, comparison: hetsched.Comp
     assert "no seed is complete" in summary.rows[2][-1]
     assert ratios.rows[0] == ["one/c", *(f"{comparison.comparisons[name].bound_ratio:.2f}" for name in STRATEGIES)]
     assert links(found) == [f"two/{REPORT_NAME}"]
+    assert comparison.assumptions and found.remarks["Assumed, as nobody measured it"] == list(comparison.assumptions)
+    [warned] = found.remarks["Warnings"]
+    assert warned.startswith("s: fusion+fifo: no run reached the target")
 
 
 def test_a_plan_says_what_to_run(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from hetsched.studies.sole_owner import sole_owner
 from hetsched.studies.suite import cached as cached_runs
 from hetsched.studies.suite.carry_out import FanOut, carry_out_all, fits
 from hetsched.studies.suite.record import Record
+from hetsched.studies.suite.result import OF_SUITE
 from hetsched.studies.suite.suite import SEEDS, resume_suite, suite, suite_in
 from hetsched.studies.suite.suite_plan import RUNS_NAME, digest
 from hetsched.studies.watching import silent
@@ -236,7 +237,19 @@ def test_what_scenarios_of_ones_own_assume_is_said(tmp_path: Path) -> None:
     assert assumed and result.document()["assumptions"] == {"lab": assumed}
     assert set(map("lab: {}".format, assumed)) <= set(remarks(result))
     assert suite_in(tmp_path / "out").document()["assumptions"] == {"lab": assumed}
-    assert suite(["homogeneous"], ["fifo"], 1, tmp_path / "shipped").document()["assumptions"] == {}
+    shipped = suite(["homogeneous"], ["fifo"], 1, tmp_path / "shipped")
+    assert shipped.document()["assumptions"] == {"homogeneous": [OF_SUITE]} and OF_SUITE in remarks(shipped)
+
+
+def test_a_round_of_ones_own_scenario_that_is_too_long_is_said(tmp_path: Path) -> None:
+    """A comparison said it. A suite sets only periods that the scenario leaves open."""
+    mine = hetsched.load_scenario(suite_file("small-population")).replace(
+        name="mine", scheduling={"gavel-las": {"round_s": 1e5}}
+    )
+    mine.resolve().save(tmp_path / "mine")
+    result = suite([tmp_path / "mine" / SCENARIO_NAME], ["fifo", "gavel-las"], 1, tmp_path / "out")
+    [said] = [line for line in result.assumptions["mine"] if "decides too seldom" in line]
+    assert "in [scheduling.gavel-las] set round_s" in said and f"mine: {said}" in list(remarks(result))
 
 
 def test_what_no_run_of_ones_own_scenario_has_is_said(tmp_path: Path) -> None:
