@@ -15,8 +15,8 @@ OF_SHIPPED_TRAININGS = ("data_dir", "model_file", "augment", "speed_ups")
 
 def no_effect(setup: Setup) -> Iterator[str]:
     """A line for each setting that changes nothing. It is of a PBT that is not enabled, of a cost
-    that is not charged, or of real runs that are made otherwise. Or it is a batch size that no trial
-    gets, a target without scores, or a planned fault that hits nobody."""
+    that is not charged, or of real runs that are made otherwise. Or it is a batch size that no
+    trial gets, a target without scores, or a planned fault that hits nobody."""
     lines = (
         _settings_of_pbt(setup),
         _batch_sizes(setup),
