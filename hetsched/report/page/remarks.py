@@ -8,6 +8,7 @@ from hetsched.report.plan_tables import foretold, predicted, reasons
 from hetsched.report.score_agreement_table import score_lines
 from hetsched.studies.ablation import AblationResult
 from hetsched.studies.again import Result
+from hetsched.studies.caveats import Caveats
 from hetsched.studies.chosen_workers import chosen_workers
 from hetsched.studies.compare import ComparisonResult
 from hetsched.studies.plan import PlanResult
@@ -52,8 +53,8 @@ def remarks_of_several(results: Mapping[str, Result]) -> Remarks:
     )
 
 
-def of_logs(found: LoadedResults) -> Remarks:
-    """The warnings on runs without a study, and what they assume."""
+def of_logs(found: LoadedResults | Caveats) -> Remarks:
+    """The warnings on runs without the result of a study, and what they assume."""
     return _said({WARNINGS: [f"{name}: {text}" for name, text in found.warnings.items()], ASSUMED: found.assumptions})
 
 

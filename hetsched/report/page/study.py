@@ -23,6 +23,7 @@ from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.again import Result, Study, is_complete, result_in, study_in
 from hetsched.studies.compare import ComparisonResult
+from hetsched.studies.folder_caveats import caveats_of_folder
 from hetsched.studies.named_folder import has_begun, logs_below, results_folder
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.results import StrategyResult, load_results, scenario_of
@@ -111,7 +112,7 @@ def _of_nothing(folder: Path, study: Study | None, error: HetschedError) -> Page
         kind="run" if study is None else KINDS[study],
         complete=False,
         facts=facts(folder, study, setup, Asked([], [])),
-        remarks={NOTHING_YET: [str(error)]},
+        remarks={NOTHING_YET: [str(error)], **of_logs(caveats_of_folder(folder))},
         runs=[page_run(load_setup_of_logs(scenario_of(log.parent)), log) for log in logs],
     )
 

@@ -82,6 +82,7 @@ def test_a_comparison_that_broke_off(runs: int, seeds: list[int] | None, tmp_pat
         assert "goes on, or broke off" in fact(found, "took")
         assert found.comparison is None and len(found.runs) == 2
         assert "no seed is complete" in found.remarks["Nothing to say yet"][0]
+        assert "Assumed, as nobody measured it" in found.remarks
     else:
         assert found.comparison is not None
         assert (found.comparison.seeds, found.comparison.complete) == (seeds, False)
