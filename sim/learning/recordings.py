@@ -19,7 +19,7 @@ from importlib.resources import files
 from itertools import groupby, pairwise
 from math import isnan, nan
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, create_model, model_validator
@@ -28,7 +28,7 @@ from hetsched.domain.hyperparameters import OF_SGD
 from hetsched.domain.metric import DEFAULT
 from hetsched.domain.random_streams import stream
 from hetsched.domain.recordings import MOST_SCORE, OF_TRIAL, PREFIX, column_of, value_of
-from hetsched.domain.workload import TrialKind
+from hetsched.domain.workload import BATCH_SIZE, TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.csv_rows import columns_of, read_rows
 from hetsched.scenario.search_space import MOST
@@ -72,13 +72,27 @@ class Evaluation(BaseModel):
     @classmethod
     def _gathers(cls, cells: dict[str, Any]) -> dict[str, Any]:
         """The cells, with the hyperparameters that are not of SGD in one dictionary by name."""
+        for key in filter(_is_other, cells):
+            if (column := column_of(key.removeprefix(PREFIX))) != key:
+                raise ValueError(f"{key}: expected the column {column!r} for this hyperparameter")
         others = {key.removeprefix(PREFIX): _value_of(key, cell) for key, cell in cells.items() if _is_other(key)}
         kept = {key: cell for key, cell in cells.items() if not _is_other(key)}
         return kept | {"others": others} if others else kept
 
+    @model_validator(mode="after")
+    def _one_batch_size(self) -> Self:
+        if (other := self.others.get(BATCH_SIZE, self.batch_size)) != self.batch_size:
+            raise ValueError(f"{PREFIX}{BATCH_SIZE}: expected {self.batch_size}, as in batch_size, found {other}")
+        return self
+
     @property
     def kind(self) -> TrialKind:
         return TrialKind(self.model, self.dataset, self.batch_size)
+
+    @property
+    def given(self) -> set[str]:
+        """The hyperparameters that have a cell."""
+        return {*self.others, *self.model_fields_set.intersection(OF_SGD)}
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -175,11 +189,11 @@ def _refuse_gaps(path: Path, trained: Mapping[int, Evaluation]) -> None:
     hyperparameter which another line has. Such a trial would be like none that has a value."""
     first: dict[str, int] = {}
     for number, line in trained.items():
-        for name in line.others:
+        for name in line.given:
             first.setdefault(name, number)
     for number, line in trained.items():
-        for name, known in first.items():
-            if name not in line.others:
+        for name, known in sorted(first.items()):
+            if name not in line.given:
                 raise InputError(
                     f"{path}:{number}: {column_of(name)}: empty, and line {known} has a value: fill it in, or leave "
                     "the line out"

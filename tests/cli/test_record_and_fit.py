@@ -263,6 +263,39 @@ def test_a_cell_without_a_value_in_a_column_of_numbers_is_refused(
     assert not any(line.others for each in read_recordings(path) for line in each.lines)
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("hyperparameters.lr", "3", "expected the column 'lr' for this hyperparameter"),
+        ("hyperparameters.momentum", "0.5", "expected the column 'momentum' for this hyperparameter"),
+        ("hyperparameters.batch_size", "3", "expected 8, as in batch_size, found 3"),
+    ],
+)
+def test_a_hyperparameter_has_one_column(column: str, value: str, said: str, tmp_path: Path) -> None:
+    """The second column won without a word."""
+    path = tmp_path / "r.csv"
+    lines = [
+        "recording,model,dataset,batch_size,seed,iteration,lr,accuracy",
+        "0,m,d,8,0,0,0.1,0.1",
+        "0,m,d,8,0,10,0.1,0.5",
+    ]
+    path.write_text("".join(f"{line},{value if at else column}\n" for at, line in enumerate(lines)))
+    with pytest.raises(InputError, match=re.escape(f"{path}:2: {column}: {said}")):
+        read_recordings(path)
+
+
+def test_a_rate_that_one_line_lacks_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    lines = [
+        "recording,model,dataset,batch_size,seed,iteration,lr,momentum,accuracy",
+        "0,m,d,8,0,0,,,0.1",
+        "0,m,d,8,0,10,0.1,0.9,0.5",
+    ]
+    path.write_text("\n".join([*lines, "0,m,d,8,0,20,0.1,,0.6", ""]))
+    with pytest.raises(InputError, match=re.escape(f"{path}:4: momentum: empty, and line 3 has a value")):
+        read_recordings(path)
+
+
 def test_a_text_in_a_column_of_numbers_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "r.csv"
     path.write_text(ERRORS_OF_TWO.replace(",4,", ",four,"))
