@@ -130,9 +130,10 @@ class Recording(NamedTuple):
 
     @property
     def has_schedule(self) -> bool:
-        """Whether its hyperparameters changed during the recording."""
-        lines = self.lines
-        return any(line.hyperparameters != lines[0].hyperparameters for line in lines)
+        """Whether its hyperparameters changed during the recording. Those of the untrained network do
+        not count."""
+        trained = [line.hyperparameters for line in self.lines if line.iteration]
+        return any(each != trained[0] for each in trained)
 
     @property
     def configuration(self) -> tuple[TrialKind, str]:

@@ -291,6 +291,8 @@ def test_a_rate_that_one_line_lacks_is_refused(tmp_path: Path) -> None:
         "0,m,d,8,0,0,,,0.1",
         "0,m,d,8,0,10,0.1,0.9,0.5",
     ]
+    path.write_text("\n".join([*lines, ""]))
+    assert not read_recordings(path)[0].has_schedule, "an untrained network has no rate"
     path.write_text("\n".join([*lines, "0,m,d,8,0,20,0.1,,0.6", ""]))
     with pytest.raises(InputError, match=re.escape(f"{path}:4: momentum: empty, and line 3 has a value")):
         read_recordings(path)
