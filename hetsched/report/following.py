@@ -57,7 +57,7 @@ class FollowedRun:
         self._shown = ExitStack()
         self._view: LiveView | None = None
         self._workers: dict[WorkerId, Worker] = {}
-        self._known = (0, False)
+        self._known: tuple[int, bool] | None = None
         self._now: Callable[[], float] = time.time
 
     def __enter__(self) -> "FollowedRun":
@@ -81,7 +81,7 @@ class FollowedRun:
         events, anew = self._log.look()
         if anew:
             self._shown.close()
-            self.state, self._line, self._view, self._workers = State(), 0, None, {}
+            self.state, self._line, self._view, self._workers, self._known = State(), 0, None, {}, None
         if not events:
             return
         self._workers |= {worker.id: worker for worker in workers_of(events)}

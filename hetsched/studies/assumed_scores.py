@@ -8,7 +8,7 @@ from hetsched.domain.workload import Experiment
 from hetsched.errors import RAISED, HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.beyond_values import beyond_values
-from hetsched.studies.no_exploits import exploits_by_order
+from hetsched.studies.no_exploits import copies, exploits_by_order
 from hetsched.studies.pairs import some
 
 
@@ -34,7 +34,7 @@ def _of_model(setup: Setup) -> Iterator[str]:
         return
     kinds = list(dict.fromkeys(kind for experiment in evaluated for kind in experiment.kinds))
     named = " and ".join(dict.fromkeys(experiment.metric.name for experiment in evaluated))
-    rest = ["exploits"] if any(e.pbt is not None for e in evaluated) else []
+    rest = ["exploits"] if any(map(copies, evaluated)) else []
     rest += ["stop_score"] if any(e.stop_score is not None for e in evaluated) else []
     for line in _answered(setup, "assumed", lambda: model.assumed(kinds)):
         yield f"{named}: {line}" + (f"; {' and '.join(rest)} go by it" if rest else "")

@@ -36,6 +36,12 @@ def test_the_bound_is_of_all_workers_also_of_those_that_join_later(
     with FollowedRun(log, every_s=1e9) as run:
         run.look()
         assert told == [None], "how many workers the run has is not known yet"
+        begun = log.read_bytes()
+        log.write_bytes(b"")
+        run.look()
+        log.write_bytes(begun)  # the log begins anew, and has a new view
+        run.look()
+        assert told == [None, None]
         log.write_bytes(b"".join(lines))
         run.look()
-    assert told == [None, 5]
+    assert told == [None, None, 5]

@@ -594,3 +594,12 @@ def test_a_learning_model_that_fails_is_named(fails: dict[str, Any], message: st
     hetsched.register_learning("fails")(type("Fails", (Flat,), fails))
     with pytest.raises(HetschedError, match=f"learning model 'fails' {message}"):
         hetsched.simulate(make_setup().replace(learning={"model": "fails"}), "fusion+fifo")
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_exploits_go_by_nothing_where_pbt_never_acts(alone: bool) -> None:
+    """A line said that exploits go by the assumed curve, and the next one that there are none."""
+    setup = make_setup(population=1 if alone else 4, stop_iterations=5).replace(learning={"model": "unknown"})
+    lines = assumptions(setup, FIFO)
+    assert not any("exploits" in line and "go by it" in line for line in lines)
+    assert sum(line.startswith("PBT never acts") for line in lines) == 1
