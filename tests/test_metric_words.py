@@ -27,6 +27,7 @@ LINES = {
         "_is_an_accuracy": "the limits of the default metric",
         "expected an accuracy, 0 to 1": "the limits of the default metric",
     },
+    "hetsched/studies/fit.py": {"expected an accuracy, from 0 to 1": "the limits of the default metric"},
     "hetsched/studies/measured.py": {'"stop_accuracy", "stop_score"': "the old key"},
     "hetsched/scenario/traces/jobs.py": {'"stop_accuracy")': "the old column", 'uracy"))': "the old column"},
     "sim/learning/multi_power.py": {"expected an accuracy, from 0 to 1": "the limits of the default metric"},

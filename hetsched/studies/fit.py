@@ -34,18 +34,18 @@ def fit(order: FitOrder, on_fit: Callable[[str], object] = lambda name: None) ->
 
 
 def _check(order: FitOrder) -> None:
-    is_accuracy = order.metric == DEFAULT.name
+    is_default = order.metric == DEFAULT.name
     if order.folds < 2:
         raise InputError(f"--folds {order.folds}: expected at least 2: one is held out, the others are fitted to")
     if order.mode not in (modes := get_args(Mode)):
         raise InputError(f"--mode {order.mode!r}: expected {' or '.join(modes)}")
-    if is_accuracy and order.mode != DEFAULT.mode:
+    if is_default and order.mode != DEFAULT.mode:
         raise InputError(f"--mode {order.mode}: of {DEFAULT.name} the greater score is better: leave --mode out")
     if order.chance is None:
         return
     if not isfinite(order.chance):
         raise InputError(f"--chance {order.chance}: expected a finite number")
-    if is_accuracy and not 0 <= order.chance <= 1:
+    if is_default and not 0 <= order.chance <= 1:
         raise InputError(f"--chance {order.chance}: expected an accuracy, from 0 to 1")
 
 
