@@ -9,7 +9,7 @@ from statistics import fmean, median_low
 
 import numpy as np
 
-from hetsched.analysis.intervals import ROUNDING, level
+from hetsched.analysis.rounding import ROUNDING, level
 from hetsched.domain.metric import Metric
 
 

@@ -2,31 +2,15 @@
 t."""
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from math import sqrt
 from statistics import fmean, stdev
 
 from msgspec import Struct
 from scipy.special import stdtrit
 
+from hetsched.analysis.rounding import ROUNDING
+
 CONFIDENCE = 0.95
-
-ROUNDING = 1e-9
-"""Figures that differ by less than this share differ by rounding. The order of a sum is enough for
-that."""
-
-
-def level(values: Sequence[float]) -> list[float]:
-    """The values. Values that differ from each other only by rounding become equal.
-
-    >>> level([0.3, 7.0, 0.1 + 0.2])
-    [0.3, 7.0, 0.3]
-    """
-    levelled = list(values)
-    for before, place in pairwise(sorted(range(len(values)), key=values.__getitem__)):
-        if values[place] - values[before] <= ROUNDING * abs(values[place]):
-            levelled[place] = levelled[before]
-    return levelled
 
 
 class Spread(Struct, frozen=True):

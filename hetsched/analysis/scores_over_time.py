@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from hetsched.analysis.intervals import ROUNDING
+from hetsched.analysis.rounding import ROUNDING
 from hetsched.core.events import Event, ExperimentArrived, SegmentEnded
 from hetsched.domain.metric import Metric, shared
 from hetsched.domain.workload import TrialId

@@ -2,8 +2,8 @@
 
 from math import log
 
-from hetsched.analysis.intervals import ROUNDING
 from hetsched.analysis.paired import LEVEL, Difference
+from hetsched.analysis.rounding import ROUNDING
 
 MOST_DECIMALS = 9
 """A ratio that differs from 1 only by rounding counts as 1, so more decimals show nothing."""

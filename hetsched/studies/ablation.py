@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from hetsched.analysis.intervals import level, mean_of_known
+from hetsched.analysis.intervals import mean_of_known
 from hetsched.analysis.metrics import Metrics, check_trained
+from hetsched.analysis.rounding import level
 from hetsched.domain.metric import Metric
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers

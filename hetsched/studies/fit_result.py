@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from hetsched.analysis.intervals import level
+from hetsched.analysis.rounding import level
 from hetsched.domain.metric import DEFAULT, Mode
 
 MEAN_CURVE = "mean curve"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import replace
 
 from hetsched import allocation, scheduling
-from hetsched.analysis.intervals import level
+from hetsched.analysis.rounding import level
 from hetsched.analysis.step_times import LATE, worker_steps
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.cluster import Worker

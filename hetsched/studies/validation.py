@@ -9,8 +9,9 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from hetsched.analysis.error_parts import ErrorParts
-from hetsched.analysis.intervals import interval, level, mean_of_known, spread
+from hetsched.analysis.intervals import interval, mean_of_known, spread
 from hetsched.analysis.metrics import Metrics, WorkerMetrics
+from hetsched.analysis.rounding import level
 from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.events import Event, SegmentStarted
 from hetsched.core.log import read_log

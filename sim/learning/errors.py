@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from hetsched.analysis.intervals import ROUNDING, level
+from hetsched.analysis.rounding import ROUNDING, level
 from hetsched.domain.learning import LearningModel
 from hetsched.domain.workload import TrialKind
 from hetsched.studies.fit_result import Errors

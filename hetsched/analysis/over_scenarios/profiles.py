@@ -4,8 +4,8 @@ possible."""
 from collections.abc import Iterable
 from math import inf
 
-from hetsched.analysis.intervals import level
 from hetsched.analysis.over_scenarios.aggregates import BySeed
+from hetsched.analysis.rounding import level
 
 
 def profile(figures: BySeed) -> list[tuple[float, float]]:

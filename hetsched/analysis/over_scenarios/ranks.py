@@ -12,9 +12,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from hetsched.analysis.intervals import ROUNDING, level
 from hetsched.analysis.over_scenarios.aggregates import BySeed, geometric_mean, in_order
 from hetsched.analysis.paired import LEVEL, holm, least_seeds, signed_rank_p
+from hetsched.analysis.rounding import ROUNDING, level
 
 
 class Pair(Struct, frozen=True):
