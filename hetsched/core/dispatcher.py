@@ -8,7 +8,6 @@ returns.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from math import isfinite
 from numbers import Real
 from time import perf_counter
 from typing import Protocol, runtime_checkable
@@ -52,7 +51,7 @@ from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.hyperparameters import Hyperparameters
-from hetsched.domain.metric import finite
+from hetsched.domain.metric import MOST_SCORE, as_float, finite
 from hetsched.domain.plain import plain
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, TrialId, Workload
@@ -191,7 +190,7 @@ class Dispatcher:
         state, name = self.state, ended.trial
         if not ended.segment:
             ended = replace(ended, segment=state.running[name].segment)
-        if ended.score is not None and not (type(ended.score) is float and isfinite(ended.score)):
+        if ended.score is not None and not (type(ended.score) is float and abs(ended.score) <= MOST_SCORE):
             ended = replace(ended, score=finite(ended.score))
         self._apply(ended)
         self._tell(ended)
@@ -311,7 +310,7 @@ class Dispatcher:
             self.record(TrialCompleted(time, trial, reason))
             decided.stops.append(trial)
         elif isinstance(decision, WakeAt):
-            wanted = finite(decision.time) if isinstance(decision.time, Real) else None
+            wanted = as_float(decision.time) if isinstance(decision.time, Real) else None
             if wanted is None:
                 raise self._refused(decision, "the time must be a number of seconds")
             at = max(wanted, time + SOONEST_WAKE_S)

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from hetsched.domain.cluster import CPU, NodeId, Worker, WorkerId
 from hetsched.domain.hyperparameters import Hyperparameters
-from hetsched.domain.limits import Amount, Count, Factor, Many
+from hetsched.domain.limits import Amount, Count, Factor, Many, Score, Seconds
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 
 LOG_VERSION = 5
@@ -142,12 +142,12 @@ class Parts(Struct, frozen=True, gc=False):
     last act to the next decision.
     """
 
-    start_up_s: float
-    restore_s: float
-    train_s: float
-    evaluate_s: float
-    checkpoint_s: float
-    dispatch_s: float
+    start_up_s: Seconds
+    restore_s: Seconds
+    train_s: Seconds
+    evaluate_s: Seconds
+    checkpoint_s: Seconds
+    dispatch_s: Seconds
 
     @property
     def total_s(self) -> float:
@@ -166,10 +166,10 @@ class SegmentEnded(Event, frozen=True, omit_defaults=True, tag="segment-ended"):
     trial: TrialId
     worker: WorkerId
     iterations: Many
-    score: float | None
+    score: Score | None
     parts: Parts
-    late_s: float = 0.0
-    metrics: dict[str, float | None] = {}
+    late_s: Seconds = 0.0
+    metrics: dict[str, Score | None] = {}
     segment: Count = 0
     worked: tuple[Amount, Amount] | None = None
 
@@ -190,7 +190,7 @@ class CheckpointLost(Event, frozen=True, tag="checkpoint-lost"):
 
     trial: TrialId
     iterations: Count
-    score: float | None
+    score: Score | None
     reason: str
 
 

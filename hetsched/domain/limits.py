@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from hetsched.argument_types import MOST_SEED
+from hetsched.domain.metric import MOST_SCORE
 
 Count = Annotated[int, Meta(ge=0)]
 Many = Annotated[int, Meta(ge=1)]
@@ -14,6 +15,11 @@ Population = Annotated[int, Meta(ge=1, le=10**6)]
 
 Amount = Annotated[float, Meta(ge=0)]
 """A number of seconds, or another amount."""
+
+Score = Annotated[float, Meta(ge=-MOST_SCORE, le=MOST_SCORE)]
+Seconds = Annotated[float, Meta(ge=-1e100, le=1e100)]
+"""Seconds that clocks of several processes may have measured, so that a little less than 0 may come
+of them. Sums of them do not overflow."""
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Factor = Annotated[float, Meta(gt=0)]

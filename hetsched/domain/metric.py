@@ -76,14 +76,24 @@ DEFAULT = Metric()
 """The metric of an experiment that names none. The built-in networks are trained for it."""
 
 
-def finite(value: Real | float) -> float | None:
-    """The value as a score: None if it is not finite.
+MOST_SCORE = 1e150
+"""The limit of scores and losses. The square of one does not overflow."""
 
-    >>> finite(3), finite(float("nan")), finite(10**400)
-    (3.0, None, None)
+
+def finite(value: Real | float) -> float | None:
+    """The value as a score: None if it is not finite, or beyond `MOST_SCORE`.
+
+    >>> finite(3), finite(float("nan")), finite(10**400), finite(1e308)
+    (3.0, None, None, None)
     """
+    score = as_float(value)
+    return score if score is not None and abs(score) <= MOST_SCORE else None
+
+
+def as_float(value: Real | float) -> float | None:
+    """The value as a finite float. None: there is none."""
     try:
-        score = float(value)
+        found = float(value)
     except OverflowError:
         return None
-    return score if isfinite(score) else None
+    return found if isfinite(found) else None

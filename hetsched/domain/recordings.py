@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Any, NoReturn
 
 from hetsched.domain.hyperparameters import OF_SGD
+from hetsched.domain.metric import MOST_SCORE
 from hetsched.errors import LONGEST, brief
 
 PREFIX = "hyperparameters."
@@ -23,9 +24,6 @@ LOSS = "loss"
 
 SIGNIFICANT = 6
 """Decimal digits of the numbers in a file. Trials are recorded with the rounded hyperparameters."""
-
-MOST_SCORE = 1e150
-"""The limit of recorded scores and losses. The square of one does not overflow."""
 
 
 def column_of(hyperparameter: str) -> str:

@@ -25,9 +25,9 @@ import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, create_model, model_validator
 
 from hetsched.domain.hyperparameters import OF_SGD
-from hetsched.domain.metric import DEFAULT
+from hetsched.domain.metric import DEFAULT, MOST_SCORE
 from hetsched.domain.random_streams import stream
-from hetsched.domain.recordings import MOST_SCORE, OF_TRIAL, PREFIX, column_of, value_of
+from hetsched.domain.recordings import OF_TRIAL, PREFIX, column_of, value_of
 from hetsched.domain.workload import BATCH_SIZE, TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.csv_rows import columns_of, read_rows

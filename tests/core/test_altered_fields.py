@@ -125,3 +125,18 @@ def test_only_a_worker_that_is_there_slows_down_or_drains(event: Event) -> None:
     with pytest.raises(InputError, match=f"line 2 of the log: {type(event).__name__} of 'zzz' does not follow"):
         state_of([WorkerJoined(0.0, worker), event])
     state_of([WorkerJoined(0.0, worker), replace(event, worker=worker.id)])
+
+
+@pytest.mark.parametrize(("field", "value"), [("score", 1e308), ("parts", {"train_s": 1e308})])
+def test_figures_whose_sums_overflow_are_refused(
+    field: str, value: Any, simulate_log: Simulate, tmp_path: Path
+) -> None:
+    """Reports and exports ended in an OverflowError."""
+    simulate_log(make_setup())
+    log = tmp_path / "run-1" / LOG_NAME
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    at = next(number for number, event in enumerate(events) if event["event"] == "segment-ended")
+    events[at][field] = events[at][field] | value if isinstance(value, dict) else value
+    log.write_text("".join(json.dumps(event) + "\n" for event in events))
+    with pytest.raises(InputError, match=rf"{LOG_NAME}:{at + 1}: .*Expected `float` <= .*\$.{field}"):
+        list(read_log(log))
