@@ -9,8 +9,8 @@ from statistics import fmean, median_low
 
 import numpy as np
 
-from hetsched.analysis.rounding import ROUNDING, level
 from hetsched.domain.metric import Metric
+from hetsched.domain.rounding import ROUNDING, level
 
 
 def makespan(ends_s: Iterable[float]) -> float:

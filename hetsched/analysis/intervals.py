@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from msgspec import Struct
 from scipy.special import stdtrit
 
-from hetsched.analysis.rounding import ROUNDING
+from hetsched.domain.rounding import ROUNDING
 
 CONFIDENCE = 0.95
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtr
 
 from hetsched.analysis.intervals import interval
-from hetsched.analysis.rounding import ROUNDING, level
+from hetsched.domain.rounding import ROUNDING, level
 
 LEVEL = 0.05
 """The probability of showing a difference that does not exist, for all strategies of a comparison

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from hetsched.analysis.rounding import ROUNDING
 from hetsched.core.events import Event, ExperimentArrived, SegmentEnded
 from hetsched.domain.metric import Metric, shared
+from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import TrialId
 
 

@@ -3,7 +3,7 @@
 from math import log
 
 from hetsched.analysis.paired import LEVEL, Difference
-from hetsched.analysis.rounding import ROUNDING
+from hetsched.domain.rounding import ROUNDING
 
 MOST_DECIMALS = 9
 """A ratio that differs from 1 only by rounding counts as 1, so more decimals show nothing."""

@@ -6,7 +6,7 @@ from math import floor, inf
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
-from hetsched.scheduling.rounding import ROUNDING
+from hetsched.domain.rounding import ROUNDING
 
 Team = Sequence[Worker]
 """The first worker is the one that a decision names as the trial's worker."""

@@ -11,9 +11,9 @@ from msgspec.structs import asdict
 
 from hetsched.analysis.intervals import mean_of_known
 from hetsched.analysis.metrics import Metrics, check_trained
-from hetsched.analysis.rounding import level
 from hetsched.domain.metric import Metric
 from hetsched.domain.registry import Strategy
+from hetsched.domain.rounding import level
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.scenario.tables import FaultsTable, OverheadsTable

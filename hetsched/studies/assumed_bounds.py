@@ -49,16 +49,3 @@ def of_measured(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
 def _anywhere(setup: Setup) -> list[Pair]:
     """The pairs that may run on the workers that any allocation policy could make."""
     return may_run(setup, dict.fromkeys(mode.worker for mode in cluster_devices(setup.cluster, setup.times).modes))
-
-
-def dealt_jobs(setup: Setup) -> Iterator[str]:
-    """A note that a trace does not say what its jobs train, and what was changed in it or left out
-    of it."""
-    dealt = setup.scenario.workload.trace_models
-    if dealt is not None:
-        yield (
-            f"what the jobs of the trace train: dealt by lot (seed {dealt.seed}) from workload.trace_models, with "
-            f"iterations by their durations on {dealt.device}"
-        )
-    if setup.reading is not None:
-        yield from setup.reading.lines()

@@ -5,12 +5,13 @@ Only assumptions that a scenario leaves open are listed. Whatever the scenario s
 the default of a key, is in its `scenario.toml`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.assumed_bounds import bound_of_any, dealt_jobs, of_measured
+from hetsched.studies.assumed_bounds import bound_of_any, of_measured
 from hetsched.studies.assumed_costs import costs, growing, memory
+from hetsched.studies.assumed_jobs import dealt_jobs, searched_by_jobs
 from hetsched.studies.assumed_scores import scores
 from hetsched.studies.assumed_times import gangs, not_there, nothing_there, step_times
 from hetsched.studies.no_effect import no_effect
@@ -34,7 +35,7 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
         *gangs(setup, types),
         *dealt_jobs(setup),
         *no_effect(setup),
-        *_hyperparameters(setup),
+        *searched_by_jobs(setup),
     ]
     return list(dict.fromkeys([*said, *scores(setup), *no_exploits(setup)]))
 
@@ -53,9 +54,3 @@ def idle_workers(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]
     lacks them."""
     idle = {str(strategy): nothing_there(setup, types_of(setup, [strategy])) for strategy in strategies}
     return {strategy: "; ".join(lines) for strategy, lines in idle.items() if lines}
-
-
-def _hyperparameters(setup: Setup) -> Iterator[str]:
-    """A note that a trace does not say what its experiments search."""
-    if any(job.evaluation_images for job in setup.jobs):
-        yield "hyperparameters of the trace's experiments: the default search space and the default settings of PBT"

@@ -10,7 +10,8 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
-from hetsched.studies.assumed_bounds import dealt_jobs, of_bounds
+from hetsched.studies.assumed_bounds import of_bounds
+from hetsched.studies.assumed_jobs import dealt_jobs
 from hetsched.studies.assumed_times import nothing_there
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Strategies, chosen_strategies

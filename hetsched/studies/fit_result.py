@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from hetsched.analysis.rounding import level
 from hetsched.domain.metric import DEFAULT, Mode
+from hetsched.domain.rounding import level
 
 MEAN_CURVE = "mean curve"
 """The predictor that ignores hyperparameters. A model must beat it."""

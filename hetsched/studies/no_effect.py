@@ -4,10 +4,8 @@ from collections.abc import Iterator
 
 from hetsched.errors import first_of
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.planned_faults import is_before_its_node
-
-NAMED = 3
-"""The most experiments that are named."""
+from hetsched.studies.pairs import NAMED
+from hetsched.studies.planned_faults import is_before_its_node, node_of
 
 OF_SHIPPED_TRAININGS = ("data_dir", "model_file", "augment", "speed_ups")
 """The keys of [real] that a training of the user's own does not get."""
@@ -71,7 +69,7 @@ def _faults_before_nodes(setup: Setup) -> Iterator[str]:
     faults = setup.scenario.faults
     for fault in faults.planned:
         if is_before_its_node(faults, fault):
-            node = fault.node or str(fault.worker).rpartition("/")[0]
+            node = node_of(fault)
             what = f"planned fault of {fault.worker or fault.node} at {fault.at_s:g} s"
             yield f"{what}, as {node} comes at {faults.late[node]:g} s"
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import replace
 
 from hetsched import allocation, scheduling
-from hetsched.analysis.rounding import level
 from hetsched.analysis.step_times import LATE, worker_steps
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.cluster import Worker
 from hetsched.domain.prediction import Prediction
 from hetsched.domain.registry import Strategy
+from hetsched.domain.rounding import level
 from hetsched.errors import HetschedError, InputError, PolicyError, path_of
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved

@@ -4,7 +4,7 @@ at that time, or the strategy has no worker there."""
 from math import isclose
 from pathlib import Path
 
-from hetsched.core.events import RunStarted, WorkerJoined, WorkerLeft
+from hetsched.core.events import SIMULATED, RunStarted, WorkerJoined, WorkerLeft
 from hetsched.core.log import read_log
 from hetsched.domain.cluster import WorkerId
 from hetsched.errors import HetschedError
@@ -16,7 +16,7 @@ from hetsched.studies.one_run import RunResult
 
 def is_before_its_node(faults: FaultsTable, fault: PlannedFault) -> bool:
     """Whether the fault begins and ends before its late node joins."""
-    joins_s = faults.late.get(_node(fault), 0.0)
+    joins_s = faults.late.get(node_of(fault), 0.0)
     return fault.at_s < joins_s and (fault.back_s is None or fault.back_s <= joins_s)
 
 
@@ -32,7 +32,7 @@ def without_effect(faults: FaultsTable, log: Path, end_s: float) -> list[Planned
         return []
     left, joined = dict[float, set[WorkerId]](), dict[WorkerId, list[float]]()
     for event in read_log(log):
-        if isinstance(event, RunStarted) and event.backend != "sim":
+        if isinstance(event, RunStarted) and event.backend != SIMULATED:
             return []
         if isinstance(event, WorkerLeft):
             left.setdefault(event.time, set()).add(event.worker)
@@ -42,7 +42,7 @@ def without_effect(faults: FaultsTable, log: Path, end_s: float) -> list[Planned
         fault
         for fault in asked
         if not any(_is_of(fault, worker) for worker in left.get(fault.at_s, ()))
-        and not _may_keep_away(fault, joined, end_s, late=_node(fault) in faults.late)
+        and not _may_keep_away(fault, joined, end_s, late=node_of(fault) in faults.late)
     ]
 
 
@@ -76,5 +76,6 @@ def _is_of(fault: PlannedFault, worker: WorkerId) -> bool:
     return worker == fault.worker or worker.rpartition("/")[0] == fault.node
 
 
-def _node(fault: PlannedFault) -> str:
+def node_of(fault: PlannedFault) -> str:
+    """The node that the fault is of, or the node of its worker."""
     return fault.node or str(fault.worker).rpartition("/")[0]

@@ -11,12 +11,12 @@ from msgspec import Struct
 from hetsched.analysis.error_parts import ErrorParts
 from hetsched.analysis.intervals import interval, mean_of_known, spread
 from hetsched.analysis.metrics import Metrics, WorkerMetrics
-from hetsched.analysis.rounding import level
 from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.events import Event, SegmentStarted
 from hetsched.core.log import read_log
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.metric import Metric
+from hetsched.domain.rounding import level
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from hetsched.analysis.rounding import ROUNDING, level
 from hetsched.domain.learning import LearningModel
+from hetsched.domain.rounding import ROUNDING, level
 from hetsched.domain.workload import TrialKind
 from hetsched.studies.fit_result import Errors
 from sim.learning.recordings import Recording

@@ -4,7 +4,7 @@ fit`)."""
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hetsched.analysis.rounding import level
+from hetsched.domain.rounding import level
 from hetsched.errors import InputError, nearest
 from hetsched.studies.fit_result import FitOrder, Fitted, Judged, Noise
 from sim.learning.candidates import SGD, Candidate, candidates_for

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
 from hetsched.analysis.intervals import CONFIDENCE
-from hetsched.analysis.rounding import level
+from hetsched.domain.rounding import level
 
 RESAMPLES = 2000
 """Draws of the bootstrap: the ends of an interval are known to some hundredths of its width."""

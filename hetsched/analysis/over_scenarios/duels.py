@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from hetsched.analysis.over_scenarios.aggregates import BySeed
 from hetsched.analysis.paired import Difference, differences_of_pairs
-from hetsched.analysis.rounding import ROUNDING
+from hetsched.domain.rounding import ROUNDING
 
 EQUIVALENCE = 0.01
 """Ratios whose distance from 1 is at most this count as 1."""

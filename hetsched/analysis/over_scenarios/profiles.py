@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from math import inf
 
 from hetsched.analysis.over_scenarios.aggregates import BySeed
-from hetsched.analysis.rounding import level
+from hetsched.domain.rounding import level
 
 
 def profile(figures: BySeed) -> list[tuple[float, float]]:

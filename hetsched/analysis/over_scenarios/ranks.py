@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hetsched.analysis.over_scenarios.aggregates import BySeed, geometric_mean, in_order
 from hetsched.analysis.paired import LEVEL, holm, least_seeds, signed_rank_p
-from hetsched.analysis.rounding import ROUNDING, level
+from hetsched.domain.rounding import ROUNDING, level
 
 
 class Pair(Struct, frozen=True):

@@ -71,9 +71,8 @@ def exported(folder: Path | str, to: str, out: Path | str | None) -> Exported:
     if to == "ro-crate" and out is not None:
         raise InputError("out: a ro-crate is in the folder that it describes; leave out --out")
     folder = results_folder(folder)
-    logs = (
-        [] if to == "ro-crate" and logs_below(folder) else results_logs(folder)
-    )  # a crate describes damaged logs, too
+    describes_files = to == "ro-crate" and logs_below(folder)  # damaged logs, too
+    logs = [] if describes_files else results_logs(folder)
     home = folder / EXPORT if out is None else path_of(out, "out")
     if home.exists() and not home.is_dir():
         raise InputError(f"out: {home}: is a file; name a folder")

@@ -4,10 +4,10 @@ from math import ceil, floor
 
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker
+from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import Experiment
 from hetsched.scheduling import register
 from hetsched.scheduling.packages.package_policy import PackagePolicy
-from hetsched.scheduling.rounding import ROUNDING
 
 STEP = 100
 """Packages shrink once per this many iterations that the rest is below the stop iterations."""

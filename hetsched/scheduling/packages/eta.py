@@ -4,10 +4,10 @@ from math import ceil
 
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker
+from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import Experiment
 from hetsched.scheduling import register
 from hetsched.scheduling.packages.package_policy import PackagePolicy
-from hetsched.scheduling.rounding import ROUNDING
 
 
 @register("eta")

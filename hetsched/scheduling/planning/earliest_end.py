@@ -1,7 +1,7 @@
 """The earliest end: no rule ends the run of a board sooner."""
 
 from hetsched.scheduling.planning.board import Board
-from hetsched.scheduling.planning.planned_end import end_of_segments
+from hetsched.scheduling.planning.planned_end import end_of_segments, turns_of
 
 
 def earliest_end(board: Board) -> float:
@@ -36,9 +36,7 @@ def _end_of_whole_segments(board: Board) -> float:
     kind = board.kinds[0]
     left = [-negative for negative, _ in board.ready[0]]
     left += [board.left[one.trial] - one.iterations for one in board.running.values()]
-    free = {worker: 0.0 if board.warm[worker] else kind.start_up[worker] for worker in board.fastest}
-    free |= {one.team[0]: one.end - board.now for one in board.running.values()}
-    turns = [(max(0.0, free_s), kind.whole[worker]) for worker, free_s in free.items()]
+    turns = turns_of(board, board.fastest)
     segments = sum(iterations // kind.interval for iterations in left)
     least = segments / sum(1 / seconds for _, seconds in turns)
     return board.now + end_of_segments(segments, turns, least)

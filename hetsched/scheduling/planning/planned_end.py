@@ -1,9 +1,12 @@
 """The planned end that the rule keeps to: when the run could end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heapify, heapreplace
 
 from hetsched.scheduling.planning.board import Board
+
+Turn = tuple[float, float]
+"""Of a worker: in how many seconds it is free, and the seconds of each of its whole segments."""
 
 RENEWED = 0.05
 """The planned end is computed again when this share of the time until it has passed."""
@@ -46,19 +49,14 @@ def _in_whole_segments(board: Board, use: int, least: float) -> float:
     """Seconds, at least `least`, in which the `use` fastest workers can do the whole segments that
     are left.
 
-    `turns` has a pair per worker: in how many seconds it is free, and the seconds of each of its
-    segments. `end` is exact. A bisection rounds it up by at most `EXACT`. Decisions depend on its
-    steps, and so do recorded logs.
+    `end` is exact. A bisection rounds it up by at most `EXACT`. Decisions depend on its steps, and
+    so do recorded logs.
     """
-    kind, now, left, running = board.kinds[0], board.now, board.left, board.running
-    interval, whole, warm = kind.interval, kind.whole, board.warm
+    kind, left = board.kinds[0], board.left
+    interval = kind.interval
     segments = -sum([negative // interval for negative, _ in board.ready[0]])
-    turns = [
-        (0.0 if warm[one] else kind.start_up[one], whole[one]) for one in board.fastest[:use] if one not in running
-    ]
-    for worker, segment in running.items():
-        segments -= (segment.iterations - left[segment.trial]) // interval
-        turns.append((segment.end - now if segment.end > now else 0.0, whole[worker]))
+    segments -= sum([(one.iterations - left[one.trial]) // interval for one in board.running.values()])
+    turns = turns_of(board, board.fastest[:use])
     low, high = 0.99 * least, least + max([free_s + seconds for free_s, seconds in turns])
     end, error = end_of_segments(segments, turns, low), EXACT * kind.best * interval
     while high - low > error:
@@ -70,7 +68,16 @@ def _in_whole_segments(board: Board, use: int, least: float) -> float:
     return high
 
 
-def end_of_segments(segments: int, turns: Sequence[tuple[float, float]], least: float) -> float:
+def turns_of(board: Board, workers: Iterable[int]) -> list[Turn]:
+    """The turns of these workers and of those that run, if all trials are alike."""
+    kind, now, running = board.kinds[0], board.now, board.running
+    whole, warm, start_up = kind.whole, board.warm, kind.start_up
+    turns = [(0.0 if warm[one] else start_up[one], whole[one]) for one in workers if one not in running]
+    turns += [(one.end - now if one.end > now else 0.0, whole[worker]) for worker, one in running.items()]
+    return turns
+
+
+def end_of_segments(segments: int, turns: Sequence[Turn], least: float) -> float:
     """The end of the `segments`-th segment. `least` if this is later."""
     coming = []
     for free_s, seconds in turns:

@@ -10,10 +10,10 @@ from hetsched.core.decisions import Dispatch
 from hetsched.core.kept_orders import KeptOrder, Place
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
+from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import TrialId
 from hetsched.scheduling import register
 from hetsched.scheduling.queueing.in_order import serve
-from hetsched.scheduling.rounding import ROUNDING
 
 
 @dataclass(slots=True)

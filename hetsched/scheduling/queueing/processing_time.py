@@ -8,8 +8,8 @@ from hetsched.core.kept_orders import KeptOrder, Place
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker
+from hetsched.domain.rounding import rounded
 from hetsched.scheduling.free_workers import FreeWorkers
-from hetsched.scheduling.rounding import rounded
 
 
 def serve_by_processing_time(state: StateView, longest: bool) -> Iterator[Dispatch]:

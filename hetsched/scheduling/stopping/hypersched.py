@@ -10,9 +10,9 @@ from hetsched.core.decisions import Decision, Dispatch, Stop, WakeAt
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.scheduling import register
-from hetsched.scheduling.rounding import ROUNDING
 from hetsched.scheduling.teams import Team, iterations_within, others
 
 LEFTOVERS = ("uniform", "top")

@@ -14,10 +14,10 @@ from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec, NodeId, Worker
 from hetsched.domain.prices import HOUR_S, cost, prices_per_h
 from hetsched.domain.profiles import StepTimes
+from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind, Workload
 from hetsched.scheduling import register
 from hetsched.scheduling.free_workers import FreeWorkers
-from hetsched.scheduling.rounding import ROUNDING
 from hetsched.scheduling.teams import iterations_within
 
 

@@ -1,11 +1,11 @@
-"""Figures that are equal but for rounding errors."""
+"""Numbers that are equal but for rounding errors."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 ROUNDING = 1e-9
-"""Figures that differ by less than this share differ by rounding. The order of a sum is enough for
-that."""
+"""Numbers that differ by at most this share are taken to be equal. Rounding errors, such as those of
+the order of a sum, are smaller. What somebody measured or chose differs by more."""
 
 
 def level(values: Sequence[float]) -> list[float]:
@@ -19,3 +19,12 @@ def level(values: Sequence[float]) -> list[float]:
         if values[place] - values[before] <= ROUNDING * abs(values[place]):
             levelled[place] = levelled[before]
     return levelled
+
+
+def rounded(number: float) -> float:
+    """The number to ten significant digits. What is equal but for rounding errors ties.
+
+    >>> 3 * 0.1 == 1 * 0.3, rounded(3 * 0.1) == rounded(1 * 0.3)
+    (False, True)
+    """
+    return float(f"{number:.10g}")
