@@ -84,6 +84,17 @@ def test_a_slot_has_every_trial_and_worker_without_slack() -> None:
     assert 0 < slot.seconds <= 2.0
 
 
+def test_rounding_does_not_choose_a_slot() -> None:
+    # All trials and all workers have the same load, up to rounding.
+    drawn = np.random.default_rng(0)
+    need = np.sum([weight * np.eye(8)[drawn.permutation(8)] for weight in (0.1, 0.2, 0.3, 0.4)], axis=0)
+    slot = next_slot(need, workers=[1] * 8, left=1.0)
+    for _ in range(50):
+        other = next_slot(need * (1 + 2e-16 * drawn.integers(-3, 4, need.shape)), workers=[1] * 8, left=1.0)
+        assert other.places == slot.places
+        assert other.seconds == pytest.approx(slot.seconds)
+
+
 def test_a_slow_worker_idles_when_the_fast_one_ends_sooner(simulate_log: Simulate) -> None:
     # 2 x 20 iterations at 0.1 s take the GPU 4 s; the CPU would need that long for its first iteration. A policy that
     # gives it an interval (40 s) anyway has 1 s of that trial left for the GPU.

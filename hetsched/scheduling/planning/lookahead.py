@@ -20,7 +20,7 @@ AFTER_A_CHANGE = 0.02
 """After a change of the workers the rule is sought again if this share of the time until the end
 has passed since the last search."""
 
-HORIZON = 40
+HORIZON = 20
 """The rule is sought once the workers have at most this many segments left, on average."""
 
 

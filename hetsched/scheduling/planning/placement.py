@@ -54,7 +54,7 @@ def choose(board: Board, worker_type: int) -> Start | None:
                 options.append(option)
     if not options:
         return None
-    first = min(options, key=lambda option: _share(board, option, worker_type)) if board.rule.shares else min(options)
+    first = options[0] if len(options) == 1 else _first(board, options, worker_type)
     gang = board.kinds[board.kind_of[first.trial]].gang
     if gang > 1:
         return Start(first.trial, tuple(idle[:gang]), first.iterations) if len(idle) >= gang else None
@@ -65,6 +65,12 @@ def choose(board: Board, worker_type: int) -> Start | None:
     if held >= 0 and held != first.trial and board.at[held] == worker:
         first = _held(board, held, worker, worker_type, first) or first
     return Start(first.trial, (worker,), first.iterations)
+
+
+def _first(board: Board, options: list[Option], worker_type: int) -> Option:
+    """The option that the worker should take: the least slack, or the least share by a rule with
+    `shares`."""
+    return min(options, key=lambda option: _share(board, option, worker_type)) if board.rule.shares else min(options)
 
 
 def _share(board: Board, option: Option, worker_type: int) -> tuple[float, Option]:
