@@ -224,3 +224,15 @@ def test_costs_that_bounds_do_not_count_are_not_said_of_them(
 def test_a_run_without_a_bound_assumes_nothing() -> None:
     unknown = make_setup([{"name": "a", "cores": 1}], [profile_row(cores=1, model="another")])
     assert of_measured(unknown, FIFO) == []
+
+
+@pytest.mark.parametrize(
+    ("spot", "without"),
+    [(None, "a, b0, b1"), ({"mean_between_s": 1e6}, ""), ({"mean_between_s": 1e6, "nodes": ["a", "b1"]}, "b0")],
+)
+def test_a_spot_price_of_no_spot_node_is_said(spot: dict[str, Any] | None, without: str, tmp_path: Path) -> None:
+    prices = {"price_per_h": 3.0, "spot_price_per_h": 1.0}
+    nodes = [{"name": "a", "cores": 2, **prices}, {"name": "b", "cores": 2, "count": 2, **prices}]
+    scenario = setup([row(**MEASURED)], tmp_path, cluster={"nodes": nodes}, faults={"spot": spot} if spot else {})
+    said = [f"no effect: spot_price_per_h of {without}, as only nodes of faults.spot cost it"] if without else []
+    assert assumptions(scenario.resolve(), FIFO) == said
