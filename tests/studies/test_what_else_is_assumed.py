@@ -236,3 +236,31 @@ def test_a_spot_price_of_no_spot_node_is_said(spot: dict[str, Any] | None, witho
     scenario = setup([row(**MEASURED)], tmp_path, cluster={"nodes": nodes}, faults={"spot": spot} if spot else {})
     said = [f"no effect: spot_price_per_h of {without}, as only nodes of faults.spot cost it"] if without else []
     assert assumptions(scenario.resolve(), FIFO) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["measured", "measured"], ""),
+        (["declared: a guess", "measured"], " (some rows: declared)"),
+        (["declared", "scaled by 2"], " (all rows: declared, scaled by 2)"),
+    ],
+)
+def test_costs_by_rows_that_say_that_nobody_measured_them(words: list[str], said: str, tmp_path: Path) -> None:
+    """Only step times said it, those of the rows of a study's own workers."""
+
+    def elsewhere(device: str) -> list[ProfileRow]:
+        costs = MEASURED | GPU | {"device": device, "memory_gib": 1.0}
+        rows = zip((row(batch_size=size, **costs) for size in (32, 128)), words, strict=True)
+        return [each.model_copy(update={"provenance": word}) for each, word in rows]
+
+    here = row(batch_size=64, **MEASURED | GPU | {"start_up_s": None})
+    at = "for resnet18 on cifar10, batch 64 on v100"
+    between = f"interpolated between measured batch sizes or cores{said}, {at}"
+    assert said_by(with_gpu(tmp_path, [*elsewhere("v100"), here], 64, gpu_memory_gib=24.0)) == [
+        f"start-up: {between}",
+        f"gpu_memory_gib: memory_gib {between}",
+    ]
+    assert said_by(with_gpu(tmp_path, [*elsewhere("k80"), here], 64)) == [
+        f"start-up: the median of other workers{said}, for resnet18 on v100"
+    ]
