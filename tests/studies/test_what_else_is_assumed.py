@@ -264,3 +264,14 @@ def test_costs_by_rows_that_say_that_nobody_measured_them(words: list[str], said
     assert said_by(with_gpu(tmp_path, [*elsewhere("k80"), here], 64)) == [
         f"start-up: the median of other workers{said}, for resnet18 on v100"
     ]
+
+
+def test_growth_of_the_state_between_measurements(tmp_path: Path) -> None:
+    """The line of state_growth was the one of a growth that was measured."""
+    sizes = [row(batch_size=size, state_growth=0.1, **MEASURED | GPU) for size in (32, 128)]
+    growth = "evaluation, restore and checkpoint: in proportion to iterations, by state_growth"
+    between = "interpolated between measured batch sizes or cores, for resnet18 on cifar10, batch 64 on v100"
+    here = row(batch_size=64, **MEASURED | GPU)
+    assert said_by(with_gpu(tmp_path, [*sizes, here], 64)) == [f"{growth} {between}"]
+    assert said_by(with_gpu(tmp_path, sizes, 32)) == [f"{growth}, for resnet18 on v100"]
+    assert f"{growth}, for resnet18 on v100" in said_by(with_gpu(tmp_path, sizes, 64)), "the line of step times says it"
