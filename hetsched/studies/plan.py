@@ -22,6 +22,7 @@ from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.studies.assumed_scores import check_learning
 from hetsched.studies.assumptions import assumptions, idle_workers
+from hetsched.studies.beyond_recordings import beyond_in_words
 from hetsched.studies.budget import Budget
 from hetsched.studies.comparison import SIMILAR_WORK
 from hetsched.studies.folder import PROBES, ResultsFolder, default_folder, write_summary
@@ -274,6 +275,7 @@ def _written(
     always = joined(idle_workers(setup, found), no_checkpoints(setup, found))
     warnings = joined(always, rounds, _less_work(found), lacking)
     left_out = fitting.left_out | simulated.failed
+    beyond = beyond_in_words(simulated.beyond)
     probes = sorted(log.parent for log in home.path.glob(f"{PROBES}/*/{LOG_NAME}"))
     result = PlanResult(
         home=home,
@@ -286,7 +288,7 @@ def _written(
         probes=probes,
         seeds_left_out=simulated.left_out,
         planned_s=budget.spent_s,
-        assumptions=[*assumptions(setup, found), *slow_paces(setup, [*probes, *measured.reused])],
+        assumptions=[*assumptions(setup, found), *beyond, *slow_paces(setup, [*probes, *measured.reused])],
     )
     write_summary(home.path, "plan", result.document())
     return result
