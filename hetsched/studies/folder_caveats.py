@@ -6,6 +6,7 @@ those of its plan, or the assumptions are computed again.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from os.path import relpath
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hetsched.errors import HetschedError, InputError, counted, unreadable
 from hetsched.scenario.json_text import decoded
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.studies import run_plan
 from hetsched.studies.assumed_bounds import of_measured
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.caveats import Caveats
@@ -139,7 +141,7 @@ def said_of(folder: Path, logs: Iterable[Path]) -> Caveats:
 
 def said_by_study(study: Path, logs: Iterable[Path]) -> Caveats:
     """What the study in this folder says beside its figures. Of real runs only the bounds assume
-    something."""
+    something, and the prediction of a plan."""
     if told := summary_of(study):
         return Caveats.of(told)
     if (study / PLAN_NAME).is_file():
@@ -155,7 +157,8 @@ def said_by_study(study: Path, logs: Iterable[Path]) -> Caveats:
     measured = dict.fromkeys(start.strategy for start in starts.values() if start.backend != SIMULATED)
     assumed = assumed_anew(setup, map(strategy_of, simulated)) if simulated else []
     if measured:
-        assumed += assumed_anew(setup, map(strategy_of, measured), of_measured)
+        predicted = run_plan.load_plan(study).assumed if (study / run_plan.PLAN_NAME).is_file() else ()
+        assumed += assumed_anew(setup, map(strategy_of, measured), partial(of_measured, predicted=predicted))
     return Caveats(list(dict.fromkeys(assumed)), missing)
 
 

@@ -275,3 +275,12 @@ def test_growth_of_the_state_between_measurements(tmp_path: Path) -> None:
     assert said_by(with_gpu(tmp_path, [*sizes, here], 64)) == [f"{growth} {between}"]
     assert said_by(with_gpu(tmp_path, sizes, 32)) == [f"{growth}, for resnet18 on v100"]
     assert f"{growth}, for resnet18 on v100" in said_by(with_gpu(tmp_path, sizes, 64)), "the line of step times says it"
+
+
+def test_what_bounds_and_a_prediction_assume_is_said_once(tmp_path: Path) -> None:
+    lacking = setup([row(**MEASURED | {"start_up_s": None, "restore_s": None})], tmp_path).resolve()
+    [line] = of_measured(lacking, FIFO)
+    start_up = "start-up: nothing, as the profile has none for resnet18"
+    assert line == f"bounds: {start_up}"
+    both = [f"bounds and prediction: {start_up}", "prediction: another line"]
+    assert of_measured(lacking, FIFO, [start_up, "another line"]) == both
