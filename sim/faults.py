@@ -85,7 +85,7 @@ class Faults:
             if table.nodes is not None:
                 rng = stream(self._seed, "node-failures", node)
                 env.process(self._fail(env, rng, workers, node, f"node {node} failed", *table.nodes.times))
-            if table.spot is not None and (table.spot.nodes is None or node in table.spot.nodes):
+            if table.spot is not None and table.spot.has(node):
                 env.process(self._reclaim(env, stream(self._seed, "spot", node), workers, node))
         for worker in self._workers:
             if table.workers is not None:

@@ -320,16 +320,17 @@ class StepTimes:
             self._where[key] = frozenset((row.dataset, row.worker_type) for row in rows)
         return self._where[key]
 
-    def rows_behind(self, kind: TrialKind, worker: WorkerType) -> list[ProfileRow]:
-        """The rows from which the step time of this kind on this type of worker is known: the row
-        that was measured there, or the neighbours between which the step time lies. Empty: the step
-        time is unknown."""
+    def rows_behind(self, kind: TrialKind, worker: WorkerType, name: str = "seconds_per_iteration") -> list[ProfileRow]:
+        """The rows from which a column (the step time) of this kind on this type of worker is
+        known: the row that was measured there, or the neighbours between which the value lies.
+        Empty: the value is unknown."""
         by_batch: dict[int, dict[float, ProfileRow]] = defaultdict(dict)
         for row in self._groups.get((kind.model, kind.dataset, worker.device, worker.gpu_share), ()):
-            by_batch[row.batch_size][_by_cores(row)] = row
+            if getattr(row, name) is not None:
+                by_batch[row.batch_size][_by_cores(row)] = row
         known: dict[float, list[ProfileRow]] = {}
         for batch, rows in by_batch.items():
-            curve = Curve.through({x: row.seconds_per_iteration for x, row in rows.items()})
+            curve = Curve.through({x: getattr(row, name) for x, row in rows.items()})
             if curve.at(_by_cores(worker), self.extrapolate) is not None:
                 known[batch] = [rows[curve.xs[place]] for place in curve.near(_by_cores(worker), self.extrapolate)]
         batches = Curve.through(dict.fromkeys(known, 0.0))

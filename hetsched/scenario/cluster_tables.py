@@ -129,7 +129,7 @@ class NodeTable(Table):
         ]
 
     def _price_per_h(self, name: str, spot: SpotTable | None) -> float | None:
-        is_spot = spot is not None and (spot.nodes is None or name in spot.nodes)
+        is_spot = spot is not None and spot.has(name)
         return self.spot_price_per_h if is_spot and self.spot_price_per_h is not None else self.price_per_h
 
 

@@ -213,6 +213,10 @@ class SpotTable(Table):
     nodes: list[str] | None = Field(default=None, min_length=1, examples=[["server"]])
     """Names of the spot nodes. Without it, all nodes are."""
 
+    def has(self, node: str) -> bool:
+        """Whether the node of that name is a spot node."""
+        return self.nodes is None or node in self.nodes
+
 
 class PlannedFault(Table):
     """A fault at a given time: a worker's process is killed, or a node leaves and comes back."""

@@ -5,7 +5,7 @@ Figures are computed from the logs, as the study computed them. Assumptions and 
 that the study has written. Nothing that the folder holds is executed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -26,14 +26,17 @@ from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies import comparison_plan, run_plan
 from hetsched.studies.ablation import Ablation, AblationResult
-from hetsched.studies.assumptions import of_validation
+from hetsched.studies.assumptions import idle_workers, of_validation
 from hetsched.studies.beyond_recordings import beyond_recordings
-from hetsched.studies.compare import ComparisonResult, comparison_result, runs_finished, warnings_of
+from hetsched.studies.caveats import Caveats
+from hetsched.studies.caveats_anew import NOT_KNOWN, assumed_anew, warned_anew
+from hetsched.studies.compare import ComparisonResult, comparison_result, runs_finished
+from hetsched.studies.compare import warnings_of as warnings_of_comparison
 from hetsched.studies.comparison import Runs, complete_seeds
 from hetsched.studies.draws import Draws, look_up_draws
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.folder import MEASURED, PREDICTED, PROBE, PROBES, SUMMARY_NAME, ResultsFolder
-from hetsched.studies.folder_caveats import assumed_anew, said_of, strategy_of, summary_of, unfinished
+from hetsched.studies.folder_caveats import said_of, strategy_of, summary_of, unfinished
 from hetsched.studies.forecast import Forecast
 from hetsched.studies.json_file import not_as_written
 from hetsched.studies.named_folder import has_begun, logs_below, results_folder, results_logs
@@ -44,7 +47,7 @@ from hetsched.studies.results_csv import decided, with_decisions
 from hetsched.studies.simulate import strategy_result
 from hetsched.studies.sittings import is_under_way, study_of
 from hetsched.studies.unknown_scores import joined
-from hetsched.studies.validate import ValidationResult, agreement_of
+from hetsched.studies.validate import ValidationResult, agreement_of, warnings_of
 
 Study = Literal["compare", "simulate", "run", "validate", "plan", "ablate"]
 """The command whose results a folder has."""
@@ -131,7 +134,8 @@ def comparison_in(folder: Path) -> ComparisonResult:
     if told:
         return result
     beyond = beyond_recordings(setup, chain(*runs.values()))
-    return replace(result, assumptions=[*assumed, *beyond], warnings=joined(plan.warned, warnings_of(result, runs)))
+    warned = warned_anew(runs, lambda one: warnings_of_comparison(result, {one: runs[one]}))
+    return replace(result, assumptions=[*assumed, *beyond], warnings=joined(plan.warned, warned))
 
 
 def _finished(folder: Path, setup: Setup, strategies: Sequence[Strategy]) -> dict[Task, RunResult]:
@@ -201,38 +205,55 @@ def validation_in(folder: Path) -> ValidationResult:
     """The validation by the seeds of each strategy that are both predicted and measured. A warning
     says how many are not."""
     told, setup = summary_of(folder), load_setup_of_logs(folder / SCENARIO_NAME)
-    draws, measured, agreements = dict[str, list[Draws]](), list[RunResult](), {}
-    partly, seeds, assumed = {}, dict[int, None](), dict.fromkeys(told.get("assumptions", ()))
-    for strategy in _validated(folder, setup, told):
-        predicting = load_setup_of_logs(folder / PREDICTED / str(strategy) / SCENARIO_NAME)
-        if not told:
-            assumed |= dict.fromkeys(assumed_anew(predicting, [strategy], partial(of_validation, setup)))
-        foretold = _finished(folder / PREDICTED, predicting, [strategy])
+    predicting = {
+        strategy: load_setup_of_logs(folder / PREDICTED / str(strategy) / SCENARIO_NAME)
+        for strategy in _validated(folder, setup, told)
+    }
+    draws, measured, partly = dict[Strategy, list[Draws]](), dict[Strategy, list[RunResult]](), {}
+    for strategy, of_strategy in predicting.items():
+        foretold = _finished(folder / PREDICTED, of_strategy, [strategy])
         happened = _finished(folder / MEASURED, setup, [strategy])
         both = [task for task in foretold if task in happened]
         if len(both) < len(foretold):
             what = f"{len(foretold) - len(both)} of {counted(len(foretold), 'seed')}"
             partly[str(strategy)] = f"{what} were predicted and not measured to the end: figures are of the others"
         if both:
-            draws[str(strategy)] = [look_up_draws(predicting, foretold[task]) for task in both]
-            of_one = [happened[task] for task in both]
-            agreements[str(strategy)] = agreement_of(predicting, draws[str(strategy)], of_one)
-            measured += of_one
-            seeds |= dict.fromkeys(task.seed for task in both)
-    if not agreements:
+            draws[strategy] = [look_up_draws(of_strategy, foretold[task]) for task in both]
+            measured[strategy] = [happened[task] for task in both]
+    if not measured:
         raise NoResultError(
             f"{folder}: no run is both predicted and measured to the end, so there is nothing to compare"
         )
+    said = Caveats.of(told) if told else _of_validation(setup, predicting, measured, draws)
+    runs = [*chain(*measured.values())]
     return ValidationResult(
         home=ResultsFolder(folder),
-        runs=tuple(measured),
-        draws=draws,
+        runs=tuple(runs),
+        draws={str(strategy): of_one for strategy, of_one in draws.items()},
         setup=setup,
-        seeds=told.get("seeds", sorted(seeds)),
-        agreements=agreements,
-        assumptions=list(assumed),
-        warnings=joined(_warnings(told), partly),
+        seeds=told.get("seeds", sorted({run.metrics.seed for run in runs})),
+        agreements={str(one): agreement_of(predicting[one], draws[one], of_one) for one, of_one in measured.items()},
+        assumptions=said.assumptions,
+        warnings=joined(said.warnings, partly),
     )
+
+
+def _of_validation(
+    setup: Setup,
+    predicting: Mapping[Strategy, Setup],
+    measured: Mapping[Strategy, list[RunResult]],
+    draws: Mapping[Strategy, list[Draws]],
+) -> Caveats:
+    """The assumptions and warnings of a validation that did not come to its end."""
+
+    def warn(one: Strategy) -> dict[str, str]:
+        figures = warnings_of(setup, {one: measured[one]}, {one: draws[one]}) if one in measured else {}
+        return joined(idle_workers(predicting[one], [one]), figures)
+
+    assumed = [*chain(*(assumed_anew(its, [one], partial(of_validation, setup)) for one, its in predicting.items()))]
+    beyond = beyond_recordings(setup, chain(*chain(*draws.values())))
+    assumed += [line for line in beyond if f"{NOT_KNOWN}: {line}" not in assumed]
+    return Caveats(list(dict.fromkeys(assumed)), warned_anew(predicting, warn))
 
 
 def _validated(folder: Path, setup: Setup, told: dict[str, Any]) -> Iterator[Strategy]:

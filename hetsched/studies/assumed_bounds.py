@@ -3,13 +3,14 @@
 A real run assumes nothing. Its bounds do: they are computed from the profile.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from hetsched.analysis.bounds import cluster_devices
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.assumed_costs import costs, counted_by_bounds, memory
 from hetsched.studies.assumed_times import gangs, not_measured_pairs, not_there, step_times
+from hetsched.studies.no_exploits import no_exploits
 from hetsched.studies.pairs import Pair, may_run, some, timed, types_of
 
 ANY = "bound of any allocation"
@@ -37,13 +38,17 @@ def bound_of_any(setup: Setup, said: Sequence[Pair]) -> Iterator[str]:
         yield f"{ANY}: {line}"
 
 
-def of_measured(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
+def of_measured(setup: Setup, strategies: Iterable[Strategy], predicted: Collection[str] = ()) -> list[str]:
     """What the bounds of real runs of these strategies assume. Nothing if the profile has no step
-    time of some kind of trial, as there is no bound then."""
+    time of some kind of trial, as there is no bound then. Also what a plan's prediction of the runs
+    assumes, which is `predicted`."""
     every = _anywhere(setup)
-    if {kind for kind, _ in every} != {kind for kind, _ in timed(setup, every)}:
-        return []
-    return [line if line.startswith(ANY) else f"bounds: {line}" for line in of_bounds(setup, strategies)]
+    bounded = {kind for kind, _ in every} == {kind for kind, _ in timed(setup, every)}
+    own = of_bounds(setup, strategies) if bounded else []
+    said = {*own, *no_exploits(setup)}  # a real run warns of PBT that never acts
+    of_both = {line: "bounds and prediction" if line in predicted else "bounds" for line in own}
+    lines = [line if line.startswith(ANY) else f"{whose}: {line}" for line, whose in of_both.items()]
+    return [*lines, *(f"prediction: {line}" for line in predicted if line not in said)]
 
 
 def _anywhere(setup: Setup) -> list[Pair]:

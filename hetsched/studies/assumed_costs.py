@@ -83,18 +83,26 @@ def _estimated(setup: Setup, pairs: Sequence[Pair], charged: Sequence[str], eval
     lookups = Lookups(setup.times)
     for cost in charged:
         for kind, worker in _charging(pairs, cost, evaluated):
-            how = lookups.how(kind, worker, cost)
             on = f"{kind.model} on {worker.as_profiled}"
-            if how is not None:
-                if how > (lookups.how(kind, worker, "seconds_per_iteration") or Known.MEASURED):
-                    filled[f"{FROM_OTHERS[how]}, for", cost].append(f"{kind} on {worker.as_profiled}")
+            if lookups.how(kind, worker, cost) is not None:
+                if by := _from_others(lookups, kind, worker, cost):
+                    filled[f"{by}, for", cost].append(f"{kind} on {worker.as_profiled}")
             elif cost == "evaluation_s_per_image":
                 filled["a third of an iteration's time per image, for", cost].append(on)
             elif measured := setup.times.where_measured(kind.model, cost):
-                filled[f"{_median_of(measured, kind, worker)}, for", cost].append(on)
+                by = f"{_median_of(measured, kind, worker)}{lookups.behind_median(kind.model, cost)}"
+                filled[f"{by}, for", cost].append(on)
             elif cost in OF_STORAGE and setup.times.where_measured(kind.model, OF_STORAGE[cost]):
                 filled["those of storage, for", cost].append(kind.model)
     return filled
+
+
+def _from_others(lookups: Lookups, kind: TrialKind, worker: WorkerType, cost: str) -> str:
+    """How the cost is known from rows of others. Empty: it is known as well as the step time is."""
+    how = lookups.how(kind, worker, cost) or Known.MEASURED
+    if how <= (lookups.how(kind, worker, "seconds_per_iteration") or Known.MEASURED):
+        return ""
+    return f"{FROM_OTHERS[how]}{lookups.behind(kind, worker, cost)}"
 
 
 def _left_out(setup: Setup, pairs: Sequence[Pair], charged: Sequence[str], evaluated: Collection[TrialKind]) -> Filled:
@@ -139,25 +147,33 @@ def _memory(setup: Setup, pairs: Sequence[Pair]) -> dict[str, list[str]]:
     lookups = Lookups(setup.times)
     somewhere = {(row.model, row.dataset, row.device) for row in setup.times.rows if row.memory_gib is not None}
     for kind, worker in pairs:
-        bare = worker.as_profiled
+        bare = known = worker.as_profiled
         if worker.memory_gib is None or setup.times.seconds_per_iteration(kind, bare) is None:
             continue
         how = lookups.how(kind, bare, "memory_gib")
         if how is None and bare.gpu_share < 1:
-            how = lookups.how(kind, bare._replace(gpu_share=1.0), "memory_gib")
+            known = bare._replace(gpu_share=1.0)
+            how = lookups.how(kind, known, "memory_gib")
         if how is None:
             named = kind if (kind.model, kind.dataset, worker.device) in somewhere else kind.model
             found["enough, as the profile has no memory_gib"].append(f"{named} on {bare}")
         elif how is not Known.MEASURED:
-            found[f"memory_gib {FROM_OTHERS[how]}"].append(f"{kind} on {bare}")
+            by = f"{FROM_OTHERS[how]}{lookups.behind(kind, known, 'memory_gib')}"
+            found[f"memory_gib {by}"].append(f"{kind} on {bare}")
     return found
 
 
 def growing(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
-    """For which pairs the profile says that the state grows. A calibration has seen this of
-    checkpoints alone."""
-    if found := [f"{kind.model} on {worker.as_profiled}" for kind, worker in pairs if _growth(setup, kind, worker)]:
-        yield f"evaluation, restore and checkpoint: in proportion to iterations, by state_growth, for {some(found)}"
+    """For which pairs the profile says that the state grows, and where nobody measured by how much.
+    A calibration has seen the growth of checkpoints alone."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    lookups = Lookups(setup.times)
+    for kind, worker in pairs:
+        if _growth(setup, kind, worker):
+            by = _from_others(lookups, kind, worker, "state_growth")
+            found[f" {by}" if by else ""].append(f"{kind if by else kind.model} on {worker.as_profiled}")
+    for by, who in found.items():
+        yield f"evaluation, restore and checkpoint: in proportion to iterations, by state_growth{by}, for {some(who)}"
 
 
 def _growth(setup: Setup, kind: TrialKind, worker: WorkerType) -> float:

@@ -17,15 +17,14 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.json_text import decoded
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.assumptions import assumptions, idle_workers
+from hetsched.studies.assumptions import assumptions
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.json_file import not_as_written, write_json
-from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.results_csv import decided, with_decisions
 from hetsched.studies.run_plan import is_complete
+from hetsched.studies.run_warnings import of_any_runs
 from hetsched.studies.sums import check_sums, scenario_files, sums
-from hetsched.studies.unknown_scores import joined
 from hetsched.version import __version__
 
 PLAN_NAME = "compare.json"
@@ -86,7 +85,7 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
             hetsched=__version__,
             assumed=assumptions(setup, strategies),
             periods=dict(periods),
-            warned=joined(idle_workers(setup, strategies), no_checkpoints(setup, strategies)),
+            warned=of_any_runs(setup, strategies),
         )
         write_json(folder / PLAN_NAME, plan)
         return plan

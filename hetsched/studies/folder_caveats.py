@@ -5,7 +5,8 @@ those of its plan, or the assumptions are computed again.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from os.path import relpath
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,19 @@ from hetsched.core.events import COMPLETED, SIMULATED, RunStarted
 from hetsched.core.log import LogDecoder, read_log
 from hetsched.domain.limits import Seed
 from hetsched.domain.registry import Strategy
-from hetsched.errors import HetschedError, InputError, counted, unreadable
+from hetsched.errors import InputError, counted, unreadable
 from hetsched.scenario.json_text import decoded
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
-from hetsched.studies.assumed_bounds import of_measured
-from hetsched.studies.assumptions import assumptions
+from hetsched.studies import run_plan
+from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.caveats import Caveats
+from hetsched.studies.caveats_anew import of_real, of_simulated, warned_anew
 from hetsched.studies.comparison_plan import PLAN_NAME, load_plan
 from hetsched.studies.folder import SUMMARY_NAME
 from hetsched.studies.named_folder import has_begun, is_finished, logs_below, results_folder, without_probes
+from hetsched.studies.one_run import RunResult, look_up
+from hetsched.studies.run_warnings import Runs, of_runs
 from hetsched.studies.sittings import is_under_way
 from hetsched.studies.unknown_scores import joined
 
@@ -138,37 +142,48 @@ def said_of(folder: Path, logs: Iterable[Path]) -> Caveats:
 
 
 def said_by_study(study: Path, logs: Iterable[Path]) -> Caveats:
-    """What the study in this folder says beside its figures. Of real runs only the bounds assume
-    something."""
+    """What the study in this folder says beside its figures. If it has written none of it, this is
+    computed from its logs. Of real runs only the bounds assume something, and the prediction of a
+    plan."""
     if told := summary_of(study):
         return Caveats.of(told)
-    if (study / PLAN_NAME).is_file():
-        plan = load_plan(study)
-        return Caveats(plan.assumed, plan.warned)
+    plan = load_plan(study) if (study / PLAN_NAME).is_file() else None
     starts = {log: start for log in logs if (start := _start(log)) is not None}
-    repeated = [start.strategy for log, start in starts.items() if log.parent != study]
-    missing = dict.fromkeys(repeated, UNDER_WAY) if repeated and is_under_way(study) else {}
+    planned = Caveats() if plan is None else Caveats(plan.assumed, plan.warned)
     if not starts or not (study / SCENARIO_NAME).is_file():
-        return Caveats(warnings=missing)
+        return all_of([planned, _under_way(study, starts)])
     setup = load_setup_of_logs(study / SCENARIO_NAME)
-    simulated = dict.fromkeys(start.strategy for start in starts.values() if start.backend == SIMULATED)
-    measured = dict.fromkeys(start.strategy for start in starts.values() if start.backend != SIMULATED)
-    assumed = assumed_anew(setup, map(strategy_of, simulated)) if simulated else []
-    if measured:
-        assumed += assumed_anew(setup, map(strategy_of, measured), of_measured)
-    return Caveats(list(dict.fromkeys(assumed)), missing)
+    if plan is not None:
+        return all_of([planned, _of_comparison(setup, starts)])
+    simulated = [log for log, start in starts.items() if start.backend == SIMULATED]
+    found = [of_simulated(setup, *_runs(setup, simulated))] if simulated else []
+    if measured := [log for log in starts if log not in simulated]:
+        predicted = run_plan.load_plan(study).assumed if (study / run_plan.PLAN_NAME).is_file() else ()
+        found.append(of_real(setup, *_runs(setup, measured), predicted))
+    return all_of([*found, _under_way(study, starts)])
 
 
-def assumed_anew(
-    setup: Setup,
-    strategies: Iterable[Strategy],
-    assume: Callable[[Setup, Sequence[Strategy]], list[str]] = assumptions,
-) -> list[str]:
-    """What simulations of these strategies assume, or why this is not known."""
-    try:
-        return assume(setup, [*strategies])
-    except HetschedError as error:  # such as of a policy in a file, which is not executed to read logs
-        return [f"not known here: {error}"]
+def _of_comparison(setup: Setup, logs: Iterable[Path]) -> Caveats:
+    """What the runs of a comparison add to what its plan says."""
+    runs, whole = _runs(setup, logs)
+    warned = warned_anew(runs, lambda one: of_runs(setup, {one: runs[one]}, {one: whole[one]}))
+    return Caveats(beyond_recordings(setup, chain(*runs.values())), warned)
+
+
+def _under_way(study: Path, starts: Mapping[Path, RunStarted]) -> Caveats:
+    """The warning for strategies whose runs under further seeds may be missing."""
+    repeated = [start.strategy for log, start in starts.items() if log.parent != study]
+    return Caveats(warnings=dict.fromkeys(repeated, UNDER_WAY) if repeated and is_under_way(study) else {})
+
+
+def _runs(setup: Setup, logs: Iterable[Path]) -> tuple[Runs, Runs]:
+    """The runs of each strategy, and those of them that came to their end."""
+    runs, whole = defaultdict[Strategy, list[RunResult]](list), defaultdict[Strategy, list[RunResult]](list)
+    for run, state in (look_up(setup, log) for log in logs):
+        strategy = strategy_of(run.metrics.strategy)
+        runs[strategy].append(run)
+        whole[strategy] += [run] if state.ended == COMPLETED else []
+    return runs, whole
 
 
 def all_of(caveats: Iterable[Caveats]) -> Caveats:

@@ -16,6 +16,7 @@ from hetsched.cores import available_cores
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.beyond_recordings import iterations_beyond, the_most
 from hetsched.studies.budget import Budget
 from hetsched.studies.fan_out import Task, attempts
 from hetsched.studies.one_run import RunResult
@@ -50,22 +51,26 @@ class Forecast(Struct, frozen=True):
 
 class _Simulated(NamedTuple):
     """The figures of a simulated run, how many trials its policy stopped, and what the run lacks of
-    what the scenario asks for."""
+    what the scenario asks for. `beyond` is as in `Simulations`."""
 
     task: Task
     metrics: Metrics
     stopped: int
     missed: list[str]
+    beyond: dict[str, int]
 
 
 class Simulations(NamedTuple):
     """Forecasts by strategy, in the order in which the strategies were given. Also why others
-    failed, which seeds were used, and how many seeds the budget did not allow."""
+    failed, which seeds were used, and how many seeds the budget did not allow. `beyond` has the
+    limits of the learning model that runs are beyond, with the most iterations behind their best
+    weights."""
 
     forecasts: dict[Strategy, Forecast]
     failed: dict[Strategy, str]
     seeds: list[int]
     left_out: int
+    beyond: dict[str, int]
 
 
 def forecast(
@@ -119,7 +124,8 @@ class _Courses:
             else:
                 ends = (event for event in read_log(run.log) if isinstance(event, TrialCompleted))
                 stopped = sum(end.is_by_policy for end in ends)
-                self.runs.append(_Simulated(task, run.metrics, stopped, missed(self._setup, run)))
+                lacks, beyond = missed(self._setup, run), iterations_beyond(self._setup, [run])
+                self.runs.append(_Simulated(task, run.metrics, stopped, lacks, beyond))
                 run.log.unlink()
             advance()
 
@@ -130,7 +136,8 @@ class _Courses:
             if run.task.seed in self.finished and run.task.strategy not in self.failed:
                 of_strategy.setdefault(run.task.strategy, []).append(run)
         forecasts = {one: _summary(of_strategy[one]) for one in self._strategies if one in of_strategy}
-        return Simulations(forecasts, self.failed, self.finished, wanted - len(self.finished))
+        beyond = the_most(run.beyond for of_one in of_strategy.values() for run in of_one)
+        return Simulations(forecasts, self.failed, self.finished, wanted - len(self.finished), beyond)
 
 
 def _summary(runs: Sequence[_Simulated]) -> Forecast:

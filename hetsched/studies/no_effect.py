@@ -14,13 +14,15 @@ OF_SHIPPED_TRAININGS = ("data_dir", "model_file", "augment", "speed_ups")
 def no_effect(setup: Setup) -> Iterator[str]:
     """A line for each setting that changes nothing. It is of a PBT that is not enabled, of a cost
     that is not charged, or of real runs that are made otherwise. Or it is a batch size that no
-    trial gets, a target without scores, or a planned fault that hits nobody."""
+    trial gets, a target without scores, a planned fault that hits nobody, or a price that no node
+    costs."""
     lines = (
         _settings_of_pbt(setup),
         _batch_sizes(setup),
         _targets(setup),
         _settings_of_costs(setup),
         _faults_before_nodes(setup),
+        _spot_prices(setup),
         _real(setup),
     )
     for line in (line for of_kind in lines for line in of_kind):
@@ -72,6 +74,14 @@ def _faults_before_nodes(setup: Setup) -> Iterator[str]:
             node = node_of(fault)
             what = f"planned fault of {fault.worker or fault.node} at {fault.at_s:g} s"
             yield f"{what}, as {node} comes at {faults.late[node]:g} s"
+
+
+def _spot_prices(setup: Setup) -> Iterator[str]:
+    spot = setup.scenario.faults.spot
+    priced = [table for table in setup.scenario.cluster.nodes if table.spot_price_per_h is not None]
+    names = [name for table in priced for name in table.names() if spot is None or not spot.has(name)]
+    if names:
+        yield f"spot_price_per_h of {first_of(names, NAMED)}, as only nodes of faults.spot cost it"
 
 
 def _real(setup: Setup) -> Iterator[str]:

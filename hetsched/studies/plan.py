@@ -21,7 +21,8 @@ from hetsched.errors import HetschedError, InputError, PolicyError, path_of
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.studies.assumed_scores import check_learning
-from hetsched.studies.assumptions import assumptions, idle_workers
+from hetsched.studies.assumptions import assumptions
+from hetsched.studies.beyond_recordings import beyond_in_words
 from hetsched.studies.budget import Budget
 from hetsched.studies.comparison import SIMILAR_WORK
 from hetsched.studies.folder import PROBES, ResultsFolder, default_folder, write_summary
@@ -31,10 +32,10 @@ from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seed
 from hetsched.studies.measured import Measured
 from hetsched.studies.measuring import measure, workers_to_measure
 from hetsched.studies.measuring_policy import MEASURE
-from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.periods import too_long
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import scenario_facts
+from hetsched.studies.run_warnings import of_any_runs
 from hetsched.studies.unknown_scores import joined
 from hetsched.studies.watching import Progress, Watch, silent, unwatched
 
@@ -271,9 +272,9 @@ def _written(
     setup, found = fitting.setup, simulated.forecasts
     rounds = too_long(setup, {strategy: of.workers_bound_s for strategy, of in found.items()})
     lacking = {str(strategy): of.warning for strategy, of in found.items() if of.warning is not None}
-    always = joined(idle_workers(setup, found), no_checkpoints(setup, found))
-    warnings = joined(always, rounds, _less_work(found), lacking)
+    warnings = joined(of_any_runs(setup, found), rounds, _less_work(found), lacking)
     left_out = fitting.left_out | simulated.failed
+    beyond = beyond_in_words(simulated.beyond)
     probes = sorted(log.parent for log in home.path.glob(f"{PROBES}/*/{LOG_NAME}"))
     result = PlanResult(
         home=home,
@@ -286,7 +287,7 @@ def _written(
         probes=probes,
         seeds_left_out=simulated.left_out,
         planned_s=budget.spent_s,
-        assumptions=[*assumptions(setup, found), *slow_paces(setup, [*probes, *measured.reused])],
+        assumptions=[*assumptions(setup, found), *beyond, *slow_paces(setup, [*probes, *measured.reused])],
     )
     write_summary(home.path, "plan", result.document())
     return result

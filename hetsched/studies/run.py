@@ -149,7 +149,8 @@ def _with_strategy(
             elif new:
                 home.undo()
             raise
-        setup, plan = found.setup, replace(plan, strategy=found.best, prediction=found.prediction)
+        chosen = replace(plan, strategy=found.best, prediction=found.prediction, assumed=[*found.assumptions])
+        setup, plan = found.setup, chosen
         setup.save(home.path)
         plan = plan.with_files(home.path)
         plan.save(home.path)
@@ -163,7 +164,7 @@ def _written(
     cores = setup.scenario.overheads.host_cores
     steps = worker_steps((read_log(run.log) for run, _ in runs), setup.times, cores)
     chosen = parse_strategy(plan.strategy)
-    assumed = of_measured(setup, [chosen])
+    assumed = of_measured(setup, [chosen], plan.assumed)
     result = strategy_result(home, setup, chosen, runs, steps, assumed, plan.prediction)
     if again or not (home.path / SUMMARY_NAME).exists():
         write_strategy(result, "run", "ray")

@@ -32,6 +32,7 @@ class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
       reads the files as they are then.
     - `hetsched`: the version that began the run
     - `prediction`: what the plan that chose the strategy predicted
+    - `assumed`: what the prediction assumes
     - `planning`: the words of the command line for that plan
     - `files`: the SHA-256 sums of `run_sums`. Plans of older versions have none.
     """
@@ -43,6 +44,7 @@ class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
     prediction: Prediction | None = None
     planning: list[str] = []
     files: dict[str, str] = {}
+    assumed: list[str] = []
 
     def save(self, folder: Path) -> None:
         write_json(folder / PLAN_NAME, self)

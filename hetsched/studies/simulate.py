@@ -10,18 +10,15 @@ from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.assumed_scores import check_learning
-from hetsched.studies.assumptions import assumptions, idle_workers
+from hetsched.studies.assumptions import assumptions
 from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
-from hetsched.studies.no_checkpoints import no_checkpoints
-from hetsched.studies.no_exploits import no_exploits
 from hetsched.studies.one_run import RunResult, carry_out
-from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.results_csv import write_results_csv
-from hetsched.studies.unknown_scores import joined, unknown_scores
-from hetsched.studies.unreached import unreached
+from hetsched.studies.run_warnings import of_any_runs, of_real_runs, of_runs
+from hetsched.studies.unknown_scores import joined
 from hetsched.studies.watching import Watch, unwatched
 
 
@@ -51,7 +48,7 @@ def simulate(
             with watch("simulating", setup, chosen, seed) as listen:
                 runs.append(carry_out("sim", setup, chosen, seed, place, listen))
     only = [run for run, _ in runs]
-    warnings = joined(idle_workers(setup, [chosen]), _warnings(setup, {chosen: only}))
+    warnings = joined(of_any_runs(setup, [chosen]), of_runs(setup, {chosen: only}))
     assumed = [*assumptions(setup, [chosen]), *beyond_recordings(setup, only)]
     result = strategy_result(home, setup, chosen, runs, assumed=assumed, warnings=warnings)
     write_strategy(result, "simulate", "simulation")
@@ -80,20 +77,8 @@ def strategy_result(
         steps=tuple(steps),
         prediction=prediction,
         assumptions=assumed,
-        warnings=_of_measured(setup, of_one) if warnings is None else warnings,
+        warnings=of_real_runs(setup, of_one) if warnings is None else warnings,
     )
-
-
-def _warnings(setup: Setup, runs: Mapping[Strategy, Sequence[RunResult]]) -> dict[str, str]:
-    found = too_long_for(setup, runs), unknown_scores(runs), no_checkpoints(setup, runs)
-    return joined(*found, unreached(setup, runs))
-
-
-def _of_measured(setup: Setup, runs: Mapping[Strategy, Sequence[RunResult]]) -> dict[str, str]:
-    """With what the assumptions of a simulation say of PBT, as those of a real run are of its bounds
-    alone."""
-    never = "; ".join(no_exploits(setup))
-    return joined(_warnings(setup, runs), {str(strategy): never for strategy in runs if never})
 
 
 def write_strategy(result: StrategyResult, study: str, backend: str) -> None:

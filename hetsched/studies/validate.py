@@ -1,7 +1,7 @@
 """Predicted against measured: profile what will run, simulate it, run it for real, compare the
 two."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -259,10 +259,7 @@ def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
 
 def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -> ValidationResult:
     """The result, which is also in its folder."""
-    foretold = {name: [*chain(*of_one)] for name, of_one in runs.predicted.items()}
-    every = {name: [*of_one, *foretold[name]] for name, of_one in runs.measured.items()}
-    unknown, rounds = (unknown_scores(runs.measured), unknown_scores(foretold)), too_long_for(setup, every)
-    beyond = beyond_recordings(setup, chain(*foretold.values()))
+    beyond = beyond_recordings(setup, chain(*chain(*runs.predicted.values())))
     result = ValidationResult(
         home=home,
         runs=tuple(run for of_one in runs.measured.values() for run in of_one),
@@ -270,7 +267,7 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
         setup=setup,
         seeds=seeds,
         assumptions=[*runs.assumed, *beyond],
-        warnings=joined(runs.idle, no_checkpoints(setup, every), rounds, *unknown, unreached(setup, every)),
+        warnings=joined(runs.idle, warnings_of(setup, runs.measured, runs.predicted)),
         agreements=runs.agreements,
     )
     metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}
@@ -279,6 +276,17 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
     write_results_csv(home.path, ray=result.runs, sim=result.predicted)
     write_summary(home.path, "validate", result.document())
     return result
+
+
+def warnings_of(
+    setup: Setup, measured: Mapping[Strategy, Sequence[RunResult]], predicted: Mapping[Strategy, Sequence[Draws]]
+) -> dict[str, str]:
+    """Why the figures of each strategy should not be trusted, by its real runs and the simulations
+    that predict them."""
+    foretold = {name: [*chain(*of_one)] for name, of_one in predicted.items()}
+    every = {name: [*of_one, *foretold[name]] for name, of_one in measured.items()}
+    unknown = unknown_scores(measured), unknown_scores(foretold)
+    return joined(no_checkpoints(setup, every), too_long_for(setup, every), *unknown, unreached(setup, every))
 
 
 def agreement_of(predicting: Setup, predicted: Sequence[Draws], measured: Sequence[RunResult]) -> Agreement:

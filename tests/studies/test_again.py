@@ -129,6 +129,10 @@ def test_policies_of_a_file_are_not_run(scenario: hetsched.Scenario) -> None:
     Path("ran").unlink()
     again = result_in(Path("out"))
     assert isinstance(again, hetsched.ComparisonResult) and "fusion+mine" in again.comparisons
+    Path("out/summary.json").unlink()
+    stopped = result_in(Path("out"))
+    assert isinstance(stopped, hetsched.ComparisonResult)
+    assert "warnings not known here: " in stopped.warnings["fusion+mine"]
     assert not Path("ran").exists()
 
 

@@ -99,6 +99,15 @@ def test_a_validation_says_it_of_its_predictions_alone(folder: Path, monkeypatch
     assert not any(SAID in line for line in hetsched.run(setup(folder), "fusion+fifo", 1, folder / "run").assumptions)
 
 
+def test_a_plan_says_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its assumptions lacked what a comparison of the same simulations says."""
+    monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: SimBackend())
+    found = hetsched.plan(setup(folder), ["fusion+fifo"], 2, folder / "planned")
+    one = hetsched.compare(found.setup, ["fusion+fifo"], 2)
+    said = f"{SAID}; by copies, best weights have up to {longest(one)} iterations behind them"
+    assert [line for line in found.assumptions if SAID in line] == [said]
+
+
 def test_what_is_said_of_every_trial_is_not_said_again_of_copies(folder: Path) -> None:
     result = hetsched.simulate(setup(folder, {"stop_iterations": LIMIT + 10}), "fusion+fifo")
     assert longest(result) > LIMIT + 10

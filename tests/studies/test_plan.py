@@ -424,6 +424,25 @@ def test_auto_runs_the_best_one_and_says_how_far_the_prediction_was(cluster: Clu
     assert again.foretold == result.foretold
 
 
+def test_a_run_says_what_its_prediction_assumes(cluster: Cluster, capfd: pytest.CaptureFixture[str]) -> None:
+    """The plan alone said it. Of the real run, the bounds assume some of it, too."""
+    far = {"lr": {"low": 50.0, "high": 500.0, "scale": "log"}}
+    result = hetsched.run(scenario(search_space=far), "auto", folder="run", planner=of_two)
+    planned = json.loads(Path("run/plan/summary.json").read_text())["assumptions"]
+    assert any(line.startswith("prediction: ") and "searched 50 to 500" in line for line in result.assumptions)
+    said = [line.rsplit("prediction: ")[-1] for line in result.assumptions]
+    assert set(planned) <= {*said} and len(said) == len({*said})
+    log = result.runs[0].log
+    log.write_text(log.read_text().replace('"backend":"sim"', '"backend":"ray"', 1))
+    (Path("run") / "summary.json").unlink()
+    for again in (hetsched.load_results("run"), hetsched.resume("run")):
+        assert [*again.assumptions] == [*result.assumptions]
+    for words in ([], ["--json"]):
+        assert main(["show", "run", *words]) == 0
+        shown = " ".join(capfd.readouterr().out.split())
+        assert all(json.dumps(line)[1:-1] in shown if words else line in shown for line in result.assumptions)
+
+
 def test_a_run_that_planned_nothing_predicts_nothing() -> None:
     result = hetsched.run(scenario(TRUTH), "fusion+fifo", folder="run")
     assert result.foretold is None

@@ -224,3 +224,63 @@ def test_costs_that_bounds_do_not_count_are_not_said_of_them(
 def test_a_run_without_a_bound_assumes_nothing() -> None:
     unknown = make_setup([{"name": "a", "cores": 1}], [profile_row(cores=1, model="another")])
     assert of_measured(unknown, FIFO) == []
+
+
+@pytest.mark.parametrize(
+    ("spot", "without"),
+    [(None, "a, b0, b1"), ({"mean_between_s": 1e6}, ""), ({"mean_between_s": 1e6, "nodes": ["a", "b1"]}, "b0")],
+)
+def test_a_spot_price_of_no_spot_node_is_said(spot: dict[str, Any] | None, without: str, tmp_path: Path) -> None:
+    prices = {"price_per_h": 3.0, "spot_price_per_h": 1.0}
+    nodes = [{"name": "a", "cores": 2, **prices}, {"name": "b", "cores": 2, "count": 2, **prices}]
+    scenario = setup([row(**MEASURED)], tmp_path, cluster={"nodes": nodes}, faults={"spot": spot} if spot else {})
+    said = [f"no effect: spot_price_per_h of {without}, as only nodes of faults.spot cost it"] if without else []
+    assert assumptions(scenario.resolve(), FIFO) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["measured", "measured"], ""),
+        (["declared: a guess", "measured"], " (some rows: declared)"),
+        (["declared", "scaled by 2"], " (all rows: declared, scaled by 2)"),
+    ],
+)
+def test_costs_by_rows_that_say_that_nobody_measured_them(words: list[str], said: str, tmp_path: Path) -> None:
+    """Only step times said it, those of the rows of a study's own workers."""
+
+    def elsewhere(device: str) -> list[ProfileRow]:
+        costs = MEASURED | GPU | {"device": device, "memory_gib": 1.0}
+        rows = zip((row(batch_size=size, **costs) for size in (32, 128)), words, strict=True)
+        return [each.model_copy(update={"provenance": word}) for each, word in rows]
+
+    here = row(batch_size=64, **MEASURED | GPU | {"start_up_s": None})
+    at = "for resnet18 on cifar10, batch 64 on v100"
+    between = f"interpolated between measured batch sizes or cores{said}, {at}"
+    assert said_by(with_gpu(tmp_path, [*elsewhere("v100"), here], 64, gpu_memory_gib=24.0)) == [
+        f"start-up: {between}",
+        f"gpu_memory_gib: memory_gib {between}",
+    ]
+    assert said_by(with_gpu(tmp_path, [*elsewhere("k80"), here], 64)) == [
+        f"start-up: the median of other workers{said}, for resnet18 on v100"
+    ]
+
+
+def test_growth_of_the_state_between_measurements(tmp_path: Path) -> None:
+    """The line of state_growth was the one of a growth that was measured."""
+    sizes = [row(batch_size=size, state_growth=0.1, **MEASURED | GPU) for size in (32, 128)]
+    growth = "evaluation, restore and checkpoint: in proportion to iterations, by state_growth"
+    between = "interpolated between measured batch sizes or cores, for resnet18 on cifar10, batch 64 on v100"
+    here = row(batch_size=64, **MEASURED | GPU)
+    assert said_by(with_gpu(tmp_path, [*sizes, here], 64)) == [f"{growth} {between}"]
+    assert said_by(with_gpu(tmp_path, sizes, 32)) == [f"{growth}, for resnet18 on v100"]
+    assert f"{growth}, for resnet18 on v100" in said_by(with_gpu(tmp_path, sizes, 64)), "the line of step times says it"
+
+
+def test_what_bounds_and_a_prediction_assume_is_said_once(tmp_path: Path) -> None:
+    lacking = setup([row(**MEASURED | {"start_up_s": None, "restore_s": None})], tmp_path).resolve()
+    [line] = of_measured(lacking, FIFO)
+    start_up = "start-up: nothing, as the profile has none for resnet18"
+    assert line == f"bounds: {start_up}"
+    both = [f"bounds and prediction: {start_up}", "prediction: another line"]
+    assert of_measured(lacking, FIFO, [start_up, "another line"]) == both

@@ -6,13 +6,21 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from hetsched.errors import InputError, nearest, path_of
+from hetsched.errors import HetschedError, InputError, nearest, path_of
 from hetsched.report.export.chrome_trace import fill_trace
 from hetsched.report.export.files import written_whole
 from hetsched.report.export.tables import export_tables
 from hetsched.studies.caveats import Caveats
-from hetsched.studies.folder_caveats import by_study, caveats_by_study, together
-from hetsched.studies.named_folder import is_finished, logs_below, results_folder, results_logs
+from hetsched.studies.caveats_anew import NOT_KNOWN
+from hetsched.studies.folder_caveats import by_study, caveats_by_study, summary_of, together
+from hetsched.studies.named_folder import (
+    has_begun,
+    is_finished,
+    logs_below,
+    results_folder,
+    results_logs,
+    without_probes,
+)
 from hetsched.studies.ro_crate import write_ro_crate
 
 logger = logging.getLogger(__name__)
@@ -81,8 +89,18 @@ def exported(folder: Path | str, to: str, out: Path | str | None) -> Exported:
     for log in logs:
         if not is_finished(log):
             logger.warning("%s: this run is not finished: it is exported as far as it came", log)
-    runs = _Runs(folder, logs, caveats_by_study(folder, logs))
+    runs = _Runs(folder, logs, _beside_files(folder) if describes_files else caveats_by_study(folder, logs))
     return Exported(_EXPORTS.get(to, _export_tables)(runs, home, to), runs.caveats)
+
+
+def _beside_files(folder: Path) -> dict[Path, Caveats]:
+    """What is said beside the figures in the folder, where its files are described as they are. If
+    this is not known, because a log is damaged, that is said."""
+    summary_of(folder)  # raises if it is damaged
+    try:
+        return caveats_by_study(folder, [log for log in without_probes(folder, logs_below(folder)) if has_begun(log)])
+    except HetschedError as error:
+        return {folder: Caveats([f"{NOT_KNOWN}: {error}"])}
 
 
 def _export_tables(runs: _Runs, out: Path, to: str) -> list[Path]:

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import NamedTuple
 
-from hetsched.core.events import Event, RunStarted
+from hetsched.core.events import Event, RunEnded, RunStarted
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
 from hetsched.report.tracking.points import Points, parameters
@@ -34,12 +34,20 @@ class End(NamedTuple):
 
 class Follower:
     """Sends one run to one tracker, in a thread of its own, so that the run never waits for a
-    service."""
+    service.
+
+    - `started`: the first event of the run (None: it has not begun)
+    - `stopped_for`: the reason with which the run ended (None: it has not ended)
+    - `time_s`: the time of its last event
+    """
 
     def __init__(self, name: str, tracker: Tracker, setup: Setup, strategy: Strategy, seed: int) -> None:
         self.name, self.seed, self.tracker = name, seed, tracker
         self.ended = False
-        self._setup, self._strategy = setup, strategy
+        self.setup, self.strategy = setup, strategy
+        self.started: RunStarted | None = None
+        self.stopped_for: str | None = None
+        self.time_s = 0.0
         self._points = Points()
         self._queue: SimpleQueue[Point | RunStarted | End] = SimpleQueue()
         self._begun, self._works = False, True
@@ -47,8 +55,12 @@ class Follower:
         self._thread.start()
 
     def __call__(self, state: State, event: Event) -> None:
+        self.time_s = event.time
         if isinstance(event, RunStarted):
+            self.started = event
             self._queue.put(event)
+        elif isinstance(event, RunEnded):
+            self.stopped_for = event.reason
         for point in self._points(state, event):
             self._queue.put(point)
 
@@ -92,9 +104,9 @@ class Follower:
             self.tracker.log(points)
         match told[0]:
             case RunStarted() as started:
-                facts = parameters(self._setup, str(self._strategy), self.seed, started)
+                facts = parameters(self.setup, str(self.strategy), self.seed, started)
                 self._begun = True
-                self.tracker.begin(f"{started.scenario} {self._strategy} seed {self.seed}", started.scenario, facts)
+                self.tracker.begin(f"{started.scenario} {self.strategy} seed {self.seed}", started.scenario, facts)
             case End(completed, report) if self._begun:
                 if report is not None:
                     self.tracker.report(report)

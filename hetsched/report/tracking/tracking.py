@@ -9,7 +9,7 @@ from types import TracebackType
 import msgspec
 
 from hetsched.core.dispatcher import Listener, Recalls
-from hetsched.core.events import Event
+from hetsched.core.events import COMPLETED, SIMULATED, Event
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError
@@ -18,8 +18,13 @@ from hetsched.report.tracking.follower import Follower
 from hetsched.report.tracking.points import whole
 from hetsched.report.tracking.tracker import Point, Tracker, trackers
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.caveats import Caveats
+from hetsched.studies.caveats_anew import of_real, of_simulated
+from hetsched.studies.folder_caveats import UNDER_WAY, unfinished
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.results import Results
+from hetsched.studies.run_warnings import Runs
+from hetsched.studies.unknown_scores import joined
 from hetsched.studies.watching import Watch, unwatched
 
 logger = logging.getLogger(__name__)
@@ -50,7 +55,7 @@ class Tracking:
     ) -> None:
         left = [follower for follower in self._followers if not follower.ended]
         for follower in left:
-            follower.end(completed=kind is None)
+            follower.end(completed=kind is None, last=of_the_stopped(follower))
         for follower in left:
             follower.wait()
 
@@ -65,7 +70,7 @@ class Tracking:
     def finish(self, result: Results) -> list[str]:
         """Send the runs' figures and reports, and what the study assumed and warns of. Returns
         where the runs can be seen: one line per run and tracker."""
-        said = caveats(result)
+        said = texts(Caveats(result.assumptions, result.warnings))
         runs = {run.metrics.seed: run for run in result.runs}
         reports = {follower.seed: report_of(runs[follower.seed]) for follower in self._followers}
         for follower in self._followers:
@@ -102,11 +107,24 @@ def figures(run: RunResult, said: Mapping[str, str]) -> Point:
     return whole(run.metrics.makespan_s, {**values, **said})
 
 
-def caveats(result: Results) -> dict[str, str]:
-    """The assumptions and warnings of a study as texts, a line each. What it lacks is left out."""
-    warned = [f"{strategy}: {warning}" for strategy, warning in result.warnings.items()]
-    found = {"assumptions": result.assumptions, "warnings": warned}
+def texts(said: Caveats) -> dict[str, str]:
+    """Assumptions and warnings as texts, a line each. What is lacking is left out."""
+    warned = [f"{strategy}: {warning}" for strategy, warning in said.warnings.items()]
+    found = {"assumptions": said.assumptions, "warnings": warned}
     return {name: "\n".join(lines) for name, lines in found.items() if lines}
+
+
+def of_the_stopped(follower: Follower) -> list[Point]:
+    """A point with what is assumed of a run whose study has no result, because it was stopped, and
+    with the warnings that are known then. Empty: the run has not begun."""
+    if follower.started is None:
+        return []
+    none: Runs = {follower.strategy: []}
+    anew = of_simulated if follower.started.backend == SIMULATED else of_real
+    said = anew(follower.setup, none, none)
+    name = str(follower.strategy)
+    cut = {name: UNDER_WAY} if follower.stopped_for == COMPLETED else unfinished([(name, None)])
+    return [whole(follower.time_s, texts(said._replace(warnings=joined(said.warnings, cut))))]
 
 
 def report_of(run: RunResult) -> Path | None:

@@ -157,6 +157,10 @@ def test_a_run_that_fails_is_a_failed_run_there(notes: type[Notes], tmp_path: Pa
     with pytest.raises(Stopped), Tracking(["notes"], lambda *of: nullcontext(watching)) as tracking:
         hetsched.simulate(hetsched.load_scenario("demo"), "fusion+hrfs", folder=tmp_path, watch=tracking.watch)
     assert notes.all[-1].heard[-1] == ("finish", False)
+    said = hetsched.simulate(hetsched.load_scenario("demo"), "fusion+hrfs").assumptions
+    values = notes.all[-1].points[-1].values
+    assert values["assumptions"] == "\n".join(said), "a service had its figures without a word on them"
+    assert values["warnings"] == "fusion+hrfs: 1 of 1 run did not end: figures cover only what was trained"
 
 
 def test_the_command_says_where(notes: type[Notes], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,36 @@
+"""Why the figures of strategies should not be trusted, by their runs and whatever the runs do."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from hetsched.domain.registry import Strategy
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.assumptions import idle_workers
+from hetsched.studies.no_checkpoints import no_checkpoints
+from hetsched.studies.no_exploits import no_exploits
+from hetsched.studies.one_run import RunResult
+from hetsched.studies.periods import too_long_for
+from hetsched.studies.unknown_scores import joined, unknown_scores
+from hetsched.studies.unreached import unreached
+
+Runs = Mapping[Strategy, Sequence[RunResult]]
+"""Runs of each strategy."""
+
+
+def of_any_runs(setup: Setup, strategies: Collection[Strategy]) -> dict[str, str]:
+    """The warnings of simulations that hold whatever the runs do."""
+    return joined(idle_workers(setup, strategies), no_checkpoints(setup, strategies))
+
+
+def of_runs(setup: Setup, runs: Runs, whole: Runs | None = None) -> dict[str, str]:
+    """The warnings that follow from runs. `whole` has those that came to their end (None: all did):
+    what other runs lack says nothing."""
+    ended = runs if whole is None else whole
+    return joined(too_long_for(setup, runs), unknown_scores(ended), unreached(setup, ended))
+
+
+def of_real_runs(setup: Setup, runs: Runs, whole: Runs | None = None) -> dict[str, str]:
+    """The warnings about real runs, with what the assumptions of a simulation say of PBT, as those
+    of a real run are of its bounds and its prediction alone."""
+    never = "; ".join(no_exploits(setup))
+    of_pbt = {str(strategy): never for strategy in runs if never}
+    return joined(no_checkpoints(setup, runs), of_runs(setup, runs, whole), of_pbt)
