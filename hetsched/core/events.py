@@ -135,7 +135,7 @@ class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-starte
         return (self.worker, *self.others)
 
 
-class Parts(Struct, frozen=True, gc=False):
+class Parts(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """How many seconds each part of a segment took.
 
     `dispatch_s` has two pieces: from the decision to the worker's first act, and from the worker's

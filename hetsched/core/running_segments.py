@@ -1,11 +1,16 @@
 """The segments of a log that run at a line of it."""
 
+from msgspec.structs import asdict
+
 from hetsched.core.events import AnyEvent, RunStarted, SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft
 from hetsched.core.segments_of_workers import SegmentsOfWorkers
 
 RAY_TUNE = "ray-tune"
 """The backend whose training code itself decides when a trial can be saved, and when it is
 completed."""
+
+TOLERANCE_S = 1.0
+"""How far the parts of a segment may be from its seconds, beside rounding."""
 
 _ENDS = (SegmentEnded, SegmentLost)
 
@@ -25,7 +30,8 @@ class RunningSegments:
         """What differs from the start of the segment, in words. None: nothing, or no segment of the
         trial runs. Events must come in the order of the log.
 
-        Under `RAY_TUNE` a segment may end with other iterations.
+        Under `RAY_TUNE` a segment may end with other iterations, and its parts have the times that
+        the training code reports.
         """
         if isinstance(event, SegmentStarted):
             self._running.start(event)
@@ -36,8 +42,10 @@ class RunningSegments:
             for name in ("worker", "segment"):
                 if getattr(event, name) != getattr(started, name):
                     return _told(event, started, name)
-            if isinstance(event, SegmentEnded) and event.iterations != started.iterations and not self._is_ray_tune:
-                return _told(event, started, "iterations")
+            if isinstance(event, SegmentEnded) and not self._is_ray_tune:
+                if event.iterations != started.iterations:
+                    return _told(event, started, "iterations")
+                return _seconds_fault(event, started)
         elif isinstance(event, WorkerLeft):
             if (busy := self._running.first(event.worker)) is not None:
                 return f"{event.worker} leaves, and trains {busy.trial}"
@@ -49,3 +57,18 @@ class RunningSegments:
 def _told(event: SegmentEnded | SegmentLost, started: SegmentStarted, name: str) -> str:
     what = f"{type(event).__name__} of {event.trial!r} has the {name} {getattr(event, name)!r}"
     return f"{what}, and its SegmentStarted has {getattr(started, name)!r}"
+
+
+def _seconds_fault(event: SegmentEnded, started: SegmentStarted) -> str | None:
+    """That the parts of a segment are no parts of its seconds. None: they are."""
+    what = f"SegmentEnded of {event.trial!r}"
+    begun, done = event.worked or (started.time, event.time)
+    if not started.time <= begun <= done <= event.time:
+        return f"{what} has worked from {begun:g} to {done:g} s, and lasts from {started.time:g} to {event.time:g} s"
+    allowed = TOLERANCE_S + 1e-9 * event.time
+    for name, seconds in asdict(event.parts).items():
+        if seconds < -allowed:
+            return f"{what} has {seconds:g} s of {name}"
+    if abs(event.parts.total_s - (done - begun)) > allowed:
+        return f"{what} has parts of {event.parts.total_s:g} s in all, and takes {done - begun:g} s"
+    return None

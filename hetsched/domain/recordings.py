@@ -6,6 +6,7 @@ A hyperparameter of SGD has a column of its name. Any other hyperparameter has a
 """
 
 import json
+import re
 from math import isfinite
 from typing import Any, NoReturn
 
@@ -24,6 +25,13 @@ LOSS = "loss"
 
 SIGNIFICANT = 6
 """Decimal digits of the numbers in a file. Trials are recorded with the rounded hyperparameters."""
+
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+
+_TRUTH = {"true": True, "false": False}
+
+_NOT_FINITE = {"nan", "inf", "infinity"}
 
 
 def column_of(hyperparameter: str) -> str:
@@ -63,11 +71,14 @@ def _is_text(cell: str) -> bool:
 
 
 def value_of(cell: str) -> Any:
-    """The value of a cell. Raises ValueError for a number that is not finite, and for lists in lists
-    beyond all measure.
+    """The value of a cell. Python, pandas and spreadsheets write numbers, True and False otherwise
+    than JSON does. Raises ValueError for a number that is not finite, and for lists in lists beyond
+    all measure.
 
     >>> value_of("0.1"), value_of("true"), value_of("adam"), value_of('"3"')
     (0.1, True, 'adam', '3')
+    >>> value_of(".5"), value_of("1."), value_of("+3"), value_of("False"), value_of("1_000")
+    (0.5, 1.0, 3, False, '1_000')
     >>> value_of("NaN")
     Traceback (most recent call last):
     ValueError: expected a finite number, got NaN; a text stands in quotes, as "NaN"
@@ -75,9 +86,19 @@ def value_of(cell: str) -> Any:
     try:
         return json.loads(cell, parse_constant=_refused, parse_float=_finite, parse_int=_whole)
     except json.JSONDecodeError:
-        return cell
+        return _beyond_json(cell)
     except RecursionError as error:
         raise ValueError(f"expected a number, a text or a list, got {brief(cell)}") from error
+
+
+def _beyond_json(cell: str) -> Any:
+    """The value of a cell that is no JSON."""
+    word = cell.strip()
+    if _NUMBER.fullmatch(word):
+        return _whole(word) if word.lstrip("+-").isdecimal() else _finite(word)
+    if word.lower().lstrip("+-") in _NOT_FINITE:
+        _refused(word)
+    return _TRUTH.get(word.lower(), cell)
 
 
 def _finite(number: str) -> float:

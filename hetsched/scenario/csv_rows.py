@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 
-from hetsched.errors import InputError, closest, listed, nearest, why_unreadable
+from hetsched.domain.names import without_control
+from hetsched.errors import InputError, brief, closest, listed, nearest, why_unreadable
 from hetsched.scenario.explaining import of_a_cell
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -56,6 +57,7 @@ def read_rows(
                 given = _given(f"{path}:{reader.line_num}", record, absent)
                 found = row.model_validate({**defaults, **given})
                 _refuse_odd_numbers(f"{path}:{reader.line_num}", found, given)
+                _refuse_control(f"{path}:{reader.line_num}", found)
                 yield reader.line_num, found
     except OSError as error:
         raise InputError(f"{path}: cannot read the {what}: {why_unreadable(error)}") from error
@@ -115,6 +117,15 @@ def _refuse_odd_numbers(place: str, row: BaseModel, cells: Mapping[str, str]) ->
                 raise InputError(f"{place}: {name}: expected a number without '_', got {found[0]!r}")
 
 
+def _refuse_control(place: str, row: BaseModel) -> None:
+    """Raise InputError if a text of the row, or the name of a column, has a control character."""
+    for name, value in row.__dict__.items():
+        try:
+            without_control(value)
+        except ValueError as error:
+            raise InputError(f"{place}: {name}: {error}, got {brief(value)}") from error
+
+
 def _rows_below_first_line(file: Iterable[str]) -> "csv.DictReader[str]":
     """The lines below the first line that is not blank, which names the columns. Blanks around
     names are ignored."""
@@ -131,7 +142,7 @@ def _refuse_missing(
 ) -> None:
     """Raise InputError if needed columns are missing. It names each one, and the unknown column
     that may be meant."""
-    missing = [name for name in needed if _spellings(row, name).isdisjoint(columns)]
+    missing = [name for name in needed if {name, *_spellings(row, name)}.isdisjoint(columns)]
     if not missing:
         return
     if (hint := of_first_line(columns)) is not None:
@@ -175,7 +186,7 @@ def _spellings(row: type[BaseModel], name: str) -> set[str]:
     """The names that the column may have in a file."""
     field = row.model_fields.get(name)
     choices = field.validation_alias if field is not None else None
-    return {name, *map(str, choices.choices)} if isinstance(choices, AliasChoices) else {name}
+    return {*map(str, choices.choices)} if isinstance(choices, AliasChoices) else {name}
 
 
 def _known(row: type[BaseModel]) -> set[str]:

@@ -2,23 +2,24 @@
 may change."""
 
 from collections.abc import Collection, Iterator, Mapping
-from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_serializer, model_validator
 from typing_extensions import TypeAliasType
 
 from hetsched.domain.hyperparameters import OF_SGD, Choice, Constant, Domain, Float, Integer, Scale
+from hetsched.domain.metric import as_float
 from hetsched.domain.names import without_control
 from hetsched.domain.workload import BATCH_SIZE, PBT, batch_sizes_of
-from hetsched.errors import nearest
+from hetsched.errors import brief, nearest
 from hetsched.scenario.tables import Table
 
 OF_SGD_CURVES = ("sgd", "multi-power")
 """The learning models of hetsched whose scores depend only on the hyperparameters of SGD."""
 
 MOST = 1e12
-"""The greatest number that may be searched. Products of such numbers do not overflow."""
+"""The greatest number that may be searched, and the greatest value of a hyperparameter of SGD.
+Products of such numbers do not overflow."""
 
 
 def _no_string(value: Any) -> Any:
@@ -76,8 +77,9 @@ class RangeTable(Table):
 
 
 def _is_value(value: object) -> bool:
-    """Whether a log can have the value. JSON has neither infinite numbers nor nan."""
-    return isfinite(value) if isinstance(value, float) else isinstance(value, bool | int | str)
+    """Whether a log can have the value. JSON has neither infinite numbers nor nan. An integer that
+    no float can have is none, because differences of it are computed."""
+    return as_float(value) is not None if isinstance(value, int | float) else isinstance(value, str)
 
 
 class ChoicesTable(Table):
@@ -96,7 +98,7 @@ class ChoicesTable(Table):
             for one in value if isinstance(value, list) else [value]:
                 if not _is_value(one):
                     expected = "expected finite numbers, strings, true or false, or lists of them"
-                    raise ValueError(f"choices: {expected}, got {one!r}")
+                    raise ValueError(f"choices: {expected}, got {brief(one)}")
             if value in self.choices[:number]:
                 equal = self.choices[self.choices.index(value)]
                 raise ValueError(f"choices: {equal!r} and {value!r} are the same; values must differ")
@@ -228,6 +230,15 @@ def check_batch_sizes(space: Mapping[str, Domain], pbt: PBT | None) -> None:
             f'search_space.{BATCH_SIZE}: pbt.bounds = "ray" leads out of its range, to sizes that nobody has measured: '
             "list choices with ordered = true, or leave out pbt.bounds"
         )
+
+
+def check_values_of_sgd(space: Mapping[str, Domain]) -> None:
+    """Raise ValueError if a hyperparameter of SGD has a value beyond `MOST`. Recordings of such a
+    value would be refused. The ends of ranges have been checked."""
+    for key in OF_SGD:
+        for value in _values(space[key]) if key in space else ():
+            if isinstance(value, int | float) and abs(value) > MOST:
+                raise ValueError(f"search_space.{key}: expected numbers up to {MOST:g}, got {brief(value)}")
 
 
 def check_sgd(space: Mapping[str, Domain], whose: str) -> None:

@@ -22,7 +22,14 @@ from hetsched.domain.workload import (
 )
 from hetsched.errors import InputError
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
-from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, SearchSpace, check_batch_sizes, check_mutated, domains
+from hetsched.scenario.search_space import (
+    HRFS_SEARCH_SPACE,
+    SearchSpace,
+    check_batch_sizes,
+    check_mutated,
+    check_values_of_sgd,
+    domains,
+)
 from hetsched.scenario.tables import Count, Factor, Fraction, Many, Name, Score, Seconds, Seed, Table
 from hetsched.scenario.trace_tables import TraceModelsTable
 from hetsched.scenario.traces.fitting import gpus_of
@@ -142,6 +149,7 @@ class ExperimentTable(Table):
         space = domains(self.search_space)
         check_mutated(self.pbt.mutate or (), space)
         check_batch_sizes(space, self.pbt.settings())
+        check_values_of_sgd(space)
         if BATCH_SIZE in space and self.batch_size != ExperimentTable.model_fields["batch_size"].default:
             raise ValueError("batch_size: search_space.batch_size says it, too: leave one of them out")
         return self

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from math import inf, log
 from typing import Any
 
-from hetsched.domain.hyperparameters import OF_SGD, Choice, Constant, Domain
+from hetsched.domain.hyperparameters import OF_SGD, Choice, Constant, Domain, Float
 from hetsched.domain.workload import Experiment
 
 MARGIN = 0.25
@@ -16,6 +16,11 @@ SPREAD = 10.0
 the least one."""
 
 
+NEARLY_ALL = 0.99
+"""The part of a range of momentum that is compared. The effective rate grows beyond all measure
+towards 1, the end of some ranges, and hardly any trial is near that end."""
+
+
 def beyond_values(experiment: Experiment, recorded: Mapping[str, Collection[Any]]) -> list[str]:
     """A line for each hyperparameter whose values in the search space go far beyond the recorded
     ones. A trial without momentum, or without weight decay, has 0 of it."""
@@ -24,7 +29,7 @@ def beyond_values(experiment: Experiment, recorded: Mapping[str, Collection[Any]
     return [
         f"{name}: {'set to' if space[name].is_constant else 'searched'} {_words(values)}, recorded {_words(known)}"
         for name, known in recorded.items()
-        if name in space and _is_beyond(values := _values(space[name]), known)
+        if name in space and _is_beyond(*_compared(name, space[name], values := _values(space[name]), known))
     ]
 
 
@@ -33,6 +38,16 @@ def _values(domain: Domain) -> tuple[Any, ...]:
     if isinstance(domain, Constant):
         return (domain.value,)
     return domain.values if isinstance(domain, Choice) else (domain.low, domain.high)
+
+
+def _compared(name: str, domain: Domain, values: Collection[Any], known: Collection[Any]) -> list[Collection[Any]]:
+    """The values and the recorded ones as they are compared. The effective rate is the learning rate
+    divided by 1 - momentum. So 1 - momentum is compared, as learning rates are."""
+    both = (*values, *known)
+    if name.rpartition(".")[2] != "momentum" or not (_are_numbers(both) and all(0 <= one <= 1 for one in both)):
+        return [values, known]
+    reached = (domain.low, domain.at(NEARLY_ALL)) if isinstance(domain, Float) else values
+    return [[1 - one for one in of] for of in (reached, known)]
 
 
 def _is_beyond(values: Collection[Any], known: Collection[Any]) -> bool:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from hetsched.errors import first_of
 from hetsched.scenario.scenario import Setup
+from hetsched.scenario.tables import PlannedFault
 from hetsched.studies.pairs import NAMED
-from hetsched.studies.planned_faults import is_before_its_node, node_of
+from hetsched.studies.planned_faults import is_before_its_node, node_of, once
 
 OF_SHIPPED_TRAININGS = ("data_dir", "model_file", "augment", "speed_ups")
 """The keys of [real] that a training of the user's own does not get."""
@@ -21,7 +22,7 @@ def no_effect(setup: Setup) -> Iterator[str]:
         _batch_sizes(setup),
         _targets(setup),
         _settings_of_costs(setup),
-        _faults_before_nodes(setup),
+        _faults(setup),
         _spot_prices(setup),
         _real(setup),
     )
@@ -67,13 +68,20 @@ def _settings_of_costs(setup: Setup) -> Iterator[str]:
         yield "overheads.host_cores, as overheads.start_up is false"
 
 
-def _faults_before_nodes(setup: Setup) -> Iterator[str]:
+def _faults(setup: Setup) -> Iterator[str]:
+    """The planned faults of nodes that come later, and those that come with another one."""
     faults = setup.scenario.faults
-    for fault in faults.planned:
+    kept, doubled = once(faults.planned)
+    for fault in kept:
         if is_before_its_node(faults, fault):
             node = node_of(fault)
-            what = f"planned fault of {fault.worker or fault.node} at {fault.at_s:g} s"
-            yield f"{what}, as {node} comes at {faults.late[node]:g} s"
+            yield f"{_words(fault)}, as {node} comes at {faults.late[node]:g} s"
+    for fault in doubled:
+        yield f"{_words(fault)}, as another planned fault hits it at that time"
+
+
+def _words(fault: PlannedFault) -> str:
+    return f"planned fault of {fault.worker or fault.node} at {fault.at_s:g} s"
 
 
 def _spot_prices(setup: Setup) -> Iterator[str]:

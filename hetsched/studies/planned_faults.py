@@ -1,6 +1,10 @@
-"""Which faults change nothing, by the scenario or by the log of a simulation: whoever is to go is away
-at that time, or the strategy has no worker there."""
+"""Which faults change nothing, by the scenario or by the log of a simulation.
 
+Whoever is to go is away at that time, or goes by another fault, or the strategy has no worker
+there.
+"""
+
+from collections.abc import Iterable
 from math import isclose
 from pathlib import Path
 
@@ -14,6 +18,18 @@ from hetsched.scenario.tables import FaultsTable, PlannedFault
 from hetsched.studies.one_run import RunResult
 
 
+def once(planned: Iterable[PlannedFault]) -> tuple[list[PlannedFault], list[PlannedFault]]:
+    """The planned faults in the order of their times, and apart from them those that add nothing.
+    Another fault takes the same worker or node away at the same time, for as long or longer."""
+    kept, doubled = list[PlannedFault](), list[PlannedFault]()
+    taken = set[tuple[str | None, float]]()
+    for fault in sorted(planned, key=lambda fault: (fault.at_s, -(fault.back_s or 0.0))):
+        whose = {(fault.worker or fault.node, fault.at_s), (node_of(fault), fault.at_s)}
+        (kept if taken.isdisjoint(whose) else doubled).append(fault)
+        taken.add((fault.worker or fault.node, fault.at_s))
+    return kept, doubled
+
+
 def is_before_its_node(faults: FaultsTable, fault: PlannedFault) -> bool:
     """Whether the fault begins and ends before its late node joins."""
     joins_s = faults.late.get(node_of(fault), 0.0)
@@ -24,10 +40,11 @@ def without_effect(faults: FaultsTable, log: Path, end_s: float) -> list[Planned
     """The planned faults that no worker left by in the simulated run of this log, which ended after
     `end_s` seconds. A fault that only keeps a node away for longer has an effect.
 
-    Faults after the end are left out, and those that `is_before_its_node` finds without a log. So
-    are all faults of a real run: its log has the times at which a fault was noticed.
+    Faults after the end are left out, and those that `is_before_its_node` and `once` find without a
+    log. So are all faults of a real run: its log has the times at which a fault was noticed.
     """
-    asked = [fault for fault in faults.planned if fault.at_s <= end_s and not is_before_its_node(faults, fault)]
+    kept, _ = once(faults.planned)
+    asked = [fault for fault in kept if fault.at_s <= end_s and not is_before_its_node(faults, fault)]
     if not asked:
         return []
     left, joined = dict[float, set[WorkerId]](), dict[WorkerId, list[float]]()

@@ -8,7 +8,7 @@ from hetsched.analysis.metrics import Metrics
 from hetsched.errors import listed
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.one_run import RunResult
-from hetsched.studies.planned_faults import without_effect, without_workers
+from hetsched.studies.planned_faults import once, without_effect, without_workers
 
 
 def unreached(setup: Setup, runs: Mapping[Any, Iterable[RunResult]]) -> dict[str, str]:
@@ -61,7 +61,7 @@ def _faults(setup: Setup, run: RunResult) -> Iterator[str]:
     for table, nodes in (("late", faults.late), ("spot.nodes", (faults.spot and faults.spot.nodes) or [])):
         if named := [node for node in nodes if node in without]:
             yield f"faults.{table} has no effect on {listed(named)}: the strategy has no worker there"
-    for fault in faults.planned:
+    for fault in once(faults.planned)[0]:
         which = f"the planned fault of {fault.worker or fault.node} at {fault.at_s:g} s"
         if fault.at_s > end_s:
             yield f"no run lasted until {which}"

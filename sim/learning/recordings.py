@@ -64,7 +64,7 @@ class Evaluation(BaseModel):
     lr: float | None = Field(default=None, ge=0, le=MOST)
     momentum: float = Field(default=0.0, ge=0, le=MOST)
     weight_decay: float = Field(default=0.0, ge=0, le=MOST)
-    others: dict[str, Any] = {}
+    others: dict[str, Any] = Field(default={}, validation_alias=AliasChoices(PREFIX))
     score: float = Field(default=nan, ge=0, le=1, validation_alias=AliasChoices("accuracy"))
     loss: float | None = Field(default=None, ge=-MOST_SCORE, le=MOST_SCORE)
 
@@ -77,7 +77,7 @@ class Evaluation(BaseModel):
                 raise ValueError(f"{key}: expected the column {column!r} for this hyperparameter")
         others = {key.removeprefix(PREFIX): _value_of(key, cell) for key, cell in cells.items() if _is_other(key)}
         kept = {key: cell for key, cell in cells.items() if not _is_other(key)}
-        return kept | {"others": others} if others else kept
+        return kept | {PREFIX: others} if others else kept
 
     @model_validator(mode="after")
     def _one_batch_size(self) -> Self:
@@ -248,7 +248,7 @@ def _refuse_another_metric(path: Path, metric: str) -> None:
     columns = columns_of(path)
     if metric in columns or not set(_REQUIRED) <= set(columns):
         return
-    known = Evaluation.model_fields.keys() - {"loss"}  # which is beside a score, or is one
+    known = (*OF_TRIAL, *OF_SGD)
     others = [name for name in columns if name not in known and not name.startswith(PREFIX)]
     if others:
         raise InputError(

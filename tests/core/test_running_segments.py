@@ -40,6 +40,16 @@ def last_end(**fields: object) -> Alter:
     return alter
 
 
+def last_parts(**seconds: float) -> Alter:
+    """Add these seconds to the parts of the last segment."""
+
+    def alter(events: list[dict[str, Any]]) -> None:
+        [*_, last] = [event for event in events if event["event"] == "segment-ended"]
+        last["parts"] |= {name: last["parts"].get(name, 0.0) + added for name, added in seconds.items()}
+
+    return alter
+
+
 def last_loss(events: list[dict[str, Any]]) -> None:
     """The last segment is lost, on another worker."""
     [*_, at] = [number for number, event in enumerate(events) if event["event"] == "segment-ended"]
@@ -53,6 +63,11 @@ def last_loss(events: list[dict[str, Any]]) -> None:
         (last_end(iterations=40), "has the iterations 40, and its SegmentStarted has 10"),
         (last_end(worker="x/cpu9"), "has the worker 'x/cpu9', and its SegmentStarted has '[ab]/cpu0'"),
         (last_end(segment=99), r"has the segment 99, and its SegmentStarted has \d+"),
+        (last_parts(train_s=-99.0, restore_s=99.0), r"has -[\d.]+ s of train_s"),
+        (last_parts(evaluate_s=-5.0, restore_s=5.0), r"has -[\d.]+ s of evaluate_s"),
+        (last_parts(train_s=50.0), r"has parts of [\d.]+ s in all, and takes [\d.]+ s"),
+        (last_parts(train_s=-1.5), r"has parts of [\d.]+ s in all, and takes [\d.]+ s"),
+        (last_end(worked=[1e6, 2e6]), r"has worked from 1e\+06 to 2e\+06 s, and lasts from [\d.]+ to [\d.]+ s"),
         (last_loss, "SegmentLost of 'e-.' has the worker 'x/cpu9', and its SegmentStarted has '[ab]/cpu0'"),
     ],
 )
@@ -63,6 +78,18 @@ def test_an_end_that_is_not_as_its_start_is_named_with_its_line(log: Path, alter
     for read in (lambda: list(read_log(log)), FollowedLog(log).look):
         with pytest.raises(InputError, match=rf"{LOG_NAME}:{line}: .*{found}: was it altered"):
             read()
+
+
+def test_a_part_of_an_unknown_name_is_refused(log: Path) -> None:
+    line = altered(log, last_parts(pause_s=0.0))
+    with pytest.raises(InputError, match=rf"{LOG_NAME}:{line}: .*unknown field `pause_s`"):
+        list(read_log(log))
+
+
+def test_parts_that_differ_by_little_are_read(log: Path) -> None:
+    """Clocks of several processes may have measured them."""
+    altered(log, last_parts(train_s=0.9, evaluate_s=-0.1))
+    assert list(read_log(log))
 
 
 def test_commands_that_read_a_log_refuse_it(
@@ -81,6 +108,7 @@ def test_a_training_of_ray_tunes_ends_with_iterations_of_its_own(log: Path) -> N
     def alter(events: list[dict[str, Any]]) -> None:
         events[0]["backend"] = RAY_TUNE
         last_end(iterations=12)(events)
+        last_parts(train_s=50.0)(events)
 
     altered(log, alter)
     assert list(read_log(log))

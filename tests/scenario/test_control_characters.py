@@ -9,8 +9,11 @@ from hetsched.allocation.fits import check_allocation
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId, Worker, WorkerId
 from hetsched.domain.names import EXPECTED
 from hetsched.errors import InputError, PolicyError
+from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.traces.jobs import JobRow
+from sim.learning.recordings import read_recordings
 
 SCENARIO = """
 name = "s"
@@ -75,6 +78,31 @@ def test_a_profile_with_a_control_character_in_a_name_is_refused(file: Path, col
     (file.parent / "profile.csv").write_text(f"{PROFILE}{','.join(cells)}\n")
     with pytest.raises(InputError, match=rf"profile\.csv:3: {column}: {EXPECTED}, got"):
         load_setup(file)
+
+
+@pytest.mark.parametrize("text", ["net\0", "two\x1b[31m"])
+@pytest.mark.parametrize("column", ["recording", "model", "dataset", "hyperparameters.depth"])
+def test_recordings_with_a_control_character_in_a_name_are_refused(column: str, text: str, tmp_path: Path) -> None:
+    """Tables and the lines for a scenario had it."""
+    file = tmp_path / "r.csv"
+    head = "recording,model,dataset,batch_size,seed,iteration,lr,hyperparameters.depth,accuracy\n"
+    cells = dict(zip(head.strip().split(","), ["a", "m", "d", "8", "0", "0", "0.1", "2", "0.1"], strict=True))
+    if column.startswith("hyperparameters."):
+        head, column = head.replace(column, f"hyperparameters.{text}"), "others"
+    else:
+        cells[column] = text
+    file.write_text(f"{head}{','.join(cells.values())}\n")
+    with pytest.raises(InputError, match=rf"r\.csv:2: {column}: {EXPECTED}"):
+        read_recordings(file)
+
+
+@pytest.mark.parametrize("column", ["job_id", "model", "dataset", "user"])
+def test_a_trace_with_a_control_character_in_a_name_is_refused(column: str, tmp_path: Path) -> None:
+    cells = {"job_id": "1", "model": "m", "dataset": "d", "user": "u", "iterations": "10"}
+    cells[column] += "\0"
+    (tmp_path / "t.csv").write_text(f"{','.join(cells)}\n{','.join(cells.values())}\n")
+    with pytest.raises(InputError, match=rf"t\.csv:2: {column}: {EXPECTED}, got"):
+        list(read_rows(tmp_path / "t.csv", JobRow, "trace", ["job_id"]))
 
 
 def test_tables_that_are_made_in_python_follow_the_same_rule(file: Path) -> None:

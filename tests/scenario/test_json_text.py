@@ -17,6 +17,8 @@ DEEP = "[" * 100_000
 NO_VALUES = {
     "NaN": 'expected a finite number, got NaN; a text stands in quotes, as "NaN"',
     "-Infinity": "expected a finite number, got -Infinity",
+    "nan": "expected a finite number, got nan",
+    "-inf": "expected a finite number, got -inf",
     "1e400": "expected a finite number, got 1e400",
     '"[1, NaN]"': "expected a finite number, got NaN",
     "9" * 5000: "expected a finite number, got 999",
@@ -35,9 +37,21 @@ def test_a_cell_that_is_no_value_is_named_with_its_column(cell: str, tmp_path: P
     assert len(str(raised.value)) < 300
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e400", 2**70, 10**40, -1.5, [1, "a"]])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "inf", "1e400", 2**70, 10**40, -1.5, [1, "a"], ".5", "True"])
 def test_a_recorded_value_is_read_as_it_was(value: object) -> None:
     assert value_of(cell_of(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [(".5", 0.5), ("5.", 5.0), ("+1", 1), ("-.5E-3", -5e-4), ("007", 7), ("True", True), ("FALSE", False)],
+)
+def test_values_as_python_and_spreadsheets_write_them(cell: str, value: object) -> None:
+    """They were texts: equal or not, and never near."""
+    found = value_of(cell)
+    assert (found, type(found)) == (value, type(value))
+    for text in ("0x10", "1.2.3", "5e", ".", "+", "1,5", "64_32", "Trueish"):
+        assert value_of(text) == text
 
 
 @pytest.mark.parametrize("option", ["--hyperparameters", "--options"])

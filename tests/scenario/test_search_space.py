@@ -108,6 +108,11 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (RATE | {"o": {"n": {"choices": [1.0, float("nan")]}}}, r"o.n \(.*: choices: expected finite numbers, .*, got nan"),
     (RATE | {"batch_size": {"choices": [16, "32"]}}, r"batch_size: expected whole numbers of at least 1, got '32'"),
     ({"lr": {"choices": ["slow", "fast"]}}, r"lr: expected numbers of at least 0 for the learning model 'sgd', got 's"),
+    ({"lr": 1e13}, r"lr: expected numbers up to 1e\+12, got 10000000000000.0"),
+    (RATE | {"weight_decay": {"choices": [0, 10**13]}}, r"weight_decay: expected numbers up to 1e\+12, got 1000"),
+    (RATE | {"momentum": -1e13}, r"momentum: expected numbers up to 1e\+12, got -1"),
+    (RATE | {"o": 10**400}, r"o \(.*: expected a finite number, a string, .*, got 1000"),
+    (RATE | {"o": {"choices": [1, 10**400]}}, r"o \(.*: choices: expected finite .*, got a number of about 401 digits"),
     ({"rate": 0.1}, r"lr: missing: the learning model 'sgd' needs a learning rate, found rate"),
 ]
 

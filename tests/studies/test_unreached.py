@@ -110,6 +110,38 @@ def test_a_planned_fault_of_who_is_away_is_named(fault: dict[str, Any], said: st
     assert hetsched.compare(scenario, ["fusion+fifo"], 1, baseline="fusion+fifo").warnings == warned
 
 
+WORKER = {"worker": "box/cpu0", "at_s": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (WORKER, "box/cpu0 at 1 s"),  # its node leaves at that time
+        (AWAY, "box at 1 s"),
+        (AWAY | {"back_s": 3.0}, "box at 1 s"),
+        (WORKER | {"at_s": 1.5}, None),
+        ({"node": "server", "at_s": 1.0, "back_s": 2.0}, None),
+    ],
+)
+def test_a_fault_at_the_time_of_another_is_named(fault: dict[str, Any], said: str | None, tmp_path: Path) -> None:
+    """Nothing was said."""
+    lines = [] if said is None else [f"no effect: planned fault of {said}, as another planned fault hits it"]
+    for planned in ((AWAY, fault), (fault, AWAY)):
+        found = hetsched.simulate(of_faults(tmp_path, *planned), "fusion+fifo")
+        told = [line for line in found.assumptions if "planned fault" in line]
+        assert told == [f"{line} at that time" for line in lines]
+        assert "box/cpu0 at 1 s" not in str(found.warnings)
+
+
+def test_equal_faults_without_effect_are_said_once(tmp_path: Path) -> None:
+    worker = {"worker": "box/cpu0", "at_s": 2.5}
+    found = hetsched.simulate(of_faults(tmp_path, AWAY, worker, worker), "fusion+fifo")
+    assert found.warnings == {"fusion+fifo": IN_NO_RUN.format("box/cpu0 at 2.5")}
+    late = hetsched.simulate(of_faults(tmp_path, worker, worker, box=5.0), "fusion+fifo").assumptions
+    told = [line.partition(", as ")[2] for line in late if "planned fault" in line]
+    assert told == ["box comes at 5 s", "another planned fault hits it at that time"]
+
+
 def test_of_real_runs_nothing_is_said_by_the_times_of_faults(tmp_path: Path) -> None:
     """Their logs have the times at which faults were noticed."""
     faults = of_faults(tmp_path, AWAY, {"worker": "box/cpu0", "at_s": 2.0})

@@ -14,6 +14,7 @@ from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.assumed_bounds import of_measured
 from hetsched.studies.assumptions import assumptions
+from hetsched.studies.beyond_values import beyond_values
 from hetsched.studies.folder import SUMMARY_NAME
 from hetsched.studies.folder_caveats import caveats_of_folder
 from sim.backend import SimBackend
@@ -140,6 +141,25 @@ def test_values_far_beyond_recordings_of_ones_own(space: dict[str, Any], said: l
     (tmp_path / "own.csv").write_text(header + "".join(lines))
     found = searching(tmp_path, space, {"model": "tabular", "options": {"file": "own.csv"}})
     assert found == [f"accuracy: beyond the recordings: {line}" for line in said]
+
+
+@pytest.mark.parametrize(
+    ("momentum", "known", "far"),
+    [
+        (0.99, (0.0, 0.9), True),  # the effective rate is ten times as high
+        (0.92, (0.0, 0.9), False),
+        (0.99, (0.8, 0.9), True),
+        ({"choices": [0.5, 0.99]}, (0.0, 0.9), True),
+        ({"low": 0.0, "high": 1.0}, (0.0, 0.9), True),
+        ({"low": 0.0, "high": 1.0}, (0.0, 0.975), False),  # hardly any trial is at the end of the range
+        (1.0, (0.0, 0.975), True),
+        (50.0, (0.0, 100.0), False),  # another momentum
+    ],
+)
+def test_momentum_is_compared_by_the_effective_rate(momentum: Any, known: tuple[float, float], far: bool) -> None:
+    """0.99 counted as near 0.9: numbers were compared, and not what they do."""
+    [experiment] = make_setup(search_space={"lr": 0.1, "momentum": momentum}).workload.experiments
+    assert bool(beyond_values(experiment, {"momentum": known})) is far
 
 
 def test_gangs_of_gpus_over_nodes_take_the_times_of_the_profile() -> None:
