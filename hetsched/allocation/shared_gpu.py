@@ -4,14 +4,12 @@ from hetsched.allocation import register
 from hetsched.allocation.speed import members_on, training_speed
 from hetsched.domain.cluster import ClusterSpec, Gpu, GpuCut, Worker, WorkerType, cpu_worker, gpu_workers
 from hetsched.domain.profiles import StepTimes
+from hetsched.domain.rounding import ROUNDING, level
 from hetsched.domain.workload import Workload
 from hetsched.errors import InputError
 
 MOST = 10_000
 """The most workers on a GPU: Ray counts shares in parts of so many."""
-
-ROUNDING = 1e-9
-"""Shares fill a GPU if their sum is 1 up to this."""
 
 
 @register("shared-gpu")
@@ -59,15 +57,17 @@ class SharedGpu:
     def _cut(self, gpu: Gpu, workload: Workload, times: StepTimes) -> GpuCut:
         """How many workers a GPU of this type gets, and the share of each."""
         measured = {row.gpu_share for row in times.rows if row.device == gpu.type and row.gpu_share <= 1}
-        speeds: dict[tuple[int, float], tuple[int, float]] = {}
+        found: list[tuple[GpuCut, int, float]] = []
         for share in sorted(measured | {1 / (self.k or 1)}, reverse=True):
             k = int(1 / share + ROUNDING)
             shared = _shared(gpu, share)
             speed = training_speed(workload, times, shared)
             if speed is not None and self.k in (None, k):
-                speeds[k, share] = len(members_on(workload, times, shared)), k * speed
-        if speeds:
-            return max(speeds, key=lambda cut: speeds[cut])  # of equals the first, with the fewest workers
+                found.append(((k, share), len(members_on(workload, times, shared)), k * speed))
+        if found:
+            speeds = level([speed for *_, speed in found])
+            best = max(range(len(found)), key=lambda number: (found[number][1], speeds[number]))
+            return found[best][0]  # of equals the first, with the fewest workers
         if self.k in (None, 1):
             return 1, 1.0
         raise InputError(self._missing(gpu, workload, times))

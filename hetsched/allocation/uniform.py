@@ -8,6 +8,7 @@ from hetsched.allocation import register
 from hetsched.allocation.speed import Member, members_on, training_speed
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, Worker, WorkerType, cpu_worker, gpu_worker
 from hetsched.domain.profiles import StepTimes
+from hetsched.domain.rounding import level
 from hetsched.domain.workload import Workload
 from hetsched.errors import counted
 
@@ -19,9 +20,9 @@ class Uniform:
     A bundle is one GPU with a core to feed it, or a number of cores. Bundles that fit no node are
     left out. The bundle on which most kinds of trial run is taken. Of several such bundles, the one
     whose workers together train fastest by the profile is taken, so that the baseline is the best
-    fixed bundle. At most as many workers count as the workload's trials can use at once. Without a
-    profile, GPUs come before cores, and few cores before many. A bundle with a GPU runs on any type
-    of GPU.
+    fixed bundle. At most as many workers count as the workload's trials can use at once. Of equals,
+    and without a profile, GPUs come before cores, and few cores before many. A bundle with a GPU
+    runs on any type of GPU.
     """
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
@@ -60,11 +61,14 @@ def _in_words(bundle: Bundle) -> str:
 
 
 def _worths(cluster: ClusterSpec, workload: Workload, times: StepTimes) -> dict[Bundle, tuple[int, float]]:
-    """What each bundle that fits some node is worth."""
+    """What each bundle that fits some node is worth. Speeds that differ only by rounding are
+    equal."""
     sizes = range(1, max((node.cores for node in cluster), default=0) + 1)
     bundles: dict[Bundle, Counter[WorkerType]] = {None: _gpus(cluster)}
     bundles |= {cores: _cpus(cluster, cores) for cores in sizes}
-    return {bundle: _worth(types, workload, times) for bundle, types in bundles.items() if types}
+    worths = {bundle: _worth(types, workload, times) for bundle, types in bundles.items() if types}
+    speeds = level([speed for _, speed in worths.values()])
+    return {bundle: (kinds, speed) for (bundle, (kinds, _)), speed in zip(worths.items(), speeds, strict=True)}
 
 
 def _fed(node: Node) -> int:

@@ -12,6 +12,7 @@ from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.domain.metric import Metric, shared
 from hetsched.domain.recordings import LOSS
+from hetsched.domain.rounding import level
 from hetsched.errors import counted
 from hetsched.report.figures_in_words import share as in_percent
 from hetsched.report.hyperparameters import names_of
@@ -277,13 +278,14 @@ def overhead(log: Path) -> Overhead:
 
 
 def where_time_goes(logs: Mapping[str, Path], seed: int, scenario: Path) -> tuple[str, str] | None:
-    """A line about the strategy with the most overhead, from one log per strategy under the seed,
-    and the command that says more.
+    """A line about the strategy with the most overhead (of equals the first), from one log per
+    strategy under the seed, and the command that says more.
 
     None: the strategy's overhead is less than `LARGE` of its segments' time.
     """
     found = {strategy: overhead(log) for strategy, log in logs.items()}
-    worst = max(found, key=lambda strategy: found[strategy].share)
+    shares = dict(zip(found, level([each.share for each in found.values()]), strict=True))
+    worst = max(shares, key=shares.__getitem__)
     share, segments, whole = found[worst]
     if share < LARGE:
         return None

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
-from math import log
+from math import hypot, log
 from typing import Any
 
+from hetsched.domain.rounding import ROUNDING, level
 from hetsched.domain.workload import BATCH_SIZE, TrialKind
 from sim.learning.recordings import Recording
 
@@ -25,14 +26,17 @@ class Nearness:
       times the recorded range of ln of the rate (1 without rates)
     - values that are no numbers: that whole range, if they differ
 
-    The distance is the sum of the squares. A momentum without a rate is one of the other numbers.
-    So is the weight decay. Each of the two counts if its recorded values differ. A trial that lacks
-    it has 0.
+    The distance is the root of the sum of the squares. A momentum without a rate is one of the
+    other numbers. So is the weight decay. Each of the two counts if its recorded values differ. A
+    trial that lacks it has 0.
+
+    Recorded values of one hyperparameter that differ only by rounding are equal. So are distances:
+    of the recordings that are equally near, the first one is the nearest.
     """
 
     def __init__(self, recordings: Sequence[Recording]) -> None:
         self._by_rate = all(recording.evaluations[-1].lr is not None for recording in recordings)
-        self._last = [recording.evaluations[-1].hyperparameters for recording in recordings]
+        self._last = _levelled([recording.evaluations[-1].hyperparameters for recording in recordings])
         self._batches = [recording.kind.batch_size for recording in recordings]
         of_sgd = ("lr", "momentum") if self._by_rate else ()
         self._others = [key for key in dict.fromkeys(chain(*self._last)) if key not in of_sgd and self._counts(key)]
@@ -41,7 +45,7 @@ class Nearness:
         apart."""
         self._ranges = {key: self._range(key) for key in self._others}
         rates = [_ln_rate(each) for each in self._last] if self._by_rate else [0.0]
-        self._whole = (max(rates) - min(rates)) or 1.0
+        self._whole = whole if (whole := max(rates) - min(rates)) > ROUNDING else 1.0
 
     def values(self, numbers: Collection[int]) -> dict[str, list[Any]]:
         """The values of the known hyperparameters in the recordings with these numbers, each once.
@@ -63,7 +67,8 @@ class Nearness:
     def nearest(self, numbers: Collection[int], kind: TrialKind, hyperparameters: Mapping[str, Any]) -> int:
         """The nearest of the recordings with these numbers. Raises KeyError if a recorded
         hyperparameter is missing."""
-        return min(numbers, key=lambda number: self._distance(number, kind, hyperparameters))
+        distances = level([1 + self._distance(number, kind, hyperparameters) for number in numbers])
+        return min(zip(numbers, distances, strict=True), key=lambda one: one[1])[0]
 
     def _distance(self, number: int, kind: TrialKind, asked: Mapping[str, Any]) -> float:
         there = self._last[number]
@@ -71,7 +76,7 @@ class Nearness:
         if self._by_rate:
             parts.append(_ln_rate(asked) - _ln_rate(there))
         parts += [self._whole * self._apart(key, _value(key, asked), there.get(key)) for key in self._others]
-        return sum(part**2 for part in parts)
+        return hypot(*parts)
 
     def _apart(self, key: str, one: Any, other: Any) -> float:
         found = self._ranges[key]
@@ -97,6 +102,16 @@ class Nearness:
         if len(numbers) < len(values) or min(numbers) == max(numbers):
             return None
         return min(numbers), max(numbers)
+
+
+def _levelled(recorded: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The hyperparameters. Numbers of one name that differ only by rounding become equal."""
+    found = [dict(each) for each in recorded]
+    for key in dict.fromkeys(chain(*found)):
+        numbers = [each for each in found if isinstance(each.get(key), float)]
+        for each, value in zip(numbers, level([each[key] for each in numbers]), strict=True):
+            each[key] = value
+    return found
 
 
 def _ln_rate(hyperparameters: Mapping[str, Any]) -> float:

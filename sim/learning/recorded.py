@@ -2,12 +2,14 @@
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from math import isclose
 from pathlib import Path
 from typing import Any, get_args
 
 from msgspec import Struct
 
 from hetsched.domain.metric import DEFAULT, Metric, Mode
+from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError, counted, first_of
 from sim.learning.nearness import Nearness
@@ -112,10 +114,10 @@ class Replay:
         if chosen is None:
             chosen = self._nearest[key] = self._find(kind, hyperparameters)
         start = weights.iteration if weights.recording == chosen else self._join(chosen, weights)
-        before = self._at(chosen, start)
-        score = before if weights.recording is None else weights.score
-        moved = self._at(chosen, start + iterations) - before
-        return RecordedWeights(self._within(score + moved), chosen, start + iterations)
+        ahead = 0.0 if weights.recording is None else weights.score - self._at(chosen, start)
+        if abs(ahead) <= ROUNDING * abs(weights.score):
+            ahead = 0.0
+        return RecordedWeights(self._within(self._at(chosen, start + iterations) + ahead), chosen, start + iterations)
 
     def score(self, weights: RecordedWeights, normal: float) -> float:
         return self._within(weights.score + self._noise * normal)
@@ -144,11 +146,14 @@ class Replay:
             ) from error
 
     def _join(self, chosen: int, weights: RecordedWeights) -> float:
-        """The iterations after which the recording was first as good as the trial is now."""
+        """The iterations after which the recording was first as good as the trial is now, apart from
+        rounding."""
         if weights.recording is None:
             return 0.0
         steps, scores = self._steps[chosen], self._scores[chosen]
         for place, score in enumerate(scores):
+            if isclose(score, weights.score, rel_tol=ROUNDING):
+                return float(steps[place])
             if self._direction.reached(score, weights.score):
                 if place == 0:
                     return float(steps[0])
@@ -162,8 +167,8 @@ class Replay:
         place = bisect_left(steps, iteration)
         if place == len(steps):
             return scores[-1]
-        if place == 0:
-            return scores[0]
+        if place == 0 or steps[place] == iteration:
+            return scores[place]
         part = (iteration - steps[place - 1]) / (steps[place] - steps[place - 1])
         return scores[place - 1] + part * (scores[place] - scores[place - 1])
 

@@ -18,6 +18,7 @@ from hetsched.report.legend import (
     LARGE,
     PLAN,
     RUNS,
+    Overhead,
     legend,
     overhead,
     suite_legend,
@@ -118,3 +119,10 @@ def test_a_share_of_a_part_of_a_run_says_so(tmp_path: Path, monkeypatch: pytest.
     logs = {"fusion+hrfs": tmp_path / "out" / "fusion+hrfs" / "seed-1" / "events.jsonl"}
     found = where_time_goes(logs, 1, Path("s.toml"))
     assert found is not None and re.search(r" is not training [(]seed 1, the first \d+ segments[)]; ", found[0])
+
+
+def test_of_strategies_with_the_same_overhead_the_first_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = {Path("a"): 0.3, Path("b"): 0.1 + 0.2}
+    monkeypatch.setattr("hetsched.report.legend.overhead", lambda log: Overhead(shares[log], 1, True))
+    found = where_time_goes({"first": Path("a"), "second": Path("b")}, 0, Path("s.toml"))
+    assert found is not None and found[0].startswith("first: ")

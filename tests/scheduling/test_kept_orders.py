@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
+from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import ExperimentId
 from hetsched.scheduling.packages.hrfs import HRFS
 from hetsched.scheduling.queueing.least_progress import LeastProgress
@@ -61,7 +62,7 @@ def naive_slowness(state: StateView) -> list[tuple[str, int]]:
     for first in state.first_segments.values():
         seconds = first.seconds / first.iterations
         fastest = min(fastest, seconds)
-        a = ceil(seconds / fastest)
+        a = ceil(seconds / fastest - ROUNDING)
         found.append(a + sum(floor(a / a_v) for a_v in found))
     return list(zip(state.first_segments, found, strict=True))
 

@@ -7,6 +7,7 @@ from statistics import fmean
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import StepTimes
+from hetsched.domain.rounding import level, rounded
 from hetsched.domain.workload import Experiment
 
 SPARED = 9
@@ -36,7 +37,7 @@ def abilities(scores: Mapping[WorkerId, float], population: int) -> dict[WorkerI
     if not scores or population < len(scores):
         return {worker: int(worker in fastest[:population]) for worker in scores}
     spread, total = population - len(scores), sum(scores.values())
-    found = {worker: 1 + round(score / total * spread) for worker, score in scores.items()}
+    found = {worker: 1 + round(rounded(score / total * spread)) for worker, score in scores.items()}
     return _mended(found, fastest, population)
 
 
@@ -89,10 +90,12 @@ class Abilities:
             self._known.clear()
 
     def _measured(self, state: StateView, experiment: Experiment) -> dict[WorkerId, int]:
-        scores = {
-            worker.id: samples_per_second(self.times, experiment, worker)
+        able = [
+            worker
             for worker in state.workers.values()
             if any(state.runs(experiment, kind, worker) for kind in experiment.kinds)
-        }
+        ]
+        levelled = level([samples_per_second(self.times, experiment, worker) for worker in able])
+        scores = {worker.id: score for worker, score in zip(able, levelled, strict=True)}
         found = abilities(scores, experiment.population)
         return {worker: found[worker] for worker in sorted(found, key=lambda worker: scores[worker])}

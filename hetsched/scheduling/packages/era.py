@@ -1,6 +1,6 @@
 """Packages in proportion to speed that shrink near the end."""
 
-from math import ceil, floor
+from math import ceil
 
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker
@@ -47,5 +47,5 @@ def shrinks(experiment: Experiment, lead: int) -> int:
     if lead == 0:
         return 0
     stop = experiment.stop_iterations
-    rest = floor((stop - lead) / experiment.interval * experiment.population)
-    return max(0, floor((stop - rest) / STEP))
+    rest = (stop - lead) * experiment.population // experiment.interval
+    return max(0, (stop - rest) // STEP)

@@ -11,6 +11,7 @@ from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.profiles import LEAST_STEP_S
+from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.scheduling import register
 
@@ -84,8 +85,8 @@ class HRFS:
         target = experiment.stop_score
         if target is not None and experiment.metric.reached(state.best_score.get(experiment.id), target):
             return True
-        intervals = (experiment.stop_iterations - state.lead[experiment.id]) / self._interval(state, trial)
-        return a is not None and a > intervals * experiment.population
+        rest = (experiment.stop_iterations - state.lead[experiment.id]) * experiment.population
+        return a is not None and a * self._interval(state, trial) > rest
 
     def _fastest(self, state: StateView, slowness: Mapping[WorkerId, int]) -> list[Dispatch]:
         def rank(worker: Worker) -> float:
@@ -116,7 +117,7 @@ class Slowness:
         for worker, first in islice(state.first_segments.items(), len(self._found), None):
             seconds = max(first.seconds / first.iterations, LEAST_STEP_S)
             self._fastest = min(self._fastest, seconds)
-            a = ceil(seconds / self._fastest)
+            a = ceil(seconds / self._fastest - ROUNDING)
             a_w = a + sum(a // a_v * workers for a_v, workers in self._counts.items())
             self._found[worker] = a_w
             self._counts[a_w] += 1
