@@ -34,12 +34,11 @@ class SynchronousPBT:
 
     def __init__(self) -> None:
         self._started: dict[Hashable, list[tuple[int, TrialId]]] | None = None
-        self._first: dict[Hashable, TrialId] = {}
-        self._changes = 0
+        self._state: StateView | None = None
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
         if self._started is None:  # in a run that goes on, some trials run already
-            self._started, self._firsts = {}, KeptOrder(state.trials)
+            self._started = {}
             self._note(state, map(state.trials.__getitem__, state.running))
         decisions = list(serve(state, self._admitted(state)))
         self._note(state, (state.trials[decision.trial] for decision in decisions))
@@ -69,6 +68,9 @@ class SynchronousPBT:
 
     def _up_to_date(self, state: StateView) -> KeptOrder:
         """The first waiting trial of each population."""
+        if state is not self._state:
+            self._state, self._changes, self._firsts = state, 0, KeptOrder(state.trials)
+            self._first: dict[Hashable, TrialId] = {}
         changed, self._changes = state.changed_since(self._changes), state.changes
         waiting = state.grouped(_population, progress)
         for population in dict.fromkeys(_population(state, trial) for trial in changed):
