@@ -1,11 +1,13 @@
 """Which workers are in the run. They leave it with their nodes, and join it again with their
 nodes."""
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 
 from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import WorkerJoined, WorkerLeft
-from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.cluster import NodeId, Worker, WorkerId
+from hetsched.domain.workload import TrialId
 from real.cluster.matching import RayNodeId
 from real.cluster.nodes import Nodes
 from real.tune.clock import Clock
@@ -47,14 +49,19 @@ class Attendance:
 
     def follow(self) -> None:
         """Workers of nodes that are gone leave the run. Workers of nodes that have come join it."""
-        for worker, ray_node in list(self.there.items()):
-            node = self._workers[worker].node
-            if self._nodes.there.get(node) != ray_node:
-                self._leave(worker, self._nodes.absences[node])
+        gone = [one for one, ray_node in self.there.items() if self._nodes.there.get(self._node(one)) != ray_node]
+        lost = defaultdict[WorkerId, list[TrialId]](list)
+        for segment in self._dispatcher.state.running.values() if gone else ():
+            lost[segment.worker].append(segment.trial)
+        for worker in gone:
+            self._leave(worker, lost[worker], self._nodes.absences[self._node(worker)])
         for absent in [worker for worker in self._workers.values() if worker.id not in self.there]:
             if self._open(absent):
                 self._dispatcher.record(WorkerJoined(self._clock.now(), absent))
         self._dispatcher.commit()
+
+    def _node(self, worker: WorkerId) -> NodeId:
+        return self._workers[worker].node
 
     def _open(self, worker: Worker) -> bool:
         """Add the worker, if its node is in the cluster. Returns whether the worker was added."""
@@ -65,13 +72,14 @@ class Attendance:
         self._actors.open(worker.id, ray_node)
         return True
 
-    def _leave(self, worker: WorkerId, reason: str) -> None:
-        """The worker is gone. The segments that it was running, or should have run, are lost."""
+    def _leave(self, worker: WorkerId, lost: Iterable[TrialId], reason: str) -> None:
+        """The worker is gone. The segments of these trials, which it was running or should have
+        run, are lost."""
         dispatcher, now = self._dispatcher, self._clock.now()
         del self.there[worker]
-        for segment in [segment for segment in dispatcher.state.running.values() if segment.worker == worker]:
-            self._actors.take_back(segment.trial)
-            dispatcher.lose_segment(now, segment.trial, reason)
+        for trial in lost:
+            self._actors.take_back(trial)
+            dispatcher.lose_segment(now, trial, reason)
         self._actors.close(worker)
         self._on_leave(worker)
         dispatcher.record(WorkerLeft(now, worker, reason))

@@ -3,7 +3,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from functools import partial
+from heapq import merge
+from itertools import islice
 
 import numpy as np
 
@@ -23,7 +25,7 @@ FirstCome = tuple[int, int]
 longest."""
 
 Queue = Sequence[Trial]
-"""The waiting trials of an experiment, in the order in which they are served."""
+"""Waiting trials, in the order in which they are served."""
 
 
 class PackagePolicy(ABC):
@@ -68,41 +70,37 @@ class PackagePolicy(ABC):
     def _packages(self, state: StateView, *, all_work: bool) -> Iterator[Dispatch]:
         """The packages of the idle workers. With `all_work`, workers of ability 0 and retired ones
         take one, too."""
-        queues = state.grouped(_experiment, _first_come)
         taken: set[TrialId] = set()
         for worker in state.idle_workers:
-            package = self._package(state, worker, queues, taken, all_work)
+            package = self._package(state, worker, taken, all_work)
             if package:
                 taken |= {trial.id for trial in package}
                 first, *others = package
                 then = tuple(trial.id for trial in others)
                 yield Dispatch(first.id, worker.id, state.interval(first), then=then)
 
-    def _package(
-        self,
-        state: StateView,
-        worker: Worker,
-        queues: Mapping[Hashable, Queue],
-        taken: Container[TrialId],
-        all_work: bool,
-    ) -> Sequence[Trial]:
+    def _package(self, state: StateView, worker: Worker, taken: Container[TrialId], all_work: bool) -> Sequence[Trial]:
         """What the worker takes out of the queues of the experiments. It takes from the queue whose
         first trial comes first, among all trials that the worker may train."""
-        served = [queue for queue in queues.values() if all_work or self._serves(state, worker, queue)]
-        fitting = [_fitting(state, worker, queue, taken) for queue in served]
-        coming = [(_first_come(state, first), first, left) for left in fitting if (first := next(left, None))]
-        for _, first, left in sorted(coming, key=lambda one: one[0]):
+        groups = state.grouped(_served_alike, _first_come).values()
+        served = [group for group in groups if self._serves(state, worker, group[0], all_work)]
+        passed: set[ExperimentId] = set()
+        coming = (_fitting(state, worker, group, taken) for group in served)
+        for first in merge(*coming, key=partial(_first_come, state)):
             experiment = state.experiment(first)
             able = self._abilities.of(state, experiment)
-            ability = able.get(worker.id, 0)
-            if all_work or not self._retires(state, experiment, worker, able):
-                size = max(1, self.size(state, experiment, worker, ability))
-                return list(islice(chain([first], left), size))
+            if experiment.id in passed or (not all_work and self._retires(state, experiment, worker, able)):
+                passed.add(experiment.id)
+                continue
+            size = max(1, self.size(state, experiment, worker, able.get(worker.id, 0)))
+            queue = state.grouped(_experiment, _first_come)[experiment.id]
+            return list(islice(_fitting(state, worker, queue, taken), size))
         return ()
 
-    def _serves(self, state: StateView, worker: Worker, queue: Queue) -> bool:
-        """Whether the worker has an ability above 0 for the experiment of the queue."""
-        return self._abilities.of(state, state.experiment(queue[0])).get(worker.id, 0) > 0
+    def _serves(self, state: StateView, worker: Worker, trial: Trial, all_work: bool) -> bool:
+        """Whether the worker may train the trial, and has an ability above 0 for its experiment."""
+        able = self._abilities.of(state, state.experiment(trial))
+        return state.usable(trial, worker) and (all_work or able.get(worker.id, 0) > 0)
 
     def _retires(self, state: StateView, experiment: Experiment, worker: Worker, able: Mapping[WorkerId, int]) -> bool:
         """Whether the worker takes no more work of the experiment."""
@@ -113,6 +111,13 @@ class PackagePolicy(ABC):
 
 def _experiment(_: StateView, trial: Trial) -> ExperimentId:
     return trial.experiment
+
+
+def _served_alike(state: StateView, trial: Trial) -> Hashable:
+    """A key of trials for which a worker has the same ability, and of which it may train all or
+    none."""
+    experiment = state.experiment(trial)
+    return state.alike(trial), tuple(experiment.kinds), experiment.population
 
 
 def _first_come(state: StateView, trial: Trial) -> FirstCome:

@@ -1,12 +1,12 @@
 """Synchronous Population-Based Training."""
 
 from collections.abc import Hashable, Iterable, Iterator
-from heapq import heappop, heappush, merge
+from heapq import heappop, heappush
 from itertools import takewhile
 from math import inf
 
 from hetsched.core.decisions import Dispatch
-from hetsched.core.kept_orders import KeptOrder
+from hetsched.core.kept_orders import KeptOrder, Place
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.workload import ExperimentId, TrialId
@@ -34,6 +34,7 @@ class SynchronousPBT:
 
     def __init__(self) -> None:
         self._started: dict[Hashable, list[tuple[int, TrialId]]] | None = None
+        self._state: StateView | None = None
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
         if self._started is None:  # in a run that goes on, some trials run already
@@ -51,12 +52,41 @@ class SynchronousPBT:
 
     def _admitted(self, state: StateView) -> Iterator[Trial]:
         """The ready trials that are not ahead of the least advanced unfinished trial of their
-        population. The least advanced one comes first."""
-        populations = state.grouped(_population, progress).items()
-        return merge(*(self._in_step(state, *one) for one in populations), key=lambda trial: progress(state, trial))
+        population. The least advanced one comes first. It merges the populations, and looks at a
+        population when its first trial is due."""
+        firsts, coming = iter(self._up_to_date(state)), list[tuple[Place, Trial, Iterator[Trial]]]()
+        first = next(firsts, None)
+        while first is not None or coming:
+            if first is not None and (not coming or progress(state, first) < coming[0][0]):
+                left = self._in_step(state, first)
+                first = next(firsts, None)
+            else:
+                _, trial, left = heappop(coming)
+                yield trial
+            if (following := next(left, None)) is not None:
+                heappush(coming, (progress(state, following), following, left))
 
-    def _in_step(self, state: StateView, population: Hashable, waiting: KeptOrder) -> Iterator[Trial]:
-        barrier = min(self._slowest(state, population), _intervals(state, waiting[0])) if population else inf
+    def _up_to_date(self, state: StateView) -> KeptOrder:
+        """The first waiting trial of each population."""
+        if state is not self._state:
+            self._state, self._changes, self._firsts = state, 0, KeptOrder(state.trials)
+            self._first: dict[Hashable, TrialId] = {}
+        changed, self._changes = state.changed_since(self._changes), state.changes
+        waiting = state.grouped(_population, progress)
+        for population in dict.fromkeys(_population(state, trial) for trial in changed):
+            if population in self._first:
+                self._firsts.drop(self._first.pop(population))
+            if population in waiting:
+                first = waiting[population][0]
+                self._first[population] = first.id
+                self._firsts.put(first, progress(state, first))
+        return self._firsts
+
+    def _in_step(self, state: StateView, first: Trial) -> Iterator[Trial]:
+        """The waiting trials of the population of `first` that may start."""
+        population = _population(state, first)
+        barrier = min(self._slowest(state, population), _intervals(state, first)) if population else inf
+        waiting = state.grouped(_population, progress)[population]
         return takewhile(lambda trial: _intervals(state, trial) <= barrier, waiting)
 
     def _slowest(self, state: StateView, population: Hashable) -> float:

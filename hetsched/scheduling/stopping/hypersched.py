@@ -1,18 +1,24 @@
 """The best score by a deadline: fewer and fewer trials, the best of them on the best workers."""
 
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
-from itertools import islice
-from math import floor, inf, isfinite, isnan, nan
+from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import islice, takewhile
+from math import floor, inf, isfinite
+from operator import itemgetter
 from statistics import median
+from sys import float_info
 
 from hetsched.core.decisions import Decision, Dispatch, Stop, WakeAt
+from hetsched.core.kept_orders import Place
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.scheduling import register
+from hetsched.scheduling.progress import progress
 from hetsched.scheduling.teams import Team, iterations_within, others
 
 LEFTOVERS = ("uniform", "top")
@@ -74,7 +80,7 @@ class HyperSched:
         self.gain = gain
         self._training_since: dict[TrialId, float] = {}
         self._trained_s: defaultdict[TrialId, float] = defaultdict(float)
-        self._longest_s: defaultdict[ExperimentId, float] = defaultdict(float)
+        self._enough = Longest()  # eta x t
         self._recorded: defaultdict[ExperimentId, dict[float, Milestone]] = defaultdict(dict)
         self._changes = 0
 
@@ -103,18 +109,36 @@ class HyperSched:
         """Record which segments ended since the last call: their seconds, and the milestones that
         the trials reached."""
         changed, self._changes = state.changed_since(self._changes), state.changes
+        moved: list[TrialId] = []
         for trial in changed:
             trial_id = trial.id
             if trial_id not in self._training_since or trial_id in state.running:
                 continue
             since = self._training_since.pop(trial_id)
             self._trained_s[trial_id] += max(0.0, trial.ready_since - since)
-            longest_s = self._longest_s[trial.experiment]
-            self._longest_s[trial.experiment] = max(longest_s, self._trained_s[trial_id])
+            self._enough.record(trial.experiment, self.eta * self._trained_s[trial_id])
             for milestone in self._milestones(state.experiment(trial)):
                 if trial.iterations >= milestone:
                     reached = self._recorded[trial.experiment].setdefault(milestone, Milestone(1 - 1 / self.eta))
-                    reached.record(trial_id, state.rank(trial))
+                    moved += reached.record(trial_id, state.rank(trial))
+        self._put(state, filter(state.is_ready, map(state.trials.__getitem__, moved)))
+
+    def _put(self, state: StateView, trials: Iterable[Trial]) -> None:
+        """Set the places of waiting trials that may be paused since a moment, or no longer."""
+        for trial in trials:
+            home = state.grouped(_home, self._turn)[trial.at]
+            alike = state.grouped(_experiment, self._turn)[trial.experiment]
+            for order in (state.ordered(self._turn), home, alike):
+                order.put(trial, self._turn(state, trial))
+
+    def _turn(self, state: StateView, trial: Trial) -> Place:
+        """The trial's place among the waiting trials. Those that go on come first, then new trials,
+        then paused trials."""
+        return not self._goes_on(trial), self._is_paused(trial), -state.rank(trial), trial.index
+
+    def _goes_on(self, trial: Trial) -> bool:
+        """Whether the trial has started and is not paused."""
+        return trial.iterations > 0 and not self._is_paused(trial)
 
     def _milestones(self, experiment: Experiment) -> Iterator[float]:
         milestone = float(experiment.interval)
@@ -126,39 +150,43 @@ class HyperSched:
         return any(milestone.pauses(trial.id) for milestone in self._recorded[trial.experiment].values())
 
     def _stops(self, state: StateView, time_left: float) -> Iterator[Stop]:
-        needed_s: dict[tuple[ExperimentId, TrialKind], float] = {}
-        for trial in state.ready_trials if time_left < inf else ():
-            if time_left <= 0:
+        if time_left <= 0:
+            for trial in state.ready_trials:
                 yield Stop(trial.id, f"the deadline of {self.deadline_s:g} s has come")
-            elif trial.iterations == 0 or self._is_paused(trial):
-                key = (trial.experiment, trial.kind)
-                if key not in needed_s:
-                    needed_s[key] = self._needed_s(state, trial)
-                if time_left < needed_s[key]:
-                    yield Stop(trial.id, f"{time_left:.1f} s are left, a trial that waits needs {needed_s[key]:.1f} s")
+            return
+        waiting = state.grouped(_experiment, self._turn)
+        steps: dict[Hashable, float] = {}
+        stops: list[tuple[Place, Stop]] = []
+        for experiment in self._enough.over(time_left, waiting):
+            for trial in takewhile(lambda trial: not self._goes_on(trial), reversed(waiting[experiment])):
+                needed_s = self._needed_s(state, trial, steps)
+                if time_left < needed_s:
+                    why = f"{time_left:.1f} s are left, a trial that waits needs {needed_s:.1f} s"
+                    stops.append((progress(state, trial), Stop(trial.id, why)))
+        yield from (stop for _, stop in sorted(stops, key=itemgetter(0)))
 
-    def _needed_s(self, state: StateView, trial: Trial) -> float:
-        """The least time left with which a new trial like this one may start."""
-        usable = [worker for worker in state.workers.values() if state.usable(trial, worker)]
-        known = [s for worker in usable if (s := state.seconds_per_iteration(trial, worker)) is not None]
-        whole_s = state.experiment(trial).stop_iterations * median(known) if known else inf
-        return min(self.eta * self._longest_s[trial.experiment], whole_s)
+    def _needed_s(self, state: StateView, trial: Trial, steps: dict[Hashable, float]) -> float:
+        """The least time left with which a new trial like this one may start. `steps` are the
+        median step times that are known already."""
+        alike = state.alike(trial)
+        if alike not in steps:
+            usable = [worker for worker in state.workers.values() if state.usable(trial, worker)]
+            known = [s for worker in usable if (s := state.seconds_per_iteration(trial, worker)) is not None]
+            steps[alike] = median(known) if known else inf
+        whole_s = state.experiment(trial).stop_iterations * steps[alike]
+        return min(self._enough.of(trial.experiment), whole_s)
 
     def _in_turn(self, state: StateView, free: Container[WorkerId]) -> Iterator[Trial]:
         """The waiting trials in the order in which they get workers. First come started trials
         whose own worker is free, then other started trials, new trials, and paused trials. Each
         part is ordered by score."""
-        by_home, by_score = state.grouped(_home, _score_first), state.grouped(_is_started, _score_first)
-        at_home = [trial for worker in state.idle_workers for trial in by_home.get(worker.id, ())]
-        for trial in sorted(at_home, key=lambda trial: _score_first(state, trial)):
-            if trial.iterations and not self._is_paused(trial):
+        by_home = state.grouped(_home, self._turn)
+        homes = [by_home[worker.id] for worker in state.idle_workers if worker.id in by_home]
+        at_home = merge(*homes, key=lambda trial: self._turn(state, trial))
+        yield from takewhile(self._goes_on, at_home)
+        for trial in state.ordered(self._turn):
+            if not (trial.at in free and self._goes_on(trial)):
                 yield trial
-        for started in (True, False):
-            for trial in by_score.get(started, ()):
-                if not (started and trial.at in free) and not self._is_paused(trial):
-                    yield trial
-        paused = (trial for trials in by_score.values() for trial in trials if self._is_paused(trial))
-        yield from sorted(paused, key=lambda trial: _score_first(state, trial))
 
     def _one_each(self, state: StateView, waiting: Iterator[Trial], free: "FreeBySpeed") -> dict[TrialId, Team]:
         """A team for each trial, while workers are free. A trial keeps its own worker, or else
@@ -254,49 +282,77 @@ class FreeBySpeed:
         self._sorted, self._best = {}, {}
 
 
+class Longest:
+    """The longest time, in seconds, of each experiment. Finding those with a longer time than some
+    takes as many steps as there are."""
+
+    def __init__(self) -> None:
+        self._of: dict[ExperimentId, float] = {}
+        self._sorted: list[tuple[float, ExperimentId]] = []
+
+    def record(self, experiment: ExperimentId, seconds: float) -> None:
+        """A trial of the experiment has this time."""
+        before = self.of(experiment), experiment
+        at = bisect_left(self._sorted, before)
+        if self._sorted[at : at + 1] == [before]:
+            del self._sorted[at]
+        self._of[experiment] = max(before[0], seconds)
+        insort(self._sorted, (self._of[experiment], experiment))
+
+    def of(self, experiment: ExperimentId) -> float:
+        return self._of.get(experiment, 0.0)
+
+    def over(self, seconds: float, waiting: Container[Hashable]) -> list[ExperimentId]:
+        """The experiments with trials that wait whose longest time is greater. Others are left out
+        until their next record."""
+        at = bisect_right(self._sorted, seconds, key=itemgetter(0))
+        self._sorted[at:] = [one for one in self._sorted[at:] if one[1] in waiting]
+        return [experiment for _, experiment in self._sorted[at:]]
+
+
 class Milestone:
     """The ranks of the trials when they reached a milestone. `share` of them are to be paused."""
 
     def __init__(self, share: float) -> None:
         self._share = share
         self._ranks: dict[TrialId, float] = {}
-        self._cutoff: float | None = None
+        self._sorted: list[tuple[float, TrialId]] = []
+        self._cutoff = -inf
+        self._paused = 0
 
-    def record(self, trial: TrialId, rank: float) -> None:
-        self._ranks.setdefault(trial, rank)
-        self._cutoff = None
+    def record(self, trial: TrialId, rank: float) -> Sequence[TrialId]:
+        """Returns the trials that are paused from now on, or no longer. Some others may be among
+        them."""
+        if trial in self._ranks:
+            return ()
+        self._ranks[trial] = rank
+        insort(self._sorted, (rank, trial))
+        if len(self._sorted) > 1 and self._sorted[-1][0] > -inf:  # else nothing is decided
+            self._cutoff = max(_percentile(self._sorted, self._share), -float_info.max)  # -inf is below it
+        before, self._paused = self._paused, bisect_left(self._sorted, self._cutoff, key=itemgetter(0))
+        low, high = sorted((before, self._paused))
+        return [name for _, name in self._sorted[low : high + 1]]
 
     def pauses(self, trial: TrialId) -> bool:
         """Whether the trial is among the worst that have come here."""
-        rank = self._ranks.get(trial)
-        if rank is None:
-            return False
-        if self._cutoff is None:
-            ranks = sorted(self._ranks.values())
-            is_decided = len(ranks) > 1 and ranks[-1] > -inf
-            self._cutoff = _percentile(ranks, self._share) if is_decided else nan
-        return rank < self._cutoff or (rank == -inf and not isnan(self._cutoff))
+        return self._ranks.get(trial, inf) < self._cutoff
 
 
 def _home(_: StateView, trial: Trial) -> WorkerId | None:
     return trial.at
 
 
-def _is_started(_: StateView, trial: Trial) -> bool:
-    return trial.iterations > 0
+def _experiment(_: StateView, trial: Trial) -> ExperimentId:
+    return trial.experiment
 
 
-def _score_first(state: StateView, trial: Trial) -> tuple[float, int]:
-    return -state.rank(trial), trial.index
-
-
-def _percentile(ranks: Sequence[float], share: float) -> float:
+def _percentile(ranks: Sequence[tuple[float, TrialId]], share: float) -> float:
     """The percentile of ranks in ascending order, linear between the two nearest. Minus infinity:
     the lower one is."""
     place = share * (len(ranks) - 1)
     below = floor(place + ROUNDING)  # 2/3 of 9 is 6, though 1 - 1/3 is a little more than 2/3
-    lower, beyond = ranks[below], place - below
-    return lower if lower == -inf or beyond < ROUNDING else lower + beyond * (ranks[below + 1] - lower)
+    (lower, _), beyond = ranks[below], place - below
+    return lower if lower == -inf or beyond < ROUNDING else lower + beyond * (ranks[below + 1][0] - lower)
 
 
 def _speed(state: StateView, trial: Trial, worker: Worker) -> float:
