@@ -24,7 +24,9 @@ from sim.engine import simulate
 # A shell ignores Ctrl-C for what it runs in the background, as `make test` does, and what that starts inherits it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("default", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every process that a test starts compiles the package again
+
+settings.register_profile("default", max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("exhaustive", settings.get_profile("default"), max_examples=300)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))  # `make test-all` sets it
 

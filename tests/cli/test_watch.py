@@ -156,7 +156,13 @@ def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "no such folder; name the results folder of a run" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [
+        (signal.SIGINT, "interrupted"),
+        pytest.param(signal.SIGTERM, "terminated", marks=pytest.mark.exhaustive),  # tests/cli/test_signals.py has it
+    ],
+)
 def test_ctrl_c(number: int, word: str, tmp_path: Path) -> None:
     SlowLog(tmp_path).write(0.5)
     command = [sys.executable, "-m", "hetsched", "watch", str(tmp_path)]

@@ -1,7 +1,7 @@
 """Replays of real runs: a policy decides again what it decided on Ray.
 
 That this can be told from a real log depends on how a policy decides, so one of each kind is
-enough; all others are `exhaustive`.
+enough; all others are `exhaustive`. tests/on_ray/test_packages_real.py has packages.
 """
 
 from collections.abc import Iterable
@@ -40,7 +40,6 @@ class InRounds:
 
 KINDS: dict[str, dict[str, Any]] = {
     "fifo": {},  # a queue
-    "hrfs": {},  # packages
     "test-in-rounds": {},
     "hypersched": {"deadline_s": 4.0},  # long before trials are done: it stops them
     "lookahead": {},  # a plan that is kept from decision to decision

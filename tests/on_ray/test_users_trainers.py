@@ -21,17 +21,19 @@ STAND_IN = (HERE / "stand_in.py").read_text()
             HetschedError,
             ": AttributeError in mine.py:{line}: 'StandIn' object has no attribute 'noth",
         ),
-        (
+        pytest.param(
             'return {"accuracy": 1.0 / (1.0 + loss) if np.isfinite(loss) else 0.0, "loss": loss}',
             "return 0.5",
             InputError,
             "the trainer of 'stand-in': evaluate returned 0.5: expected numbers by the names of their metrics, such as",
+            marks=pytest.mark.exhaustive,  # tests/real/test_reported.py has it
         ),
-        (
+        pytest.param(
             'return {"accuracy": 1.0 / (1.0 + loss) if np.isfinite(loss) else 0.0, "loss": loss}',
             'return {"acuracy": 0.5}',
             InputError,
             "its evaluation did not report 'accuracy', the metric of experiment 'e': did you mean 'acuracy'?",
+            marks=pytest.mark.exhaustive,  # tests/real/test_reported.py has it
         ),
         (
             "self._iterations = 0\n        self._rate = 0.0",
@@ -54,11 +56,12 @@ def test_the_line_is_named(old: str, new: str, error: type[Exception], message: 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (
+        pytest.param(
             'np.save(folder / "weights.npy", self._weights)\n        (folder / "progress").mkdir()\n'
             '        (folder / "progress" / "iterations.json").write_text(json.dumps(self._iterations))',
             "pass",
             "mine.py:Downhill: save wrote no file into its folder: write there all that load needs",
+            marks=pytest.mark.exhaustive,  # tests/real/test_folder_trainer.py has it
         ),
         (
             'hyperparameters["lr"]',

@@ -73,16 +73,28 @@ def test_a_trainer_of_ones_own_is_measured() -> None:
     assert 2**21 <= (row.checkpoint_bytes or 0) < 2**22
 
 
-@pytest.mark.parametrize(
-    "end", [pytest.param("os._exit(0)", marks=pytest.mark.exhaustive), "print('bye', flush=True); os._exit(0)"]
-)
+NO_RESULT = "cannot measure stand-in .*: it printed no result: does the trainer end"
+
+
+@pytest.mark.exhaustive  # what follows ends as this does
+@pytest.mark.parametrize("end", ["os._exit(0)", "print('bye', flush=True); os._exit(0)"])
 def test_a_trainer_that_ends_the_measuring_process_is_named(end: str, tmp_path: Path) -> None:
     stand_in = Path(__file__).parents[1] / "on_ray" / "stand_in.py"
     ending = stand_in.read_text().replace("@trainers.register", f"import os; {end}\n@trainers.register", 1)
     (tmp_path / "mine.py").write_text(ending)
-    point = Point("stand-in", "synthetic", 8, "cpu", [0], [], 0.05, 1, 0.0, model_file=str(tmp_path / "mine.py"))
-    with pytest.raises(ProfileError, match="cannot measure stand-in .*: it printed no result: does the trainer end"):
-        _measured_apart(point)
+    with pytest.raises(ProfileError, match=NO_RESULT):
+        _measured_apart(stand_in_point(str(tmp_path / "mine.py")))
+
+
+@pytest.mark.parametrize("code", ["", "print('bye')"])
+def test_a_measuring_process_without_a_result_is_named(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("real.measuring.profiler.command", lambda *_: [sys.executable, "-c", code])
+    with pytest.raises(ProfileError, match=NO_RESULT):
+        _measured_apart(stand_in_point(None))
+
+
+def stand_in_point(model_file: str | None) -> Point:
+    return Point("stand-in", "synthetic", 8, "cpu", [0], [], 0.05, 1, 0.0, model_file=model_file)
 
 
 def test_a_file_without_models_is_refused_before_anything_is_measured(

@@ -28,12 +28,12 @@ from hetsched.studies.sole_owner import sole_owner
 from hetsched.studies.suite import cached as cached_runs
 from hetsched.studies.suite.carry_out import FanOut, carry_out_all, fits
 from hetsched.studies.suite.record import Record
-from hetsched.studies.suite.result import OF_SUITE
+from hetsched.studies.suite.result import OF_SUITE, SuiteResult
 from hetsched.studies.suite.suite import SEEDS, resume_suite, suite, suite_in
 from hetsched.studies.suite.suite_plan import RUNS_NAME, digest
 from hetsched.studies.watching import silent
+from tests.studies.suite.conftest import NAMES
 
-NAMES = ["homogeneous", "small-population"]
 MINE = """
 from hetsched import Dispatch, register_scheduling
 
@@ -48,16 +48,15 @@ class Mine:
 LAB = suite_file("homogeneous").read_text().replace('name = "homogeneous"', 'name = "lab"')
 
 
-def test_policies_are_ranked_by_their_ratio_to_the_bound(tmp_path: Path) -> None:
-    result = suite(NAMES, ["lookahead", "asha"], 2, tmp_path / "out", use_cached=False)
-    assert result.ranked == ["lookahead", "fifo"]
-    ratios = [record.workers_bound_ratio for record in result.by_policy["lookahead"]["homogeneous"]]
-    on_one = result.over_scenarios["lookahead"].scenarios["homogeneous"].bound_ratio
+def test_policies_are_ranked_by_their_ratio_to_the_bound(small: SuiteResult) -> None:
+    assert small.ranked == ["lookahead", "fifo"]
+    ratios = [record.workers_bound_ratio for record in small.by_policy["lookahead"]["homogeneous"]]
+    on_one = small.over_scenarios["lookahead"].scenarios["homogeneous"].bound_ratio
     assert ratios[0] and ratios[1]
     assert on_one == pytest.approx((ratios[0] * ratios[1]) ** 0.5)
-    assert result.left_out["asha"].startswith("trains ")
-    assert result.document()["suite"] == VERSION
-    written = (tmp_path / "out/results.csv").read_text().splitlines()
+    assert small.left_out["asha"].startswith("trains ")
+    assert small.document()["suite"] == VERSION
+    written = (small.folder / "results.csv").read_text().splitlines()
     assert len(written) == 1 + 2 * 3 * 2
 
 
@@ -91,9 +90,9 @@ def figures(records: object) -> list[Record]:
 
 
 def test_a_policy_of_ones_own_is_ranked_among_the_packages_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: SuiteResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own_package(suite(NAMES, ["lookahead"], 1, tmp_path / "shipped", use_cached=False).records, tmp_path, monkeypatch)
+    own_package(small.records, tmp_path, monkeypatch)
     (tmp_path / "mine.py").write_text(MINE)
     result = suite(NAMES, ["mine", "lookahead"], 1, tmp_path / "out", policy_files=[tmp_path / "mine.py"])
     assert {record.policy for record in simulated(tmp_path / "out")} == {"mine"}
@@ -131,11 +130,12 @@ def test_a_policy_file_is_never_left_out(tmp_path: Path, named: list[str], taken
     assert set(result.plan.policies) == taken
 
 
-def test_the_packages_runs_are_to_the_last_digit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_packages_runs_are_to_the_last_digit(
+    small: SuiteResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nine digits could turn two policies that are alike round."""
-    records = suite(NAMES, ["lookahead", "gavel-las"], 2, tmp_path / "shipped", use_cached=False).records
-    own_package(records, tmp_path, monkeypatch)
-    assert {_of_any_host(record) for record in cached_runs._records()} == {_of_any_host(record) for record in records}
+    own_package(small.records, tmp_path, monkeypatch)
+    assert {_of_any_host(one) for one in cached_runs._records()} == {_of_any_host(one) for one in small.records}
 
 
 def _of_any_host(record: Record) -> tuple[object, ...]:
@@ -329,11 +329,12 @@ def test_the_digest_is_also_of_the_files_that_a_scenario_names(tmp_path: Path) -
     assert len({digest(setup), before, digest(with_file)}) == 3
 
 
-def test_a_finished_folder_needs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_folder_needs_nothing_else(
+    small: SuiteResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A folder's tables were of the package's runs at the moment of looking, and of scenarios that
     could be moved."""
-    records = suite(["homogeneous"], ["lookahead"], 1, tmp_path / "shipped", use_cached=False).records
-    own_package(records, tmp_path, monkeypatch)
+    own_package(small.records, tmp_path, monkeypatch)
     (tmp_path / "lab.toml").write_text(LAB)
     before = suite([tmp_path / "lab.toml", "homogeneous"], ["lookahead"], 1, tmp_path / "out")
     assert [record.scenario for record in before.records if record.from_package] == ["homogeneous"] * 2
