@@ -25,13 +25,14 @@ def _case(ratio: float, spread: float) -> str:
 
 
 def coverage() -> Iterator[Cells]:
-    """The share of intervals that hold the truth, by mean and number of scenarios."""
+    """The share of intervals that hold the truth, by mean, part of the variance and number of
+    scenarios."""
     rows = read(MEASURED / "suite_coverage.csv")
     numbers = list(dict.fromkeys(row["scenarios"] for row in rows))
-    yield ["mean", *(f"n = {number}" for number in numbers)]
-    for mean in dict.fromkeys(row["mean"] for row in rows):
-        of_number = {row["scenarios"]: float(row["share"]) for row in rows if row["mean"] == mean}
-        yield [mean, *(f"{of_number[number]:.0%}" for number in numbers)]
+    yield ["mean", "over seeds", *(f"n = {number}" for number in numbers)]
+    for case in dict.fromkeys((row["mean"], row["over_seeds"]) for row in rows):
+        of_number = {r["scenarios"]: float(r["share"]) for r in rows if (r["mean"], r["over_seeds"]) == case}
+        yield [case[0], f"{float(case[1]):.0%}", *(f"{of_number[number]:.1%}" for number in numbers)]
 
 
 def drawn() -> Iterator[Cells]:

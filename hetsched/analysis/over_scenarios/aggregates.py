@@ -1,28 +1,29 @@
 """One number for many scenarios: the interquartile mean and the geometric mean, with intervals.
 
-The intervals come from a bootstrap in two steps, because scenarios and seeds both vary. Scenarios
-are drawn with replacement, and then seeds within each of them. The 95% interval is the expanded
-percentile interval (Hesterberg, "What Teachers Should Know About the Bootstrap", The American
-Statistician 2015, section 4.3): plain percentiles of so few scenarios are too narrow.
+The 95% interval of a geometric mean is Student's t of the logarithms. That of an interquartile mean
+comes from a bootstrap, which draws scenarios with replacement. It is the expanded percentile
+interval (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician
+2015, section 4.3): plain percentiles of so few scenarios are too narrow. Seeds are not drawn as
+well: how much they vary is in the scenarios' figures already, and would count twice.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from math import sqrt
+from math import exp, log, sqrt
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from hetsched.analysis.intervals import CONFIDENCE
+from hetsched.analysis.intervals import CONFIDENCE, interval
 from hetsched.domain.rounding import level
 
 RESAMPLES = 2000
 """Draws of the bootstrap: the ends of an interval are known to some hundredths of its width."""
 
 LEAST_SCENARIOS = 6
-"""With fewer scenarios there is no interval: the bootstrap's would hold the truth in less than 93%
-of all draws, as docs/suite.md measures."""
+"""With fewer scenarios there is no interval: the bootstrap's would hold the truth too rarely, as
+docs/suite.md measures."""
 
 Array = NDArray[np.float64]
 
@@ -67,39 +68,35 @@ def interquartile_mean(of_scenarios: Array) -> Array:
 
 def mean_of_scenarios(figures: BySeed, mean: Callable[[Array], Array]) -> float:
     """The mean over scenarios of each scenario's geometric mean over its seeds."""
-    return float(mean(np.array([geometric_mean(np.asarray(of_one, dtype=float)) for of_one in figures.values()])))
+    return float(mean(_of_scenarios(figures)))
+
+
+def _of_scenarios(figures: BySeed) -> Array:
+    return np.array([float(geometric_mean(np.asarray(of_one, dtype=float))) for of_one in figures.values()])
 
 
 def aggregate(figures: BySeed, mean: Callable[[Array], Array], seed: int = 0, resamples: int = RESAMPLES) -> Aggregate:
     """The mean over scenarios, with its interval. `seed` and `resamples` are those of the
     bootstrap."""
-    logs = [np.log(np.asarray(of_one, dtype=float)) for of_one in figures.values()]
-    found = mean_of_scenarios(figures, mean)
-    if len(logs) < LEAST_SCENARIOS:
+    of_scenarios = _of_scenarios(figures)
+    found = float(mean(of_scenarios))
+    if len(of_scenarios) < LEAST_SCENARIOS:
         return Aggregate(found, None)
-    return Aggregate(found, interval_over_scenarios(logs, mean, seed, resamples))
+    return Aggregate(found, interval_over_scenarios(of_scenarios, mean, seed, resamples))
 
 
 def interval_over_scenarios(
-    logs: Sequence[Array], mean: Callable[[Array], Array], seed: int, resamples: int
+    of_scenarios: Array, mean: Callable[[Array], Array], seed: int, resamples: int
 ) -> tuple[float, float]:
-    """The 95% interval of the mean, for at least two scenarios. The logarithms are by scenario, and
-    then by seed."""
-    low, high = np.quantile(mean(_resampled(logs, resamples, np.random.default_rng(seed))), _expanded(len(logs)))
+    """The 95% interval of the mean of at least two scenarios' figures."""
+    if mean is geometric_mean:
+        found = float(mean(of_scenarios))
+        low, high = interval(np.log(of_scenarios).tolist()) or (log(found), log(found))
+        return exp(low), exp(high)
+    n = len(of_scenarios)
+    drawn = of_scenarios[np.random.default_rng(seed).integers(n, size=(resamples, n))]
+    low, high = np.quantile(mean(drawn), _expanded(n))
     return float(low), float(high)
-
-
-def _resampled(logs: Sequence[Array], resamples: int, rng: np.random.Generator) -> Array:
-    """A row per draw, a column per scenario drawn: the geometric means of the seeds drawn."""
-    n = len(logs)
-    by_seeds = np.stack([_means_of_draws(of_one, (resamples, n), rng) for of_one in logs])  # scenario, draw, place
-    chosen = rng.integers(n, size=(resamples, n))
-    return np.asarray(np.exp(by_seeds[chosen, np.arange(resamples)[:, None], np.arange(n)]))
-
-
-def _means_of_draws(logs: Array, shape: tuple[int, int], rng: np.random.Generator) -> Array:
-    """For each draw and each place of the scenario in the draw, the mean of newly drawn seeds."""
-    return np.asarray(logs[rng.integers(len(logs), size=(*shape, len(logs)))].mean(axis=-1))
 
 
 def _expanded(n: int) -> tuple[float, float]:
@@ -115,7 +112,7 @@ def _expanded(n: int) -> tuple[float, float]:
 def worst(figures: BySeed) -> tuple[str, float]:
     """The scenario with the largest geometric mean of the figure over the seeds, and that mean. If
     scenarios differ only by rounding, the first one counts."""
-    means = level([float(geometric_mean(np.asarray(of_one, dtype=float))) for of_one in figures.values()])
+    means = level(_of_scenarios(figures).tolist())
     return max(zip(figures, means, strict=True), key=lambda item: item[1])
 
 
