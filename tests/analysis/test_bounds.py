@@ -479,6 +479,18 @@ NODES = (
 )
 
 
+OF_EVERY_FAMILY = ("lookahead", "least-progress", "pbt-sync", "era", "gavel-las", "sia", "sequential-halving")
+"""What `make test` tries; `make test-all` tries every policy."""
+
+BY_POLICY = pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param(name, marks=() if name in OF_EVERY_FAMILY else pytest.mark.exhaustive)
+        for name in scheduling.policies.names()
+    ],
+)
+
+
 def check_ratios(figures: Metrics) -> None:
     assert figures.bound_ratio is not None and figures.workers_bound_ratio is not None
     assert figures.jct_bound_ratio is not None
@@ -486,7 +498,7 @@ def check_ratios(figures: Metrics) -> None:
     assert figures.jct_bound_ratio >= ALMOST
 
 
-@pytest.mark.parametrize("policy", scheduling.policies.names())
+@BY_POLICY
 @given(data=st.data())
 def test_no_policy_beats_the_bounds(tmp_path_factory: pytest.TempPathFactory, policy: str, data: st.DataObject) -> None:
     experiments = data.draw(

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from hetsched import scheduling
 from hetsched.analysis import bounds_makespan
 from hetsched.analysis.bounds import (
     Bounds,
@@ -34,7 +33,7 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.bound import bound
 from sim.engine import simulate
-from tests.analysis.test_bounds import ALMOST, NODES, check_ratios
+from tests.analysis.test_bounds import ALMOST, BY_POLICY, NODES, check_ratios
 from tests.conftest import ROWS, make_setup, profile_row
 
 
@@ -311,17 +310,7 @@ EXPERIMENTS = st.lists(
 )  # fmt: skip
 
 
-OF_EVERY_FAMILY = ("lookahead", "least-progress", "pbt-sync", "era", "gavel-las", "sia", "sequential-halving")
-"""What `make test` tries; `make test-all` tries every policy."""
-
-
-@pytest.mark.parametrize(
-    "policy",
-    [
-        pytest.param(name, marks=() if name in OF_EVERY_FAMILY else pytest.mark.exhaustive)
-        for name in scheduling.policies.names()
-    ],
-)
+@BY_POLICY
 @given(data=st.data())
 def test_no_policy_beats_the_bounds(tmp_path_factory: pytest.TempPathFactory, policy: str, data: st.DataObject) -> None:
     rows = [row.model_copy(update=data.draw(st.fixed_dictionaries(COSTS))) for row in ROWS]

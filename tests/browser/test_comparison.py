@@ -91,8 +91,7 @@ def test_the_metric_against_time_is_told_for_all_strategies(
         assert float(line.rpartition(" ")[2]) == four_digits(figures.best_score or 0.0)
 
 
-@pytest.mark.parametrize("width", [1200, 400])
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (400, True)])
 def test_nothing_is_wider_than_the_screen(
     width: int, dark: bool, comparison: hetsched.ComparisonResult, page_of: PageOf
 ) -> None:

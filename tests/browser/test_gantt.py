@@ -307,6 +307,7 @@ def test_ten_thousand_segments_are_ready_in_a_second_and_redrawn_in_a_tenth(tmp_
         assert 0.001 < effort.seconds - before < 0.1, stretch
 
 
+@pytest.mark.exhaustive
 def test_a_hundred_thousand_segments_open(tmp_path: Path, page_of: PageOf) -> None:
     opened = page_of(of_size(100_000, tmp_path, workers=400, trials=5000))
     assert "100,000 segments" in opened.locator("#gantt .summary").first.inner_text()

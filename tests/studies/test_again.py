@@ -43,7 +43,7 @@ STUDIES: dict[str, Callable[[hetsched.Scenario], Any]] = {
     "compare": lambda s: hetsched.compare(s, seeds=[3, 1], folder="out"),
     "simulate": lambda s: hetsched.simulate(s, "fusion+hrfs", 2, "out"),
     "run": lambda s: hetsched.run(s, "fusion+hrfs", 2, "out"),
-    "validate": lambda s: hetsched.validate(s, seeds=2, folder="out"),
+    "validate": lambda s: hetsched.validate(s, seeds=2, predictions=2, folder="out"),
     "ablate": lambda s: hetsched.ablate(s, "fusion+hrfs", 2, "out"),
 }
 
@@ -91,7 +91,7 @@ def test_a_comparison_without_a_complete_seed_says_how_to_go_on(scenario: hetsch
 
 
 def test_a_validation_that_broke_off_has_what_was_both_predicted_and_measured(scenario: hetsched.Scenario) -> None:
-    whole = hetsched.validate(scenario, STRATEGIES, 2, "out")
+    whole = hetsched.validate(scenario, STRATEGIES, 2, "out", predictions=2)
     for name in ("summary.json", "measured/fusion+hrfs/seed-1/events.jsonl"):
         Path("out", name).unlink()
     again = result_in(Path("out"))

@@ -28,7 +28,7 @@ TARGET = {"metrics": {"target_score": 0.999}}
 STUDIES: dict[str, Callable[[hetsched.Scenario], Any]] = {
     "compare": lambda s: hetsched.compare(s, seeds=[3, 1], folder="out"),
     "simulate": lambda s: hetsched.simulate(s, "fusion+hrfs", 2, "out"),
-    "validate": lambda s: hetsched.validate(s, seeds=2, folder="out"),
+    "validate": lambda s: hetsched.validate(s, seeds=2, predictions=2, folder="out"),
 }
 
 

@@ -35,4 +35,4 @@ def validated(
 ) -> hetsched.ValidationResult:
     """Under 2 seeds; what is measured is another draw than what is predicted."""
     monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: SimBackend())
-    return hetsched.validate(scenario().replace(**changes), STRATEGIES[:2], 2, folder)
+    return hetsched.validate(scenario().replace(**changes), STRATEGIES[:2], 2, folder, predictions=2)

@@ -114,8 +114,11 @@ def test_every_cell_has_a_recording() -> None:
     assert set(read_cells(FOLDER).cells) <= set(recorded(FOLDER))
 
 
-def test_what_predictions_assumed_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_predictions_assumed_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Accuracies were printed without a word on what no probe had measured."""
+    monkeypatch.setattr("hetsched.studies.fidelity.errors.PREDICTIONS", 1)
     for name in ("unpaced-fifo", "validate-accuracy-fusion-fifo-seed-0"):
         copytree(FOLDER / RECORDINGS / name, tmp_path / RECORDINGS / name)
     assert main(["fidelity", "--folder", str(tmp_path), "--json"]) == 0

@@ -44,10 +44,15 @@ segments = 3
 """
 
 
+PREDICTIONS = 2
+"""How often a recording is predicted. A study does it more often."""
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two cells; what is carried out for real, the simulator does."""
     monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: SimBackend())
+    monkeypatch.setattr("hetsched.studies.fidelity.errors.PREDICTIONS", PREDICTIONS)
     for name in ("stand_in.py", "declared.csv"):
         copy(ROOT / "fidelity" / name, tmp_path)
     cells = [CELL.format(name=name, strategy=f"fusion+{policy}") for name, policy in (("a", "fifo"), ("b", "hrfs"))]
@@ -181,7 +186,7 @@ def test_the_command_says_what_is_wrong(folder: Path, capsys: pytest.CaptureFixt
 
 def test_the_runs_of_a_validation_become_recordings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scenario = read_cells(folder).scenario("b", folder)
-    validation = validate(scenario, ["fusion+fifo", "fusion+hrfs"], range(2), folder / "v")
+    validation = validate(scenario, ["fusion+fifo", "fusion+hrfs"], range(2), folder / "v", predictions=PREDICTIONS)
     draws = [each for of_strategy in validation.draws.values() for each in of_strategy]
     foretold = [fmean(run.metrics.makespan_s for run in each) for each in draws]
     at = ["--folder", str(folder)]
