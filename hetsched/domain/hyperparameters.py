@@ -13,10 +13,16 @@ from typing import Any, Literal, NoReturn
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from hetsched.domain.rounding import ROUNDING
+
 Hyperparameters = dict[str, Any]
 """Values by name, flat."""
 
 Scale = Literal["linear", "log"]
+
+SPREAD = 10.0
+"""Numbers are compared by their logarithms if the greatest one is at least this many times the
+least one."""
 
 OF_SGD = ("lr", "momentum", "weight_decay")
 """The hyperparameters of SGD, which the built-in networks and learning curves know."""
@@ -219,3 +225,9 @@ def flat(config: Mapping[str, Any]) -> Hyperparameters:
         else:
             values[name] = value
     return values
+
+
+def by_logarithm(least: float, most: float) -> bool:
+    """Whether numbers from `least` to `most` are compared by their logarithms: positive ones, if the
+    greatest is at least ten times the least, up to rounding."""
+    return least > 0 and most >= SPREAD * least * (1 - ROUNDING)

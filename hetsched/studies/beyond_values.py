@@ -4,17 +4,13 @@ from collections.abc import Collection, Mapping
 from math import inf, log
 from typing import Any
 
-from hetsched.domain.hyperparameters import OF_SGD, Choice, Constant, Domain, Float
+from hetsched.domain.hyperparameters import OF_SGD, Choice, Constant, Domain, Float, by_logarithm
+from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import Experiment
 
 MARGIN = 0.25
 """How far beyond the recorded values a number may be, as a share of their range. Recordings of a
 search space do not reach its ends."""
-
-SPREAD = 10.0
-"""Numbers are compared by their logarithms if the greatest recorded one is at least this many times
-the least one."""
-
 
 NEARLY_ALL = 0.99
 """The part of a range of momentum that is compared. The effective rate grows beyond all measure
@@ -54,12 +50,12 @@ def _is_beyond(values: Collection[Any], known: Collection[Any]) -> bool:
     if not (_are_numbers(values) and _are_numbers(known)):
         return any(value not in known for value in values)
     least, most = min(known), max(known)
-    in_log = least > 0 and most >= SPREAD * least
+    in_log = by_logarithm(least, most)
 
     def place(value: float) -> float:
         return value if not in_log else log(value) if value > 0 else -inf
 
-    margin = MARGIN * (place(most) - place(least))
+    margin = (MARGIN + ROUNDING) * (place(most) - place(least))
     return place(min(values)) < place(least) - margin or place(max(values)) > place(most) + margin
 
 

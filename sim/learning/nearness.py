@@ -5,13 +5,10 @@ from itertools import chain
 from math import hypot, log
 from typing import Any
 
+from hetsched.domain.hyperparameters import by_logarithm
 from hetsched.domain.rounding import ROUNDING, level
 from hetsched.domain.workload import BATCH_SIZE, TrialKind
 from sim.learning.recordings import Recording
-
-SPREAD = 10.0
-"""Positive numbers are compared by their logarithms if the largest recorded value is at least this
-many times the least one."""
 
 ZERO_IF_MISSING = ("momentum", "weight_decay")
 """The hyperparameters of SGD that are 0 for a trial that lacks them."""
@@ -22,8 +19,9 @@ class Nearness:
 
     - SGD: the difference of ln of the effective rate, lr / (1 - momentum)
     - batch size: the difference of ln, with the same weight
-    - other numbers: their difference as a share of the recorded range, linear or in ln (`SPREAD`),
-      times the recorded range of ln of the rate (1 without rates)
+    - other numbers: their difference as a share of the recorded range, linear or in ln
+      (`hetsched.domain.hyperparameters.by_logarithm`), times the recorded range of ln of the rate
+      (1 without rates)
     - values that are no numbers: that whole range, if they differ
 
     The distance is the root of the sum of the squares. A momentum without a rate is one of the
@@ -83,7 +81,7 @@ class Nearness:
         if found is None or not (_is_number(one) and _is_number(other)):
             return float(one != other)
         least, most = found
-        if least > 0 and most >= SPREAD * least:
+        if by_logarithm(least, most):
             return log(max(one, 1e-12) / other) / log(most / least)
         return float(one - other) / (most - least)
 

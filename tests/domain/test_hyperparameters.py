@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetsched.domain.hyperparameters import Choice, Constant, Domain, Float, Integer, flat, nested
+from hetsched.domain.hyperparameters import Choice, Constant, Domain, Float, Integer, by_logarithm, flat, nested
 from tests.conftest import make_setup
 
 DRAWN = 4000
@@ -128,3 +128,10 @@ def test_a_constant_moves_no_draw() -> None:
     assert isinstance(beside.search_space["depth"], Constant)
     for trial, values in alone.initial_hyperparameters(3).items():
         assert drawn[trial] == values | {"depth": 3, "name": "x"}
+
+
+@given(st.integers(1, 9999), st.integers(-8, 3))
+def test_ten_times_the_least_number_is_compared_by_logarithms_whatever_the_rounding(digits: int, power: int) -> None:
+    least, most = float(f"{digits}e{power}"), float(f"{digits}e{power + 1}")
+    assert by_logarithm(least, most)
+    assert not by_logarithm(least, 0.999 * most)

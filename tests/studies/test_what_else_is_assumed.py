@@ -153,6 +153,8 @@ def test_values_far_beyond_recordings_of_ones_own(space: dict[str, Any], said: l
         ({"low": 0.0, "high": 1.0}, (0.0, 0.9), True),
         ({"low": 0.0, "high": 1.0}, (0.0, 0.975), False),  # hardly any trial is at the end of the range
         (1.0, (0.0, 0.975), True),
+        (0.9999, (0.9, 0.99), True),  # a factor of ten, up to rounding
+        (0.9999, (0.5, 0.95), True),
         (50.0, (0.0, 100.0), False),  # another momentum
     ],
 )
