@@ -70,7 +70,7 @@ def test_policies_remember(name: str, pbt: dict[str, Any], simulate_log: Simulat
         log: list[Any] = simulate_log(setup, strategy, 3)
     except InputError as error:
         pytest.skip(str(error))
-    for cut in (len(log), *range(len(log) // 2, len(log), 7)):
+    for cut in (len(log), *range(len(log) // 2, len(log), 13)):
         remembered = remember(setup, strategy, 3, log[:cut])
         assert remembered.forgot is None
         assert remembered.decisions > 0
