@@ -338,6 +338,7 @@ class Driver:
         self._attempt_of.pop(trial, None)
         self._to_start = [start for start in self._to_start if start.trial != trial]
         self._dispatcher.lose_segment(self._clock.now(), trial, failure.reason)
+        self._times.forget(segment.worker)
         self._states.expect_no_file(segment.worker)
         self._failures.failed(segment, failure)
         self._go_on_with(self._packages.lose(segment, self._clock.now()))  # nothing, if the worker has left

@@ -92,6 +92,20 @@ def test_parts_that_differ_by_little_are_read(log: Path) -> None:
     assert list(read_log(log))
 
 
+def test_parts_of_a_real_run_need_not_add_up(log: Path) -> None:
+    """The start-up of a lost segment was counted in a later one."""
+
+    def alter(events: list[dict[str, Any]]) -> None:
+        events[0]["backend"] = "ray"
+        last_parts(start_up_s=50.0)(events)
+
+    altered(log, alter)
+    assert list(read_log(log))
+    altered(log, last_parts(train_s=-99.0))
+    with pytest.raises(InputError, match="s of train_s"):
+        list(read_log(log))
+
+
 def test_commands_that_read_a_log_refuse_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -316,6 +316,7 @@ def check(run: RunUnderTest) -> None:
     assert all(trial.completed is not None for trial in final.trials.values())
     assert not check_log(events).running
     check_weights(events)
+    check_parts(events)
     if run.experiment.counts_lineage:
         check_counts(events)
     assert not search(rb'"late_s":0\.0[,}]', (run.folder / LOG_NAME).read_bytes()), (
@@ -354,6 +355,17 @@ def check_weights(events: list[AnyEvent]) -> None:
             weights[event.trial] = weights[event.source]
         elif isinstance(event, CheckpointLost):
             weights[event.trial] = round((event.score or 0) * 1000)
+
+
+def check_parts(events: list[AnyEvent]) -> None:
+    """The seconds of a lost segment are no part of a later one. The fake restores within 0.1 s."""
+    begun: dict[int, float] = {}
+    for event in events:
+        if isinstance(event, SegmentStarted):
+            begun[event.segment] = event.time
+        elif isinstance(event, SegmentEnded):
+            from_s, end_s = event.worked or (begun[event.segment], event.time)
+            assert event.parts.total_s <= end_s - from_s + 0.1001, f"{event.trial} has seconds of another segment"
 
 
 def check_counts(events: list[AnyEvent]) -> None:
