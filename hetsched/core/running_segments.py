@@ -4,13 +4,11 @@ from msgspec.structs import asdict
 
 from hetsched.core.events import SIMULATED, AnyEvent, RunStarted, SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft
 from hetsched.core.segments_of_workers import SegmentsOfWorkers
+from hetsched.domain.rounding import ROUNDING
 
 RAY_TUNE = "ray-tune"
 """The backend whose training code itself decides when a trial can be saved, and when it is
 completed."""
-
-TOLERANCE_S = 1.0
-"""How far the parts of a segment may be from its seconds, beside rounding."""
 
 _ENDS = (SegmentEnded, SegmentLost)
 
@@ -67,7 +65,7 @@ def _seconds_fault(event: SegmentEnded, started: SegmentStarted, add_up: bool) -
     begun, done = event.worked or (started.time, event.time)
     if not started.time <= begun <= done <= event.time:
         return f"{what} has worked from {begun:g} to {done:g} s, and lasts from {started.time:g} to {event.time:g} s"
-    allowed = TOLERANCE_S + 1e-9 * event.time
+    allowed = ROUNDING * (1 + event.time)
     for name, seconds in asdict(event.parts).items():
         if seconds < -allowed:
             return f"{what} has {seconds:g} s of {name}"

@@ -116,7 +116,9 @@ def test_a_plan_says_which_workers_could_not_hold_their_pace(simulate_log: Simul
 
 
 def event_that_is_late(event: Any, factor: float) -> Any:
-    """The event, if it ends a segment with training that took so many times as long as asked."""
+    """The event of a real run. The training of a segment took so many times as long as asked."""
+    if isinstance(event, RunStarted):
+        return replace(event, backend="ray")
     if not isinstance(event, SegmentEnded):
         return event
     asked_s = event.parts.train_s
