@@ -45,6 +45,8 @@ FROM_OTHERS = {
 }
 """How a figure is known that was not measured itself."""
 
+OF_STEPS = "seconds_per_iteration"
+
 Key = TypeVar("Key")
 
 Filled = dict[tuple[str, str], list[str]]
@@ -98,11 +100,14 @@ def _estimated(setup: Setup, pairs: Sequence[Pair], charged: Sequence[str], eval
 
 
 def _from_others(lookups: Lookups, kind: TrialKind, worker: WorkerType, cost: str) -> str:
-    """How the cost is known from rows of others. Empty: it is known as well as the step time is."""
+    """How the cost is known from rows of others. Empty: it is known as well as the step time is, and
+    by rows that were measured, or by those of the step time."""
     how = lookups.how(kind, worker, cost) or Known.MEASURED
-    if how <= (lookups.how(kind, worker, "seconds_per_iteration") or Known.MEASURED):
+    if how is Known.MEASURED:
         return ""
-    return f"{FROM_OTHERS[how]}{lookups.behind(kind, worker, cost)}"
+    behind = lookups.behind(kind, worker, cost)
+    as_well = how <= (lookups.how(kind, worker, OF_STEPS) or Known.MEASURED)
+    return "" if as_well and behind in ("", lookups.behind(kind, worker, OF_STEPS)) else f"{FROM_OTHERS[how]}{behind}"
 
 
 def _left_out(setup: Setup, pairs: Sequence[Pair], charged: Sequence[str], evaluated: Collection[TrialKind]) -> Filled:

@@ -6,9 +6,12 @@ from math import hypot, log
 from typing import Any
 
 from hetsched.domain.hyperparameters import by_logarithm
-from hetsched.domain.rounding import ROUNDING, level
+from hetsched.domain.rounding import level
 from hetsched.domain.workload import BATCH_SIZE, TrialKind
 from sim.learning.recordings import Recording
+
+ALIKE = 1e-6
+"""Recorded rates whose ln differ by at most this are no range by which others could be weighed."""
 
 ZERO_IF_MISSING = ("momentum", "weight_decay")
 """The hyperparameters of SGD that are 0 for a trial that lacks them."""
@@ -29,7 +32,8 @@ class Nearness:
     trial that lacks it has 0.
 
     Recorded values of one hyperparameter that differ only by rounding are equal. So are distances:
-    of the recordings that are equally near, the first one is the nearest.
+    of the recordings that are equally near, one with the very values is the nearest, or else the
+    first one.
     """
 
     def __init__(self, recordings: Sequence[Recording]) -> None:
@@ -43,7 +47,7 @@ class Nearness:
         apart."""
         self._ranges = {key: self._range(key) for key in self._others}
         rates = [_ln_rate(each) for each in self._last] if self._by_rate else [0.0]
-        self._whole = whole if (whole := max(rates) - min(rates)) > ROUNDING else 1.0
+        self._whole = whole if (whole := max(rates) - min(rates)) > ALIKE else 1.0
 
     def values(self, numbers: Collection[int]) -> dict[str, list[Any]]:
         """The values of the known hyperparameters in the recordings with these numbers, each once.
@@ -65,8 +69,10 @@ class Nearness:
     def nearest(self, numbers: Collection[int], kind: TrialKind, hyperparameters: Mapping[str, Any]) -> int:
         """The nearest of the recordings with these numbers. Raises KeyError if a recorded
         hyperparameter is missing."""
-        distances = level([1 + self._distance(number, kind, hyperparameters) for number in numbers])
-        return min(zip(numbers, distances, strict=True), key=lambda one: one[1])[0]
+        distances = [self._distance(number, kind, hyperparameters) for number in numbers]
+        alike = level([1 + distance / self._whole for distance in distances])
+        places = {number: (alike[place], distances[place] > 0) for place, number in enumerate(numbers)}
+        return min(places, key=places.__getitem__)
 
     def _distance(self, number: int, kind: TrialKind, asked: Mapping[str, Any]) -> float:
         there = self._last[number]

@@ -61,6 +61,20 @@ def test_recorded_values_that_differ_by_rounding_are_one_value(tmp_path: Path) -
     assert nearest(of_decay, lr=0.11, weight_decay=0.3) == 0
 
 
+def test_a_recording_of_the_very_values_is_followed_however_wide_the_range(tmp_path: Path) -> None:
+    wide = of_values(tmp_path, ["lr", "hyperparameters.width"], [0.1, 0], [0.1, 1], [0.1, 2_000_000_000])
+    assert [nearest(wide, lr=0.1, width=width) for width in (0, 1, 2_000_000_000)] == [0, 1, 2]
+    decays = of_values(tmp_path, ["lr", "weight_decay"], [0.1, 0.0], [0.1, 1e-10], [0.1, 1.0])
+    assert [nearest(decays, lr=0.1, weight_decay=decay) for decay in (0.0, 1e-10, 1.0)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("apart", [1e-8, 1e-5, 1e-3])
+def test_rates_that_hardly_differ_leave_the_others_their_weight(apart: float, tmp_path: Path) -> None:
+    rows = [[0.1, 1.0], [0.1 * (1 + apart), 2.0], [0.1, 3.0]]
+    recordings = of_values(tmp_path, ["lr", "hyperparameters.width"], *rows)
+    assert [nearest(recordings, lr=0.1, width=width) for width in (1.1, 2.9)] == [0, 2]
+
+
 def replay_of(folder: Path, *curves: list[float]) -> Replay:
     lines = [
         f"{n},m,d,32,{n},{10 * place},{n + 1},{score}"

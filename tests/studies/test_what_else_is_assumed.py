@@ -288,6 +288,18 @@ def test_costs_by_rows_that_say_that_nobody_measured_them(words: list[str], said
     ]
 
 
+def test_costs_by_other_rows_than_the_step_time_say_who_did_not_measure_them(tmp_path: Path) -> None:
+    """They were taken to be known as well as the step time, which is between measured rows."""
+    of_step = [row(batch_size=size, **MEASURED | GPU) for size in (32, 128)]
+    nearer = of_step[1].model_copy(update={"start_up_s": None})
+    guess = row(batch_size=256, **MEASURED | GPU).model_copy(update={"provenance": "declared: a guess"})
+    between = "interpolated between measured batch sizes or cores"
+    assert [line for line in said_by(with_gpu(tmp_path, [of_step[0], nearer, guess], 64)) if "start-up" in line] == [
+        f"start-up: {between} (some rows: declared), for resnet18 on cifar10, batch 64 on v100"
+    ]
+    assert not [line for line in said_by(with_gpu(tmp_path, of_step, 64)) if "start-up" in line]
+
+
 def test_growth_of_the_state_between_measurements(tmp_path: Path) -> None:
     """The line of state_growth was the one of a growth that was measured."""
     sizes = [row(batch_size=size, state_growth=0.1, **MEASURED | GPU) for size in (32, 128)]
