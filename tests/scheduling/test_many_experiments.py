@@ -66,6 +66,22 @@ def test_experiments_that_wait_cost_nothing(policy: str) -> None:
     assert steps_of_a_call(policy, 200) < 1.2 * steps_of_a_call(policy, 10)
 
 
+@pytest.mark.parametrize("policy", ["era", "eta"])
+def test_workers_that_retire_do_not_look_at_every_trial(policy: str, tmp_path: Path) -> None:
+    """A worker that had retired looked at all waiting trials of the experiments that it had left."""
+
+    def steps_of_a_run(population: int) -> float:
+        experiments = [{"name": f"e{one}", "population": population, "stop_iterations": 50} for one in range(6)]
+        nodes = [{"name": "a", "cores": 1, "count": 12}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}]
+        setup = make_setup(nodes, overheads=NO_OVERHEADS, experiments=experiments)
+        setup = setup.replace(scheduling={policy: {"gpa": True}})
+        (folder := tmp_path / str(population)).mkdir()
+        return calls_of(lambda: simulate(setup, Strategy("fusion", policy), 0, folder)) / population
+
+    steps_of_a_run(2)  # imports
+    assert steps_of_a_run(40) < 1.2 * steps_of_a_run(10)
+
+
 @pytest.mark.parametrize("deadline_s", [1e5, 1000.0])
 def test_experiments_that_wait_cost_hypersched_nothing(deadline_s: float) -> None:
     """Each call looked for a reason to stop any of the trials."""

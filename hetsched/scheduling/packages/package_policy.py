@@ -40,7 +40,7 @@ class PackagePolicy(ABC):
 
     `gpa` makes slow workers retire near the end. Once a trial has reported 0.8 of the stop
     iterations, and there are more than 9 workers, the 9 workers of least ability take no more
-    packages.
+    packages. Each decision then looks at every experiment that waits.
 
     All workers might be idle then, if trials wait that can run on no other worker. In that case
     workers of ability 0 and retired ones take a package, too. The package of a worker of ability 0
@@ -82,25 +82,24 @@ class PackagePolicy(ABC):
     def _package(self, state: StateView, worker: Worker, taken: Container[TrialId], all_work: bool) -> Sequence[Trial]:
         """What the worker takes out of the queues of the experiments. It takes from the queue whose
         first trial comes first, among all trials that the worker may train."""
-        groups = state.grouped(_served_alike, _first_come).values()
+        groups = state.grouped(_retire_alike if self._gpa else _served_alike, _first_come).values()
         served = [group for group in groups if self._serves(state, worker, group[0], all_work)]
-        passed: set[ExperimentId] = set()
         coming = (_fitting(state, worker, group, taken) for group in served)
-        for first in merge(*coming, key=partial(_first_come, state)):
-            experiment = state.experiment(first)
-            able = self._abilities.of(state, experiment)
-            if experiment.id in passed or (not all_work and self._retires(state, experiment, worker, able)):
-                passed.add(experiment.id)
-                continue
-            size = max(1, self.size(state, experiment, worker, able.get(worker.id, 0)))
-            queue = state.grouped(_experiment, _first_come)[experiment.id]
-            return list(islice(_fitting(state, worker, queue, taken), size))
-        return ()
+        first = next(merge(*coming, key=partial(_first_come, state)), None)
+        if first is None:
+            return ()
+        experiment = state.experiment(first)
+        able = self._abilities.of(state, experiment).get(worker.id, 0)
+        queue = state.grouped(_experiment, _first_come)[experiment.id]
+        return list(islice(_fitting(state, worker, queue, taken), max(1, self.size(state, experiment, worker, able))))
 
     def _serves(self, state: StateView, worker: Worker, trial: Trial, all_work: bool) -> bool:
-        """Whether the worker may train the trial, and has an ability above 0 for its experiment."""
-        able = self._abilities.of(state, state.experiment(trial))
-        return state.usable(trial, worker) and (all_work or able.get(worker.id, 0) > 0)
+        """Whether the worker may train the trial, has an ability above 0 for its experiment, and has
+        not retired from it."""
+        experiment = state.experiment(trial)
+        able = self._abilities.of(state, experiment)
+        takes_work = all_work or (able.get(worker.id, 0) > 0 and not self._retires(state, experiment, worker, able))
+        return takes_work and state.usable(trial, worker)
 
     def _retires(self, state: StateView, experiment: Experiment, worker: Worker, able: Mapping[WorkerId, int]) -> bool:
         """Whether the worker takes no more work of the experiment."""
@@ -118,6 +117,11 @@ def _served_alike(state: StateView, trial: Trial) -> Hashable:
     none."""
     experiment = state.experiment(trial)
     return state.alike(trial), tuple(experiment.kinds), experiment.population
+
+
+def _retire_alike(state: StateView, trial: Trial) -> Hashable:
+    """A key of trials that are served alike, and from which workers retire at one time."""
+    return trial.experiment, state.alike(trial)
 
 
 def _first_come(state: StateView, trial: Trial) -> FirstCome:
