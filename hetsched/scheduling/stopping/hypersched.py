@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import islice, takewhile
 from math import floor, inf, isfinite
@@ -11,7 +11,7 @@ from statistics import median
 from sys import float_info
 
 from hetsched.core.decisions import Decision, Dispatch, Stop, WakeAt
-from hetsched.core.kept_orders import Place
+from hetsched.core.kept_orders import KeptOrder, Place
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
@@ -127,14 +127,15 @@ class HyperSched:
         """Set the places of waiting trials that may be paused since a moment, or no longer."""
         for trial in trials:
             home = state.grouped(_home, self._turn)[trial.at]
-            alike = state.grouped(_experiment, self._turn)[trial.experiment]
+            alike = state.grouped(_sort, self._turn)[_sort(state, trial)]
             for order in (state.ordered(self._turn), home, alike):
                 order.put(trial, self._turn(state, trial))
 
     def _turn(self, state: StateView, trial: Trial) -> Place:
         """The trial's place among the waiting trials. Those that go on come first, then new trials,
         then paused trials."""
-        return not self._goes_on(trial), self._is_paused(trial), -state.rank(trial), trial.index
+        paused = self._is_paused(trial)
+        return paused or not trial.iterations, paused, -state.rank(trial), trial.index
 
     def _goes_on(self, trial: Trial) -> bool:
         """Whether the trial has started and is not paused."""
@@ -154,16 +155,22 @@ class HyperSched:
             for trial in state.ready_trials:
                 yield Stop(trial.id, f"the deadline of {self.deadline_s:g} s has come")
             return
-        waiting = state.grouped(_experiment, self._turn)
         steps: dict[Hashable, float] = {}
         stops: list[tuple[Place, Stop]] = []
-        for experiment in self._enough.over(time_left, waiting):
-            for trial in takewhile(lambda trial: not self._goes_on(trial), reversed(waiting[experiment])):
-                needed_s = self._needed_s(state, trial, steps)
-                if time_left < needed_s:
-                    why = f"{time_left:.1f} s are left, a trial that waits needs {needed_s:.1f} s"
+        for experiment in self._enough.over(time_left, lambda experiment: bool(self._waiting(state, experiment))):
+            for trials in self._waiting(state, experiment):
+                needed_s = self._needed_s(state, trials[0], steps)
+                why = f"{time_left:.1f} s are left, a trial that waits needs {needed_s:.1f} s"
+                for trial in reversed(trials) if time_left < needed_s else ():
+                    if self._goes_on(trial):
+                        break
                     stops.append((progress(state, trial), Stop(trial.id, why)))
         yield from (stop for _, stop in sorted(stops, key=itemgetter(0)))
+
+    def _waiting(self, state: StateView, experiment: ExperimentId) -> list[KeptOrder]:
+        """The waiting trials of the experiment, by their kinds."""
+        groups, kinds = state.grouped(_sort, self._turn), state.experiments[experiment].kinds
+        return [groups[experiment, kind] for kind in kinds if (experiment, kind) in groups]
 
     def _needed_s(self, state: StateView, trial: Trial, steps: dict[Hashable, float]) -> float:
         """The least time left with which a new trial like this one may start. `steps` are the
@@ -302,11 +309,11 @@ class Longest:
     def of(self, experiment: ExperimentId) -> float:
         return self._of.get(experiment, 0.0)
 
-    def over(self, seconds: float, waiting: Container[Hashable]) -> list[ExperimentId]:
-        """The experiments with trials that wait whose longest time is greater. Others are left out
-        until their next record."""
+    def over(self, seconds: float, waits: Callable[[ExperimentId], bool]) -> list[ExperimentId]:
+        """The experiments whose longest time is greater, if `waits`. Others are left out until
+        their next record."""
         at = bisect_right(self._sorted, seconds, key=itemgetter(0))
-        self._sorted[at:] = [one for one in self._sorted[at:] if one[1] in waiting]
+        self._sorted[at:] = [one for one in self._sorted[at:] if waits(one[1])]
         return [experiment for _, experiment in self._sorted[at:]]
 
 
@@ -342,8 +349,8 @@ def _home(_: StateView, trial: Trial) -> WorkerId | None:
     return trial.at
 
 
-def _experiment(_: StateView, trial: Trial) -> ExperimentId:
-    return trial.experiment
+def _sort(_: StateView, trial: Trial) -> tuple[ExperimentId, TrialKind]:
+    return trial.experiment, trial.kind
 
 
 def _percentile(ranks: Sequence[tuple[float, TrialId]], share: float) -> float:
