@@ -9,8 +9,7 @@ from typing import TypeVar
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 
-from hetsched.domain.names import without_control
-from hetsched.errors import InputError, brief, closest, listed, nearest, why_unreadable
+from hetsched.errors import InputError, closest, listed, nearest, why_unreadable
 from hetsched.scenario.explaining import of_a_cell
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -57,7 +56,6 @@ def read_rows(
                 given = _given(f"{path}:{reader.line_num}", record, absent)
                 found = row.model_validate({**defaults, **given})
                 _refuse_odd_numbers(f"{path}:{reader.line_num}", found, given)
-                _refuse_control(f"{path}:{reader.line_num}", found)
                 yield reader.line_num, found
     except OSError as error:
         raise InputError(f"{path}: cannot read the {what}: {why_unreadable(error)}") from error
@@ -115,15 +113,6 @@ def _refuse_odd_numbers(place: str, row: BaseModel, cells: Mapping[str, str]) ->
             found = [cells[word] for word in _spellings(type(row), name) if "_" in cells.get(word, "")]
             if found:
                 raise InputError(f"{place}: {name}: expected a number without '_', got {found[0]!r}")
-
-
-def _refuse_control(place: str, row: BaseModel) -> None:
-    """Raise InputError if a text of the row, or the name of a column, has a control character."""
-    for name, value in row.__dict__.items():
-        try:
-            without_control(value)
-        except ValueError as error:
-            raise InputError(f"{place}: {name}: {error}, got {brief(value)}") from error
 
 
 def _rows_below_first_line(file: Iterable[str]) -> "csv.DictReader[str]":

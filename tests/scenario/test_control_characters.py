@@ -1,6 +1,7 @@
 """No name may have a control character, wherever it comes in: it would be in the names of files and
 in tables."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_recordings_with_a_control_character_in_a_name_are_refused(column: str, 
     head = "recording,model,dataset,batch_size,seed,iteration,lr,hyperparameters.depth,accuracy\n"
     cells = dict(zip(head.strip().split(","), ["a", "m", "d", "8", "0", "0", "0.1", "2", "0.1"], strict=True))
     if column.startswith("hyperparameters."):
-        head, column = head.replace(column, f"hyperparameters.{text}"), "others"
+        head, column = head.replace(column, f"hyperparameters.{text}"), "hyperparameters\\."
     else:
         cells[column] = text
     file.write_text(f"{head}{','.join(cells.values())}\n")
@@ -96,13 +97,24 @@ def test_recordings_with_a_control_character_in_a_name_are_refused(column: str, 
         read_recordings(file)
 
 
-@pytest.mark.parametrize("column", ["job_id", "model", "dataset", "user"])
-def test_a_trace_with_a_control_character_in_a_name_is_refused(column: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("column", ["model", "dataset"])
+def test_a_trace_with_a_control_character_in_the_name_of_a_model_is_refused(column: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"t\.csv:2: {column}: {EXPECTED}"):
+        list(rows_of_trace(tmp_path / "t.csv", column))
+
+
+def test_the_name_of_a_job_follows_the_rule_of_names(tmp_path: Path) -> None:
+    """`workload.unfit.name` says what is done with it."""
+    [(_, row)] = rows_of_trace(tmp_path / "t.csv", "job_id")
+    assert row.job_id == "1\0"
+
+
+def rows_of_trace(file: Path, column: str) -> Iterator[tuple[int, JobRow]]:
+    """The rows of a trace with a control character in this column."""
     cells = {"job_id": "1", "model": "m", "dataset": "d", "user": "u", "iterations": "10"}
     cells[column] += "\0"
-    (tmp_path / "t.csv").write_text(f"{','.join(cells)}\n{','.join(cells.values())}\n")
-    with pytest.raises(InputError, match=rf"t\.csv:2: {column}: {EXPECTED}, got"):
-        list(read_rows(tmp_path / "t.csv", JobRow, "trace", ["job_id"]))
+    file.write_text(f"{','.join(cells)}\n{','.join(cells.values())}\n")
+    return read_rows(file, JobRow, "trace", ["job_id"])
 
 
 def test_tables_that_are_made_in_python_follow_the_same_rule(file: Path) -> None:

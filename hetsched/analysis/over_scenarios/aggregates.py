@@ -75,14 +75,22 @@ def _of_scenarios(figures: BySeed) -> Array:
     return np.array([float(geometric_mean(np.asarray(of_one, dtype=float))) for of_one in figures.values()])
 
 
-def aggregate(figures: BySeed, mean: Callable[[Array], Array], seed: int = 0, resamples: int = RESAMPLES) -> Aggregate:
-    """The mean over scenarios, with its interval. `seed` and `resamples` are those of the
-    bootstrap."""
+def aggregate(
+    figures: BySeed,
+    mean: Callable[[Array], Array],
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    *,
+    least: float = 0.0,
+) -> Aggregate:
+    """The mean over scenarios, with its interval. `seed` and `resamples` are those of the bootstrap.
+    The interval does not reach below `least`, which no figure is below but for noise."""
     of_scenarios = _of_scenarios(figures)
     found = float(mean(of_scenarios))
     if len(of_scenarios) < LEAST_SCENARIOS:
         return Aggregate(found, None)
-    return Aggregate(found, interval_over_scenarios(of_scenarios, mean, seed, resamples))
+    low, high = interval_over_scenarios(of_scenarios, mean, seed, resamples)
+    return Aggregate(found, (max(low, min(least, float(of_scenarios.min()))), high))
 
 
 def interval_over_scenarios(

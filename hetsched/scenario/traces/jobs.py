@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from hetsched.domain.hyperparameters import Domain
+from hetsched.domain.names import PlainName
 from hetsched.domain.workload import PBT, Experiment, ExperimentId, TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.csv_rows import read_rows
@@ -42,8 +43,8 @@ class JobRow(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
     job_id: str = ""
-    model: str | None = None
-    dataset: str | None = None
+    model: PlainName | None = None
+    dataset: PlainName | None = None
     batch_size: int = Field(default=1, gt=0)
     num_gpus: float = Field(default=1, ge=0)
     gpu_types: str = ""

@@ -109,3 +109,13 @@ def test_the_interval_of_inverse_ratios_is_the_inverse() -> None:
     low, high = aggregate({f"s{n}": [value] for n, value in enumerate(values)}, geometric_mean).ci95 or (0.0, 0.0)
     found = aggregate({f"s{n}": [1 / value] for n, value in enumerate(values)}, geometric_mean).ci95
     assert found == pytest.approx((1 / high, 1 / low))
+
+
+def test_an_interval_does_not_reach_below_what_no_figure_is_below() -> None:
+    """Student's t knows nothing of a bound: one scenario far above it made the interval reach below it."""
+    ratios = {str(number): [ratio] for number, ratio in enumerate([1.0, 1.0, 1.0, 1.0, 1.0, 3.0])}
+    free, bound = (aggregate(ratios, geometric_mean, least=least).ci95 for least in (0.0, 1.0))
+    assert free is not None and bound is not None
+    assert free[0] < 1 and bound == (1.0, free[1])
+    lucky = aggregate(ratios | {"0": [0.99]}, geometric_mean, least=1.0).ci95
+    assert lucky is not None and lucky[0] == 0.99
