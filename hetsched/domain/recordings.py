@@ -72,8 +72,8 @@ def _is_text(cell: str) -> bool:
 
 def value_of(cell: str) -> Any:
     """The value of a cell. Python, pandas and spreadsheets write numbers, True and False otherwise
-    than JSON does. Raises ValueError for a number that is not finite, and for lists in lists beyond
-    all measure.
+    than JSON does. Raises ValueError for a number that is not finite, for a list that is not in JSON,
+    and for lists in lists beyond all measure.
 
     >>> value_of("0.1"), value_of("true"), value_of("adam"), value_of('"3"')
     (0.1, True, 'adam', '3')
@@ -98,6 +98,8 @@ def _beyond_json(cell: str) -> Any:
         return _whole(word) if word.lstrip("+-").isdecimal() else _finite(word)
     if word.lower().lstrip("+-") in _NOT_FINITE:
         _refused(word)
+    if word.startswith(("[", "{")):
+        raise ValueError(f'expected JSON, such as [true, "a", 0.5], got {brief(cell)}; a text stands in double quotes')
     return _TRUTH.get(word.lower(), cell)
 
 

@@ -23,6 +23,9 @@ NO_VALUES = {
     '"[1, NaN]"': "expected a finite number, got NaN",
     "9" * 5000: "expected a finite number, got 999",
     DEEP: "expected a number, a text or a list, got '[[[",
+    "[True]": "expected JSON, such as [true, \"a\", 0.5], got '[True]'",
+    "['a']": "expected JSON",
+    "{a: 1}": "expected JSON",
 }
 
 
@@ -37,7 +40,9 @@ def test_a_cell_that_is_no_value_is_named_with_its_column(cell: str, tmp_path: P
     assert len(str(raised.value)) < 300
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "inf", "1e400", 2**70, 10**40, -1.5, [1, "a"], ".5", "True"])
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "inf", "1e400", 2**70, 10**40, -1.5, [1, "a"], ".5", "True", "[CLS]"]
+)
 def test_a_recorded_value_is_read_as_it_was(value: object) -> None:
     assert value_of(cell_of(value)) == value
 
