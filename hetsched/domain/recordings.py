@@ -72,8 +72,10 @@ def _is_text(cell: str) -> bool:
 
 def value_of(cell: str) -> Any:
     """The value of a cell. Python, pandas and spreadsheets write numbers, True and False otherwise
-    than JSON does. Raises ValueError for a number that is not finite, for a list that is not in JSON,
-    and for lists in lists beyond all measure.
+    than JSON does.
+
+    Raises ValueError for a number that is not finite, for a list that is not in JSON, and for lists
+    in lists beyond all measure.
 
     >>> value_of("0.1"), value_of("true"), value_of("adam"), value_of('"3"')
     (0.1, True, 'adam', '3')
