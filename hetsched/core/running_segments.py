@@ -69,6 +69,8 @@ def _seconds_fault(event: SegmentEnded, started: SegmentStarted, add_up: bool) -
     for name, seconds in asdict(event.parts).items():
         if seconds < -allowed:
             return f"{what} has {seconds:g} s of {name}"
+    if not 0 <= event.late_s <= event.parts.train_s + allowed:
+        return f"{what} is {event.late_s:g} s late in {event.parts.train_s:g} s of training"
     if add_up and abs(event.parts.total_s - (done - begun)) > allowed:
         return f"{what} has parts of {event.parts.total_s:g} s in all, and takes {done - begun:g} s"
     return None

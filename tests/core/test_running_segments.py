@@ -68,6 +68,8 @@ def last_loss(events: list[dict[str, Any]]) -> None:
         (last_parts(train_s=50.0), r"has parts of [\d.]+ s in all, and takes [\d.]+ s"),
         (last_parts(start_up_s=-0.01, restore_s=0.01), r"has -0.01 s of start_up_s"),
         (last_parts(train_s=-0.01), r"has parts of [\d.]+ s in all, and takes [\d.]+ s"),
+        (last_end(late_s=1e99), r"is 1e\+99 s late in [\d.]+ s of training"),
+        (last_end(late_s=-5.0), r"is -5 s late in [\d.]+ s of training"),
         (last_end(worked=[1e6, 2e6]), r"has worked from 1e\+06 to 2e\+06 s, and lasts from [\d.]+ to [\d.]+ s"),
         (last_loss, "SegmentLost of 'e-.' has the worker 'x/cpu9', and its SegmentStarted has '[ab]/cpu0'"),
     ],

@@ -1,7 +1,7 @@
 """Exports the runs of a results folder for other programs, as `hetsched export` does."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from hetsched.report.export.files import written_whole
 from hetsched.report.export.tables import export_tables
 from hetsched.studies.caveats import Caveats
 from hetsched.studies.caveats_anew import NOT_KNOWN
-from hetsched.studies.folder_caveats import by_study, caveats_by_study, summary_of, together
+from hetsched.studies.folder_caveats import by_study, caveats_by_study, caveats_of_study, summary_of, together
 from hetsched.studies.named_folder import (
     has_begun,
     is_finished,
@@ -94,13 +94,30 @@ def exported(folder: Path | str, to: str, out: Path | str | None) -> Exported:
 
 
 def _beside_files(folder: Path) -> dict[Path, Caveats]:
-    """What is said beside the figures in the folder, where its files are described as they are. If
-    this is not known, because a log is damaged, that is said."""
+    """What is said beside the figures in the folder, where its files are described as they are. What
+    is not known, because a log is damaged, is said."""
     summary_of(folder)  # raises if it is damaged
     try:
-        return caveats_by_study(folder, [log for log in without_probes(folder, logs_below(folder)) if has_begun(log)])
+        logs = [log for log in without_probes(folder, logs_below(folder)) if has_begun(log)]
+    except InputError as error:
+        return {folder: _as_far_as_written(folder, error)}
+    return {study: _beside_files_of(study, of_one) for study, of_one in by_study(folder, logs).items()}
+
+
+def _beside_files_of(study: Path, logs: Sequence[Path]) -> Caveats:
+    try:
+        return caveats_of_study(study, logs)
     except HetschedError as error:
-        return {folder: Caveats([f"{NOT_KNOWN}: {error}"])}
+        return _as_far_as_written(study, error)
+
+
+def _as_far_as_written(study: Path, error: HetschedError) -> Caveats:
+    """What the summary of the study says, and why no more is known."""
+    try:
+        written = Caveats.of(summary_of(study))
+    except InputError as damaged:
+        written, error = Caveats(), damaged
+    return written._replace(assumptions=[*written.assumptions, f"{NOT_KNOWN}: {error}"])
 
 
 def _export_tables(runs: _Runs, out: Path, to: str) -> list[Path]:

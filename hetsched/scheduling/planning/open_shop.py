@@ -20,10 +20,6 @@ SHORTEST = 0.01
 """A slot lasts at least this share of the time that is left, so that there are not too many
 slots."""
 
-LONGEST = 0.1
-"""What a pair that needs all the time that is left is worth, as a share of the worth of a trial
-without slack. Pairs that need more time make longer slots."""
-
 
 class Slot(NamedTuple):
     """Who works where for the next `seconds`. `places` are pairs of a trial (its row) and a type of
@@ -41,7 +37,7 @@ def next_slot(need: Array, workers: Sequence[int], left: float) -> Slot:
     columns = np.repeat(np.arange(len(workers)), workers)
     trial_load = need.sum(axis=1) / left
     worker_load = need.sum(axis=0) / left / np.maximum(1, workers)
-    urgency = 1e-3 + _urgency(trial_load)[:, None] + _urgency(worker_load)[None, :] + LONGEST * (need / left).round(9)
+    urgency = 1e-3 + _urgency(trial_load)[:, None] + _urgency(worker_load)[None, :]
     worth = np.where(need > 1e-9 * left, urgency, 0.0)[:, columns]
     rows, places = linear_sum_assignment(worth, maximize=True)
     chosen = [(int(row), int(columns[place])) for row, place in zip(rows, places, strict=True) if worth[row, place] > 0]
@@ -53,6 +49,12 @@ def next_slot(need: Array, workers: Sequence[int], left: float) -> Slot:
 
 
 def _urgency(loads: Array) -> Array:
-    """Near 1 for a load without slack, and soon nothing below it. Loads that differ by rounding
-    are equally urgent. So the processor does not choose between them."""
-    return (loads.round(9) ** 16).round(9)
+    """The loads to the power of 16: near 1 for a load without slack, and soon nothing below it.
+
+    Loads that differ by rounding are equally urgent, and the power is a product. So the processor,
+    by which NumPy's sums and powers differ in the last bit, does not choose between them.
+    """
+    urgency = loads.round(9)
+    for _ in range(4):
+        urgency = urgency * urgency
+    return urgency

@@ -16,9 +16,12 @@ from rocrate.rocrate import ROCrate
 import hetsched
 from hetsched.analysis.tidy.columns import OF_RUN, Column, Kind, Row
 from hetsched.analysis.tidy.tables import TABLES
+from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError
 from hetsched.report.export.csv_file import CSVFile
+from hetsched.report.export.exporting import exported
 from hetsched.report.export.parquet_file import ParquetFile
+from hetsched.scenario.tables import MetricsTable
 from hetsched.studies.compare import Interrupted
 from hetsched.studies.ro_crate import CRATE_NAME
 from tests.analysis.tidy.eventful import eventful, simulated
@@ -243,6 +246,22 @@ def test_a_crate_has_an_action_per_sitting(folder: Path) -> None:
     with pytest.raises(hetsched.InputError, match=r"study\.json: not what hetsched wrote"):
         hetsched.export(folder, "ro-crate")
     study.unlink()
+
+
+def test_a_crate_of_damaged_logs_has_what_the_summary_says(tmp_path: Path) -> None:
+    """One damaged log took the assumptions and warnings of the study with it, and of all others."""
+    setup = make_setup(population=2).replace(metrics=MetricsTable(target_score=0.999))
+    for name in ("one", "other"):
+        hetsched.simulate(setup, "fusion+fifo", seeds=2, folder=tmp_path / "s" / name)
+    before = exported(tmp_path / "s", "ro-crate", None).caveats
+    assert before.assumptions and before.warnings
+    log = tmp_path / "s" / "one" / "seed-1" / LOG_NAME
+    log.write_text(log.read_text().replace('"time"', '"tme"', 1))
+    after = exported(tmp_path / "s", "ro-crate", None).caveats
+    assert dict(after.warnings) == dict(before.warnings)
+    [added] = [line for line in after.assumptions if line not in before.assumptions]
+    assert added.startswith(f"not known here: {log}:1: not an event of a hetsched log")
+    assert len(after.assumptions) == len(before.assumptions) + 1
 
 
 @pytest.mark.parametrize(
