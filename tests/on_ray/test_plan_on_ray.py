@@ -24,11 +24,13 @@ def test_the_best_strategy_is_found_on_the_cluster_and_run(
     assert set(found["strategies"]) == {"test-core-per-node+lpt", "test-core-per-node+hrfs", "fusion+lpt"}
     rows = {row.device: row for row in read_profile(Path("results/plan/measured.csv"))}
     assert set(rows) == set(PACE_S)
-    for device, seconds in PACE_S.items():
-        assert seconds <= rows[device].seconds_per_iteration < 2 * seconds
-        assert rows[device].start_up_s and rows[device].restore_s
     probed = [log for folder in found["probes"] for log in read_log(Path(folder) / "events.jsonl")]
-    assert {event.worker for event in probed if isinstance(event, SegmentEnded)} >= {A, B}
+    segments = [event for event in probed if isinstance(event, SegmentEnded)]
+    assert {event.worker for event in segments} >= {A, B}
+    slowest = max(event.parts.train_s / event.iterations for event in segments)
+    for device, seconds in PACE_S.items():
+        assert seconds <= rows[device].seconds_per_iteration <= slowest
+        assert rows[device].start_up_s and rows[device].restore_s
 
     assert main(["run", "given/scenario.toml", "--strategy", "auto", *STRATEGIES, "--out", "results/run"]) == 0
     shown = capfd.readouterr().out
