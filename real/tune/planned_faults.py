@@ -1,6 +1,7 @@
 """Faults that a scenario plans, carried out on the processes of a real run on this machine."""
 
 import logging
+from collections import Counter
 from threading import Event, Thread
 from types import TracebackType
 from typing import Protocol
@@ -39,6 +40,7 @@ class PlannedFaults:
         self._nodes = {node.id: node for node in setup.cluster}
         self._actors = actors
         self._clock = clock
+        self._absences = Counter[str]()
         self._over, self._closed = Event(), Event()
         self._thread = Thread(target=self._carry_out, name="planned faults", daemon=True)
 
@@ -84,7 +86,14 @@ class PlannedFaults:
             while not self._actors.kill(WorkerId(worker)):
                 if self._over.wait(LOOK_S):
                     return
-        elif node is not None and returns:
-            ray_cluster.start_again(self._nodes[NodeId(node)])
         elif node is not None:
+            self._act_on_node(node, returns)
+
+    def _act_on_node(self, node: str, returns: bool) -> None:
+        """One of several faults that overlap kills the node. It starts again when the last one ends."""
+        before = self._absences[node]
+        self._absences[node] += -1 if returns else 1
+        if returns and before == 1:
+            ray_cluster.start_again(self._nodes[NodeId(node)])
+        elif not returns and before == 0:
             ray_cluster.kill_node(NodeId(node))
