@@ -1,6 +1,7 @@
 """`hetsched training`."""
 
 import argparse
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -178,14 +179,24 @@ def _read(option: str, key: str, text: str, reads: Callable[[str], Any]) -> Any:
         raise InputError(f"{option}: {key}: {error}") from error
 
 
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        return False
+    return True
+
+
 def value_and_other(text: str) -> tuple[Any, Any]:
     """The value of a hyperparameter, and the value that it is changed to. None: it is not changed.
 
     >>> value_and_other("0.1"), value_and_other("0.1,0.3"), value_and_other("sgd,adam"), value_and_other("[1, 2]")
     ((0.1, 0.05), (0.1, 0.3), ('sgd', 'adam'), ([1, 2], None))
+    >>> value_and_other("[64],[128]")
+    ([64], [128])
     """
-    value = value_of(text)
-    if isinstance(value, str) and text.count(",") == 1:
+    if text.count(",") == 1 and not _is_json(text):
         first, other = map(value_of, text.split(","))
         return first, other
+    value = value_of(text)
     return value, value / 2 if isinstance(value, float) else None

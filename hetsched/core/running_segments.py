@@ -28,8 +28,8 @@ class RunningSegments:
         """What differs from the start of the segment, in words. None: nothing, or no segment of the
         trial runs. Events must come in the order of the log.
 
-        Under `RAY_TUNE` a segment may end with other iterations, and its parts have the times that
-        the training code reports.
+        Under `RAY_TUNE` a segment may end with other iterations, and its parts need not be its
+        seconds: they have the times that the training code reports.
         """
         if isinstance(event, SegmentStarted):
             self._running.start(event)
@@ -40,10 +40,12 @@ class RunningSegments:
             for name in ("worker", "segment"):
                 if getattr(event, name) != getattr(started, name):
                     return _told(event, started, name)
-            if isinstance(event, SegmentEnded) and not self._is_ray_tune:
+            if isinstance(event, SegmentEnded):
+                if self._is_ray_tune:
+                    return _odd_part(event)
                 if event.iterations != started.iterations:
                     return _told(event, started, "iterations")
-                return _seconds_fault(event, started, self._is_simulated)
+                return _odd_part(event) or _odd_sum(event, started, self._is_simulated)
         elif isinstance(event, WorkerLeft):
             if (busy := self._running.first(event.worker)) is not None:
                 return f"{event.worker} leaves, and trains {busy.trial}"
@@ -57,20 +59,27 @@ def _told(event: SegmentEnded | SegmentLost, started: SegmentStarted, name: str)
     return f"{what}, and its SegmentStarted has {getattr(started, name)!r}"
 
 
-def _seconds_fault(event: SegmentEnded, started: SegmentStarted, add_up: bool) -> str | None:
-    """That the parts of a segment are no parts of its seconds. None: they are. `add_up`: they are all
-    of its seconds. A real run of an older hetsched could count the start-up of a lost segment in a
-    later one."""
+def _odd_part(event: SegmentEnded) -> str | None:
+    """That a part of a segment is negative, or that more of its training is late than there is. None:
+    neither."""
+    allowed = ROUNDING * (1 + event.time)
+    for name, seconds in asdict(event.parts).items():
+        if seconds < -allowed:
+            return f"SegmentEnded of {event.trial!r} has {seconds:g} s of {name}"
+    if not 0 <= event.late_s <= event.parts.train_s + allowed:
+        late = f"{event.late_s:g} s late in {event.parts.train_s:g} s of training"
+        return f"SegmentEnded of {event.trial!r} is {late}"
+    return None
+
+
+def _odd_sum(event: SegmentEnded, started: SegmentStarted, add_up: bool) -> str | None:
+    """That a segment was worked on at other times than it lasts. With `add_up`, that its parts are
+    not all of its seconds: a real run of an older hetsched could count the start-up of a lost segment
+    in a later one. None: neither."""
     what = f"SegmentEnded of {event.trial!r}"
     begun, done = event.worked or (started.time, event.time)
     if not started.time <= begun <= done <= event.time:
         return f"{what} has worked from {begun:g} to {done:g} s, and lasts from {started.time:g} to {event.time:g} s"
-    allowed = ROUNDING * (1 + event.time)
-    for name, seconds in asdict(event.parts).items():
-        if seconds < -allowed:
-            return f"{what} has {seconds:g} s of {name}"
-    if not 0 <= event.late_s <= event.parts.train_s + allowed:
-        return f"{what} is {event.late_s:g} s late in {event.parts.train_s:g} s of training"
-    if add_up and abs(event.parts.total_s - (done - begun)) > allowed:
+    if add_up and abs(event.parts.total_s - (done - begun)) > ROUNDING * (1 + event.time):
         return f"{what} has parts of {event.parts.total_s:g} s in all, and takes {done - begun:g} s"
     return None

@@ -100,7 +100,7 @@ def _beyond_json(cell: str) -> Any:
         return _whole(word) if word.lstrip("+-").isdecimal() else _finite(word)
     if word.lower().lstrip("+-") in _NOT_FINITE:
         _refused(word)
-    if word.startswith(("[", "{")):
+    if word.startswith(("[", "{", "(")):
         raise ValueError(f'expected JSON, such as [true, "a", 0.5], got {brief(cell)}; a text stands in double quotes')
     return _TRUTH.get(word.lower(), cell)
 

@@ -2,10 +2,24 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 ROUNDING = 1e-9
 """Numbers that differ by at most this share are taken to be equal. Rounding errors, such as those of
 the order of a sum, are smaller. What somebody measured or chose differs by more."""
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether the values are equal, or are numbers that differ only by rounding.
+
+    >>> is_same(0.3, 0.1 + 0.2), is_same("adam", "adam"), is_same(1, True), is_same(0.3, 0.300001)
+    (True, True, False, False)
+    """
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= ROUNDING * max(abs(one), abs(other))
+    return bool(one == other)
 
 
 def level(values: Sequence[float]) -> list[float]:

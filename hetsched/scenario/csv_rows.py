@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 
-from hetsched.errors import InputError, closest, listed, nearest, why_unreadable
+from hetsched.domain.names import without_control
+from hetsched.errors import InputError, brief, closest, listed, nearest, why_unreadable
 from hetsched.scenario.explaining import of_a_cell
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -36,11 +37,13 @@ def read_rows(
     absent: Collection[str] = ("",),
     prefix: str | None = None,
     defaults: Mapping[str, str] = MappingProxyType({}),
+    renamed: str | None = None,
 ) -> Iterator[tuple[int, Row]]:
     """The lines of a CSV file as records, with their line numbers. The file must have these columns.
 
     A cell whose text is in `absent` counts as left out, and gets its value of `defaults`. Columns
-    whose names begin with `prefix` are not checked here. Messages call the file `what`.
+    whose names begin with `prefix` are not checked here. No text has a control character, except in
+    the column `renamed`, whose names are replaced. Messages call the file `what`.
 
     Raises InputError, naming file, line and column, if the file is not of this kind.
     """
@@ -56,6 +59,7 @@ def read_rows(
                 given = _given(f"{path}:{reader.line_num}", record, absent)
                 found = row.model_validate({**defaults, **given})
                 _refuse_odd_numbers(f"{path}:{reader.line_num}", found, given)
+                _refuse_control(f"{path}:{reader.line_num}", found, renamed)
                 yield reader.line_num, found
     except OSError as error:
         raise InputError(f"{path}: cannot read the {what}: {why_unreadable(error)}") from error
@@ -113,6 +117,16 @@ def _refuse_odd_numbers(place: str, row: BaseModel, cells: Mapping[str, str]) ->
             found = [cells[word] for word in _spellings(type(row), name) if "_" in cells.get(word, "")]
             if found:
                 raise InputError(f"{place}: {name}: expected a number without '_', got {found[0]!r}")
+
+
+def _refuse_control(place: str, row: BaseModel, renamed: str | None) -> None:
+    """Raise InputError if a text of the row, or the name of a column, has a control character."""
+    for name, value in row.__dict__.items():
+        try:
+            if name != renamed:
+                without_control(value)
+        except ValueError as error:
+            raise InputError(f"{place}: {name}: {error}, got {brief(value)}") from error
 
 
 def _rows_below_first_line(file: Iterable[str]) -> "csv.DictReader[str]":

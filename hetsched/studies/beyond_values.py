@@ -5,7 +5,7 @@ from math import inf, log
 from typing import Any
 
 from hetsched.domain.hyperparameters import OF_SGD, Choice, Constant, Domain, Float, by_logarithm
-from hetsched.domain.rounding import ROUNDING
+from hetsched.domain.rounding import ROUNDING, is_same
 from hetsched.domain.workload import Experiment
 
 MARGIN = 0.25
@@ -48,14 +48,15 @@ def _compared(name: str, domain: Domain, values: Collection[Any], known: Collect
 
 def _is_beyond(values: Collection[Any], known: Collection[Any]) -> bool:
     if not (_are_numbers(values) and _are_numbers(known)):
-        return any(value not in known for value in values)
+        return not all(any(is_same(value, one) for one in known) for value in values)
     least, most = min(known), max(known)
     in_log = by_logarithm(least, most)
 
     def place(value: float) -> float:
         return value if not in_log else log(value) if value > 0 else -inf
 
-    margin = (MARGIN + ROUNDING) * (place(most) - place(least))
+    rounding = ROUNDING if in_log else ROUNDING * max(abs(least), abs(most))
+    margin = MARGIN * (place(most) - place(least)) + rounding
     return place(min(values)) < place(least) - margin or place(max(values)) > place(most) + margin
 
 

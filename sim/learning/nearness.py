@@ -6,7 +6,7 @@ from math import hypot, log
 from typing import Any
 
 from hetsched.domain.hyperparameters import by_logarithm
-from hetsched.domain.rounding import level
+from hetsched.domain.rounding import is_same, level
 from hetsched.domain.workload import BATCH_SIZE, TrialKind
 from sim.learning.recordings import Recording
 
@@ -71,8 +71,21 @@ class Nearness:
         hyperparameter is missing."""
         distances = [self._distance(number, kind, hyperparameters) for number in numbers]
         alike = level([1 + distance / self._whole for distance in distances])
-        places = {number: (alike[place], distances[place] > 0) for place, number in enumerate(numbers)}
+        places = {
+            number: (apart, not self._has_values(number, kind, hyperparameters))
+            for number, apart in zip(numbers, alike, strict=True)
+        }
         return min(places, key=places.__getitem__)
+
+    def _has_values(self, number: int, kind: TrialKind, asked: Mapping[str, Any]) -> bool:
+        """Whether the recording has the very hyperparameters that are asked."""
+        there, of_sgd = self._last[number], ("lr", "momentum") if self._by_rate else ()
+        same = all(is_same(asked.get(key, 0.0), there.get(key, 0.0)) for key in of_sgd)
+        return (
+            same
+            and kind.batch_size == self._batches[number]
+            and all(is_same(_value(key, asked), there.get(key)) for key in self._others)
+        )
 
     def _distance(self, number: int, kind: TrialKind, asked: Mapping[str, Any]) -> float:
         there = self._last[number]
@@ -84,8 +97,10 @@ class Nearness:
 
     def _apart(self, key: str, one: Any, other: Any) -> float:
         found = self._ranges[key]
+        if is_same(one, other):
+            return 0.0
         if found is None or not (_is_number(one) and _is_number(other)):
-            return float(one != other)
+            return 1.0
         least, most = found
         if by_logarithm(least, most):
             return log(max(one, 1e-12) / other) / log(most / least)

@@ -19,14 +19,13 @@ from importlib.resources import files
 from itertools import groupby, pairwise
 from math import isnan, nan
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, create_model, model_validator
 
 from hetsched.domain.hyperparameters import OF_SGD
 from hetsched.domain.metric import DEFAULT, MOST_SCORE
-from hetsched.domain.names import PlainName, without_control
 from hetsched.domain.random_streams import stream
 from hetsched.domain.recordings import OF_TRIAL, PREFIX, column_of, value_of
 from hetsched.domain.workload import BATCH_SIZE, TrialKind
@@ -55,9 +54,9 @@ class Evaluation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
-    recording: PlainName
-    model: PlainName
-    dataset: PlainName
+    recording: str
+    model: str
+    dataset: str
     batch_size: int = Field(gt=0, le=10**9)
     seed: int
     evaluation_images: int | None = Field(default=None, gt=0, le=10**9)
@@ -65,9 +64,7 @@ class Evaluation(BaseModel):
     lr: float | None = Field(default=None, ge=0, le=MOST)
     momentum: float = Field(default=0.0, ge=0, le=MOST)
     weight_decay: float = Field(default=0.0, ge=0, le=MOST)
-    others: Annotated[dict[str, Any], AfterValidator(without_control)] = Field(
-        default={}, validation_alias=AliasChoices(PREFIX)
-    )
+    others: dict[str, Any] = Field(default={}, validation_alias=AliasChoices(PREFIX))
     score: float = Field(default=nan, ge=0, le=1, validation_alias=AliasChoices("accuracy"))
     loss: float | None = Field(default=None, ge=-MOST_SCORE, le=MOST_SCORE)
 

@@ -68,6 +68,22 @@ def test_a_recording_of_the_very_values_is_followed_however_wide_the_range(tmp_p
     assert [nearest(decays, lr=0.1, weight_decay=decay) for decay in (0.0, 1e-10, 1.0)] == [0, 1, 2]
 
 
+def test_a_recording_of_the_very_values_is_followed_however_small_they_are(tmp_path: Path) -> None:
+    tiny = of_values(tmp_path, ["lr", "hyperparameters.eps"], [0.1, 1e-20], [0.1, 1e-12], [0.1, 1e-6])
+    assert [nearest(tiny, lr=0.1, eps=eps) for eps in (1e-20, 1e-12, 1e-6)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("rate", "momentum"), [(0.01, 0.9), (0.04, 0.9), (0.05, 0.5), (0.001, 0.99)])
+def test_of_equal_effective_rates_the_one_of_the_very_values_is_followed(
+    rate: float, momentum: float, tmp_path: Path
+) -> None:
+    plain = float(f"{rate / (1 - momentum):.6g}")
+    for rows in ([[rate, momentum], [plain, 0.0]], [[plain, 0.0], [rate, momentum]]):
+        recordings = of_values(tmp_path, ["lr", "momentum"], *rows)
+        assert [nearest(recordings, lr=lr, momentum=of) for lr, of in rows] == [0, 1]
+        assert nearest(recordings, lr=plain / 4, momentum=0.75) == 0
+
+
 @pytest.mark.parametrize("apart", [1e-8, 1e-5, 1e-3])
 def test_rates_that_hardly_differ_leave_the_others_their_weight(apart: float, tmp_path: Path) -> None:
     rows = [[0.1, 1.0], [0.1 * (1 + apart), 2.0], [0.1, 3.0]]

@@ -155,6 +155,7 @@ def test_values_far_beyond_recordings_of_ones_own(space: dict[str, Any], said: l
         (1.0, (0.0, 0.975), True),
         (0.9999, (0.9, 0.99), True),  # a factor of ten, up to rounding
         (0.9999, (0.5, 0.95), True),
+        (0.3 * 3, (0.9,), False),  # one rounding error
         (50.0, (0.0, 100.0), False),  # another momentum
     ],
 )

@@ -97,27 +97,21 @@ def _beside_files(folder: Path) -> dict[Path, Caveats]:
     """What is said beside the figures in the folder, where its files are described as they are. What
     is not known, because a log is damaged, is said."""
     summary_of(folder)  # raises if it is damaged
-    try:
-        logs = [log for log in without_probes(folder, logs_below(folder)) if has_begun(log)]
-    except InputError as error:
-        return {folder: _as_far_as_written(folder, error)}
-    return {study: _beside_files_of(study, of_one) for study, of_one in by_study(folder, logs).items()}
+    by_folder = by_study(folder, without_probes(folder, logs_below(folder)))
+    return {study: _beside_files_of(study, logs) for study, logs in by_folder.items()}
 
 
 def _beside_files_of(study: Path, logs: Sequence[Path]) -> Caveats:
+    """What its files say, or else what its summary says, and why no more is known."""
     try:
-        return caveats_of_study(study, logs)
+        return caveats_of_study(study, [log for log in logs if has_begun(log)])
     except HetschedError as error:
-        return _as_far_as_written(study, error)
-
-
-def _as_far_as_written(study: Path, error: HetschedError) -> Caveats:
-    """What the summary of the study says, and why no more is known."""
+        why = error
     try:
         written = Caveats.of(summary_of(study))
-    except InputError as damaged:
-        written, error = Caveats(), damaged
-    return written._replace(assumptions=[*written.assumptions, f"{NOT_KNOWN}: {error}"])
+    except InputError as error:
+        written, why = Caveats(), error
+    return written._replace(assumptions=[*written.assumptions, f"{NOT_KNOWN}: {why}"])
 
 
 def _export_tables(runs: _Runs, out: Path, to: str) -> list[Path]:

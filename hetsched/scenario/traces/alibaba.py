@@ -52,7 +52,7 @@ def read_openb(path: Path) -> Iterator[ClusterJob]:
 
     Raises InputError if the file is no such list.
     """
-    for number, row in read_rows(path, OpenbRow, "list of openb tasks", OPENB_NEEDED, ABSENT):
+    for number, row in read_rows(path, OpenbRow, "list of openb tasks", OPENB_NEEDED, ABSENT, renamed="name"):
         line, times = f"{path}:{number}", Times()
         submitted_s = times.moment("creation_time", row.creation_time)
         started_s = times.moment("scheduled_time", row.scheduled_time)
@@ -65,7 +65,7 @@ def read_openb(path: Path) -> Iterator[ClusterJob]:
 
 def read_gfs(path: Path) -> Iterator[ClusterJob]:
     """The jobs of GFS. Raises InputError if the file is no such list."""
-    for number, row in read_rows(path, GfsRow, "list of GFS jobs", GFS_NEEDED, ABSENT):
+    for number, row in read_rows(path, GfsRow, "list of GFS jobs", GFS_NEEDED, ABSENT, renamed="job_name"):
         line, times = f"{path}:{number}", Times()
         submitted_s, seconds = times.moment("submit_time", row.submit_time), times.duration("duration", row.duration)
         gpus = min(max(0.0, row.gpu_request) * max(0, row.worker_num), float(LARGEST))

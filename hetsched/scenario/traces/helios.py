@@ -45,7 +45,7 @@ def read_acme(path: Path) -> Iterator[ClusterJob]:
 
 
 def _read(path: Path, what: str, needed: tuple[str, ...]) -> Iterator[ClusterJob]:
-    for number, row in read_rows(path, HeliosRow, what, needed, ABSENT):
+    for number, row in read_rows(path, HeliosRow, what, needed, ABSENT, renamed="job_id"):
         line, times = f"{path}:{number}", Times()
         submitted_s, seconds = times.moment("submit_time", row.submit_time), times.duration("duration", row.duration)
         yield ClusterJob(

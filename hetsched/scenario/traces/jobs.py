@@ -8,7 +8,6 @@ from typing import Self
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from hetsched.domain.hyperparameters import Domain
-from hetsched.domain.names import PlainName
 from hetsched.domain.workload import PBT, Experiment, ExperimentId, TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.csv_rows import read_rows
@@ -43,8 +42,8 @@ class JobRow(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
     job_id: str = ""
-    model: PlainName | None = None
-    dataset: PlainName | None = None
+    model: str | None = None
+    dataset: str | None = None
     batch_size: int = Field(default=1, gt=0)
     num_gpus: float = Field(default=1, ge=0)
     gpu_types: str = ""
@@ -114,7 +113,7 @@ def read_jobs(
 
     Raises InputError, naming file, line and column, if the file is not such a trace.
     """
-    rows = {f"{path}:{number}": row for number, row in read_rows(path, JobRow, "trace", ("job_id",))}
+    rows = {f"{path}:{number}": row for number, row in read_rows(path, JobRow, "trace", ("job_id",), renamed="job_id")}
     jobs = {line: row.job(line) for line, row in rows.items()}
     _check(path, rows, jobs, dealing)
     if dealing is not None:

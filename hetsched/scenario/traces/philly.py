@@ -66,7 +66,7 @@ def read_philly(path: Path) -> Iterator[ClusterJob]:
         except msgspec.DecodeError as error:
             raise InputError(f"{path}: not a Philly job log: {error}") from error
         return
-    for number, row in read_rows(path, PhillyRow, "Philly trace", NEEDED, ABSENT):
+    for number, row in read_rows(path, PhillyRow, "Philly trace", NEEDED, ABSENT, renamed="jobid"):
         line, times = f"{path}:{number}", Times()
         submitted_s = times.moment("submitted_time", row.submitted_time)
         seconds, ending = times.duration("run_time", row.run_time), ending_of(row.status)

@@ -211,7 +211,7 @@ class SuiteResult:
         speedups = {s: [b / m for b, m in zip(baseline[s], makespans[s], strict=True)] for s in makespans}
         runs = [run for name in self.scenarios for run in self.by_policy[policy][name]]
         return OverScenarios(
-            interquartile_mean=aggregate(ratios, interquartile_mean, least=1.0),
+            interquartile_mean=aggregate(ratios, interquartile_mean),
             geometric_mean=aggregate(ratios, geometric_mean, least=1.0),
             worst=worst(ratios),
             speedup=aggregate(speedups, geometric_mean),

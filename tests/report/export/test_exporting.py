@@ -262,6 +262,10 @@ def test_a_crate_of_damaged_logs_has_what_the_summary_says(tmp_path: Path) -> No
     [added] = [line for line in after.assumptions if line not in before.assumptions]
     assert added.startswith(f"not known here: {log}:1: not an event of a hetsched log")
     assert len(after.assumptions) == len(before.assumptions) + 1
+    log.unlink()
+    log.mkdir()
+    unopened = exported(tmp_path / "s", "ro-crate", None).caveats
+    assert dict(unopened.warnings) == dict(before.warnings) and set(before.assumptions) < set(unopened.assumptions)
 
 
 @pytest.mark.parametrize(
