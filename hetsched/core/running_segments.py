@@ -74,8 +74,8 @@ def _odd_part(event: SegmentEnded) -> str | None:
 
 def _odd_sum(event: SegmentEnded, started: SegmentStarted, add_up: bool) -> str | None:
     """That a segment was worked on at other times than it lasts. With `add_up`, that its parts are
-    not all of its seconds: a real run of an older hetsched could count the start-up of a lost segment
-    in a later one. None: neither."""
+    not all of its seconds: a real run of an older hetsched could count the start-up of a lost
+    segment in a later one. None: neither."""
     what = f"SegmentEnded of {event.trial!r}"
     begun, done = event.worked or (started.time, event.time)
     if not started.time <= begun <= done <= event.time:

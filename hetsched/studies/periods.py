@@ -133,7 +133,9 @@ def _too_long(setup: Setup, strategy: Strategy, bound_s: float) -> Iterator[tupl
     if not (periods := _periods(strategy)):
         return
     longest_s = {name: bound_s / times / ROOM for name, times in periods.items()}
-    more = _times_shorter(min(longest_s.values()), _shortest_s(setup, setup.workers(strategy)))
+    round_s = min(longest_s.values())
+    iteration_s, costs_s = _iteration_and_costs(setup, setup.workers(strategy))
+    more = min(_times_shorter(round_s, max(iteration_s, costs_s / COSTS)), round_s / costs_s if costs_s else MORE)
     for name, times in periods.items():
         seconds = _seconds_of(setup, strategy, name)
         if seconds is None or seconds * times * more <= bound_s:
@@ -146,7 +148,8 @@ def _too_long(setup: Setup, strategy: Strategy, bound_s: float) -> Iterator[tupl
 
 
 def _times_shorter(longest_s: float, shortest_s: float) -> float:
-    """The factor by which a period is made shorter than the policy demands.
+    """The factor by which a period is made shorter than the policy demands, if a round is to last
+    `shortest_s` at least.
 
     >>> _times_shorter(100.0, 0.0), _times_shorter(100.0, 50.0), _times_shorter(100.0, 500.0)
     (4.0, 2.0, 1.0)
@@ -154,19 +157,19 @@ def _times_shorter(longest_s: float, shortest_s: float) -> float:
     return min(MORE, max(1.0, longest_s / shortest_s)) if shortest_s else MORE
 
 
-def _shortest_s(setup: Setup, workers: Iterable[Worker]) -> float:
-    """The least seconds that make sense for a round. All trials wait for the last one. So the
-    longest iteration, restore, evaluation and checkpoint count, of any trial on any worker."""
+def _iteration_and_costs(setup: Setup, workers: Iterable[Worker]) -> tuple[float, float]:
+    """The seconds of the longest iteration, and of the longest restore, evaluation and checkpoint, of
+    any trial on any worker. All trials wait for the last one to end its round."""
     types = {worker.type for worker in workers}
-    iteration_s = change_s = 0.0
+    iteration_s = costs_s = 0.0
     for experiment in setup.workload.experiments:
         for kind, worker in product(experiment.kinds, types):
             gang = worker.gang(experiment.gang)
             iteration_s = max(iteration_s, setup.times.seconds_per_iteration(kind, gang) or 0.0)
             costs = setup.charged_times.costs(kind, gang)
             evaluation_s = experiment.evaluation_images * costs.evaluation_s_per_image
-            change_s = max(change_s, costs.restore_s + evaluation_s + costs.checkpoint_s)
-    return max(iteration_s, change_s / COSTS)
+            costs_s = max(costs_s, costs.restore_s + evaluation_s + costs.checkpoint_s)
+    return iteration_s, costs_s
 
 
 def _periods(strategy: Strategy) -> Mapping[str, float]:

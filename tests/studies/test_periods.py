@@ -38,8 +38,8 @@ def test_rounds_that_are_too_long_are_named_and_the_advice_is_enough(policy: str
     assert not too_long(with_options(setup, policy, **options), {strategy: 100.0})
 
 
-COSTLY = {"evaluation_s_per_image": 10.0}
-"""A change then costs far more than a part of any round here."""
+COSTLY = {"restore_s": 50.0}
+"""A change then costs a large part of any round here, and less than a round."""
 
 
 @pytest.mark.parametrize(("costs", "more"), [({}, 4), (COSTLY, 1)])
@@ -70,13 +70,22 @@ def test_a_change_may_cost_a_twentieth_of_a_round() -> None:
 def test_whole_numbers_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(scheduling.policies._factories, "whole", InWholeRounds)
     strategy = Strategy("fusion", "whole")
-    setup = with_costs(make_setup(), **COSTLY)
-    for bound_s, wanted in ((2000.0, 40), (20.0, 1)):
+    setup = make_setup(overheads=NO_OVERHEADS)
+    for bound_s, wanted in ((2000.0, 10), (20.0, 1)):
         monkeypatch.setattr("hetsched.studies.periods.makespan_bound", lambda *_, s=bound_s: s)
         found = fit(setup, strategy)
         assert found is not None
         assert found.options == {"round_s": wanted} and type(found.options["round_s"]) is int
         hetsched.scheduling.policies.create("whole", found.options)
+
+
+def test_no_round_is_shorter_than_what_it_costs() -> None:
+    """A round of 10 s took 100 s of restores: the run was four times as long as without rounds."""
+    setup = with_costs(make_setup(), restore_s=100.0, checkpoint_s=20.0)
+    [warning] = too_long(setup, {GAVEL: 100.0}).values()
+    [round_s] = re.findall(r"set round_s = ([\d.]+)", warning)
+    assert float(round_s) == pytest.approx(120.0, rel=0.05)
+    assert not too_long(with_options(setup, "gavel-makespan", round_s=120.0, reallocation_s=480.0), {GAVEL: 100.0})
 
 
 class InWholeRounds:
