@@ -129,7 +129,7 @@ def ablate(
     with home.kept(), progress(len(parts) * len(listed)) as advance:
         runs = {name: _simulated(parts[name], name, chosen, listed, home.path, advance) for name in parts}
     every = tuple(run for of_variant in runs.values() for run in of_variant)
-    of_all = idle_workers(setup, [chosen]), no_checkpoints(setup, [chosen]), too_long_for(setup, {chosen: every})
+    of_all = idle_workers(setup, [chosen]), no_checkpoints(setup, [chosen]), too_long_for(setup, {chosen: runs[WHOLE]})
     result = AblationResult(
         home=home,
         runs=every,

@@ -179,3 +179,22 @@ def test_periods_are_looked_at_when_the_policy_is_registered(periods: object, me
     """They were looked at when all runs of a study were over, which then had no result."""
     with pytest.raises(TypeError, match=f"before class Own: {message}"):
         hetsched.register_scheduling("own-periods")(type("Own", (InRounds,), {"periods": periods}))
+
+
+def test_runs_that_end_at_their_bounds_do_not_suffer(tmp_path: Path) -> None:
+    """One trial on one worker had `its figures suffer` beside a makespan that was the bound."""
+    alone = make_setup([{"name": "a", "cores": 1}], population=1, overheads=NO_OVERHEADS)
+    found = hetsched.simulate(alone, "fusion+gavel-makespan", folder=tmp_path / "alone")
+    assert found.runs[0].metrics.workers_bound_ratio == pytest.approx(1.0) and not found.warnings
+    behind = hetsched.simulate(make_setup(overheads=NO_OVERHEADS), "fusion+gavel-makespan", folder=tmp_path / "behind")
+    assert "decides too seldom" in behind.warnings["fusion+gavel-makespan"]
+
+
+def test_an_ablation_warns_by_the_bound_of_the_whole_scenario(tmp_path: Path) -> None:
+    """It warned by the bound of the variant without costs, in which more rounds must fit."""
+    setup = make_setup(evaluation_images=1000)
+    [whole] = hetsched.simulate(setup, "fusion+gavel-makespan", folder=tmp_path / "s").warnings.values()
+    assert (
+        hetsched.ablate(setup, "fusion+gavel-makespan", folder=tmp_path / "a").warnings["fusion+gavel-makespan"]
+        == whole
+    )
