@@ -119,8 +119,8 @@ def too_long(setup: Setup, bounds_s: Mapping[Strategy, float | None]) -> dict[st
         if bound_s and (long := dict(_too_long(setup, strategy, bound_s))):
             are = " and ".join(f"{name} = {_seconds_of(setup, strategy, name):g}" for name in long)
             found[str(strategy)] = (
-                f"decides too seldom for a run whose bound is {_two_digits(bound_s):g} s, and its figures suffer: "
-                f"{are}; in [scheduling.{strategy.scheduling}] set "
+                f"decides too seldom for a run whose bound is {_two_digits(bound_s):g} s, and its figures may suffer: "
+                f"{are}; in [scheduling.{strategy.scheduling}] try "
                 f"{', '.join(f'{name} = {fits:g}' for name, fits in long.items())}"
             )
     return found

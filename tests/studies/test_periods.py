@@ -33,7 +33,7 @@ def test_rounds_that_are_too_long_are_named_and_the_advice_is_enough(policy: str
     setup = make_setup()
     [warning] = too_long(setup, {strategy: 100.0}).values()
     assert "round_s = 60" in warning or "round_s = 360 and reallocation_s = 1920" in warning
-    [advice] = re.findall(r"in \[scheduling\.[a-z-]+\] set (.*)", warning)
+    [advice] = re.findall(r"in \[scheduling\.[a-z-]+\] try (.*)", warning)
     options = tomllib.loads(advice.replace(", ", "\n"))
     assert not too_long(with_options(setup, policy, **options), {strategy: 100.0})
 
@@ -64,7 +64,7 @@ def test_a_change_may_cost_a_twentieth_of_a_round() -> None:
     [experiment] = setup.workload.experiments
     a_second = {"evaluation_s_per_image": 1 / experiment.evaluation_images, "restore_s": 0.0, "checkpoint_s": 0.0}
     [warning] = too_long(with_costs(setup, **a_second), {GAVEL: 400.0}).values()
-    assert "set round_s = 20, reallocation_s = 80" in warning  # 20 changes of a second; without costs 10, at most 40
+    assert "try round_s = 20, reallocation_s = 80" in warning  # 20 changes of a second; without costs 10, at most 40
 
 
 def test_whole_numbers_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_no_round_is_shorter_than_what_it_costs() -> None:
     """A round of 10 s took 100 s of restores: the run was four times as long as without rounds."""
     setup = with_costs(make_setup(), restore_s=100.0, checkpoint_s=20.0)
     [warning] = too_long(setup, {GAVEL: 100.0}).values()
-    [round_s] = re.findall(r"set round_s = ([\d.]+)", warning)
+    [round_s] = re.findall(r"try round_s = ([\d.]+)", warning)
     assert float(round_s) == pytest.approx(120.0, rel=0.05)
     assert not too_long(with_options(setup, "gavel-makespan", round_s=120.0, reallocation_s=480.0), {GAVEL: 100.0})
 
@@ -102,7 +102,7 @@ def test_the_warning_stands_in_the_result_and_its_advice_is_faster() -> None:
     before = hetsched.simulate(setup, GAVEL)
     warning = before.warnings["fusion+gavel-makespan"]
     assert before.document()["warnings"] == {"fusion+gavel-makespan": warning}
-    [advice] = re.findall(r" set (.*)", warning)
+    [advice] = re.findall(r" try (.*)", warning)
     fitting = with_options(setup, "gavel-makespan", **tomllib.loads(advice.replace(", ", "\n")))
     after = hetsched.simulate(fitting, GAVEL)
     assert not after.warnings
@@ -182,7 +182,7 @@ def test_periods_are_looked_at_when_the_policy_is_registered(periods: object, me
 
 
 def test_runs_that_end_at_their_bounds_do_not_suffer(tmp_path: Path) -> None:
-    """One trial on one worker had `its figures suffer` beside a makespan that was the bound."""
+    """One trial on one worker had `its figures may suffer` beside a makespan that was the bound."""
     alone = make_setup([{"name": "a", "cores": 1}], population=1, overheads=NO_OVERHEADS)
     found = hetsched.simulate(alone, "fusion+gavel-makespan", folder=tmp_path / "alone")
     assert found.runs[0].metrics.workers_bound_ratio == pytest.approx(1.0) and not found.warnings

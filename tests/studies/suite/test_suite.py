@@ -249,7 +249,7 @@ def test_a_round_of_ones_own_scenario_that_is_too_long_is_said(tmp_path: Path) -
     mine.resolve().save(tmp_path / "mine")
     result = suite([tmp_path / "mine" / SCENARIO_NAME], ["fifo", "gavel-las"], 1, tmp_path / "out")
     [said] = [line for line in result.assumptions["mine"] if "decides too seldom" in line]
-    assert "in [scheduling.gavel-las] set round_s" in said and f"mine: {said}" in list(remarks(result))
+    assert "in [scheduling.gavel-las] try round_s" in said and f"mine: {said}" in list(remarks(result))
 
 
 def test_what_no_run_of_ones_own_scenario_has_is_said(tmp_path: Path) -> None:
