@@ -14,7 +14,7 @@ from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_whole, show
 from hetsched.domain.entry_points import needed_for
-from hetsched.domain.registry import OWN, Registry, load_file
+from hetsched.domain.registry import OWN, REGISTERS_NOTHING, Registry, load_file
 from hetsched.errors import HetschedError, InputError, counted, nearest
 from hetsched.report import tables
 from hetsched.report.legend import OPTIONS, POLICIES, legend
@@ -230,7 +230,7 @@ def chosen_policies(targets: Sequence[str]) -> list[tuple[str, str]]:
         if target.endswith(".py"):
             load_file(Path(target))
             named = [key for key, factory in known().items() if before.get(key) is not factory]
-            problem = "registers no policy; put @register(NAME) before the class"
+            problem = REGISTERS_NOTHING
         else:
             named = [key for key in before if key[1] == target]
             problem = f"no such policy: {nearest(target, (name for _, name in before))}"

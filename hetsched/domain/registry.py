@@ -28,6 +28,8 @@ OWN = (
     "one of your own is known when its file is loaded: --policy-file FILE on the command line, load_policies in Python"
 )
 
+REGISTERS_NOTHING = "registers no policy; put @register(NAME) before the class"
+
 
 _REGISTRIES: "list[Registry[Any]]" = []
 
@@ -188,7 +190,8 @@ class Registry(Generic[P]):
         if name not in self._factories:
             known = self.names()
             own = "" if closest(name, known) else f" ({OWN})"
-            raise InputError(f"unknown {self.kind} {name!r}: {nearest(name, known)}{own}")
+            idle = "".join(f"; {file} {REGISTERS_NOTHING}" for file in idle_files())
+            raise InputError(f"unknown {self.kind} {name!r}: {nearest(name, known)}{own}{idle}")
         return self._factories[name]
 
     def _loaded(self, point: EntryPoint) -> Callable[..., P]:
@@ -331,6 +334,12 @@ def _in_place_of(module: str) -> Iterator[None]:
         for registry, known in before:
             registry.put_back(known)
         raise
+
+
+def idle_files() -> list[Path]:
+    """The loaded files that have registered nothing."""
+    modules = {getattr(one, "__module__", None) for registry in _REGISTRIES for one in registry.registered().values()}
+    return [file for module, file in _FILES.items() if module not in modules]
 
 
 def forget_files() -> None:

@@ -145,3 +145,18 @@ def test_a_long_text_as_an_option_is_shown_in_short() -> None:
     with pytest.raises(InputError, match="option 'patience' must be float, got '999") as error:
         scheduling.policies.create("lookahead", {"patience": "9" * 400})
     assert len(str(error.value)) < 150
+
+
+def test_an_unknown_name_says_which_loaded_file_registers_nothing(tmp_path: Path) -> None:
+    """The message asked for the file to be loaded, which it was."""
+    file = tmp_path / "mine.py"
+    file.write_text("class Mine:\n    pass\n")
+    load_file(file)
+    try:
+        with pytest.raises(InputError, match=r"unknown scheduling policy 'mine': .*mine\.py registers no policy; put"):
+            scheduling.policies.factory("mine")
+    finally:
+        forget_files()
+    with pytest.raises(InputError) as raised:
+        scheduling.policies.factory("mine")
+    assert "mine.py" not in str(raised.value)
