@@ -286,6 +286,9 @@ class Strategy(NamedTuple):
 _FILES: dict[str, Path] = {}
 """The loaded files, by the names of their modules."""
 
+_registering: set[str] = set()
+"""The modules of loaded files that have registered something."""
+
 _replacing = False
 """Whether the file that is being loaded may take names of policies that another file has."""
 
@@ -303,22 +306,30 @@ def load_file(path: Path | str, what: str = "policy", origin: Path | None = None
     origin = (origin or path).resolve()
     digest = blake2b(str(origin).encode(), digest_size=8).hexdigest()  # two files may have one name
     name = f"hetsched_{what}_file_{path.stem}_{digest}"
-    _FILES[name] = origin
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         expected = f"expected a Python file with a {what}, such as mine.py"
         raise InputError(f"{path}: {'no such file' if not path.exists() else 'not a Python file'}: {expected}")
+    _FILES[name] = origin
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     global _replacing
     before, _replacing = _replacing, replaces
     with _in_place_of(name):
+        known = _known()
         try:
             spec.loader.exec_module(module)
         except RAISED as error:
             raise InputError(f"{path}: cannot be imported: {type(error).__name__}{where(error)}: {error}") from error
         finally:
             _replacing = before
+        if _known() != known:
+            _registering.add(name)
+
+
+def _known() -> list[dict[str, Callable[..., Any]]]:
+    """What each registry has."""
+    return [registry.registered() for registry in _REGISTRIES]
 
 
 @contextmanager
@@ -338,8 +349,7 @@ def _in_place_of(module: str) -> Iterator[None]:
 
 def idle_files() -> list[Path]:
     """The loaded files that have registered nothing."""
-    modules = {getattr(one, "__module__", None) for registry in _REGISTRIES for one in registry.registered().values()}
-    return [file for module, file in _FILES.items() if module not in modules]
+    return [file for module, file in _FILES.items() if module not in _registering]
 
 
 def forget_files() -> None:
@@ -347,3 +357,4 @@ def forget_files() -> None:
     for registry in _REGISTRIES:
         registry.forget(_FILES)
     _FILES.clear()
+    _registering.clear()

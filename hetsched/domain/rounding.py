@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isclose
 from typing import Any
 
 ROUNDING = 1e-9
@@ -10,15 +11,19 @@ the order of a sum, are smaller. What somebody measured or chose differs by more
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether the values are equal, or are numbers that differ only by rounding.
+    """Whether the values are equal, or are numbers that differ only by rounding. Lists are the same
+    if their values are.
 
-    >>> is_same(0.3, 0.1 + 0.2), is_same("adam", "adam"), is_same(1, True), is_same(0.3, 0.300001)
-    (True, True, False, False)
+    >>> is_same(0.3, 0.1 + 0.2), is_same([0.3, "a"], [0.1 + 0.2, "a"]), is_same(1, True), is_same(0.3, 0.300001)
+    (True, True, True, False)
     """
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
     if isinstance(one, int | float) and isinstance(other, int | float):
-        return abs(one - other) <= ROUNDING * max(abs(one), abs(other))
+        try:
+            return isclose(one, other, rel_tol=ROUNDING)
+        except OverflowError:  # an integer that no float can have
+            return one == other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_same, one, other))
     return bool(one == other)
 
 

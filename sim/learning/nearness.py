@@ -103,7 +103,7 @@ class Nearness:
             return 1.0
         least, most = found
         if by_logarithm(least, most):
-            return log(max(one, 1e-12) / other) / log(most / least)
+            return log(max(one, min(1e-12, least)) / other) / log(most / least)
         return float(one - other) / (most - least)
 
     def _counts(self, key: str) -> bool:

@@ -160,3 +160,18 @@ def test_an_unknown_name_says_which_loaded_file_registers_nothing(tmp_path: Path
     with pytest.raises(InputError) as raised:
         scheduling.policies.factory("mine")
     assert "mine.py" not in str(raised.value)
+
+
+def test_a_file_that_registers_what_another_module_has_is_not_idle(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from functools import partial\nfrom hetsched.scheduling import register\n"
+        "from hetsched.scheduling.queueing.fifo import Fifo\nregister('of-another')(partial(Fifo))\n"
+    )
+    for _ in range(2):
+        load_file(file, replaces=True)
+    try:
+        assert registry.idle_files() == []
+    finally:
+        scheduling.policies._factories.pop("of-another")
+        forget_files()

@@ -71,6 +71,16 @@ def test_a_recording_of_the_very_values_is_followed_however_wide_the_range(tmp_p
 def test_a_recording_of_the_very_values_is_followed_however_small_they_are(tmp_path: Path) -> None:
     tiny = of_values(tmp_path, ["lr", "hyperparameters.eps"], [0.1, 1e-20], [0.1, 1e-12], [0.1, 1e-6])
     assert [nearest(tiny, lr=0.1, eps=eps) for eps in (1e-20, 1e-12, 1e-6)] == [0, 1, 2]
+    assert [nearest(tiny, lr=0.1, eps=eps) for eps in (0.0, 1.1e-20, 1e-15, 1e-7)] == [0, 0, 1, 2]
+
+
+def test_values_are_the_same_as_in_python_and_up_to_rounding(tmp_path: Path) -> None:
+    """A column of 0 and 1 is one of false and true. Lists are the same if their values are."""
+    of_truth = of_values(tmp_path, ["lr", "hyperparameters.nesterov"], [0.1, 0], [0.1, 1])
+    assert [nearest(of_truth, lr=0.1, nesterov=truth) for truth in (False, True)] == [0, 1]
+    rows = [[0.1, '"[0.5, 0.95]"'], [0.1, '"[0.3, 0.95]"']]
+    of_lists = of_values(tmp_path, ["lr", "hyperparameters.betas"], *rows)  # type: ignore[arg-type]
+    assert nearest(of_lists, lr=0.1, betas=[0.1 * 3, 0.95]) == 1
 
 
 @pytest.mark.parametrize(("rate", "momentum"), [(0.01, 0.9), (0.04, 0.9), (0.05, 0.5), (0.001, 0.99)])
