@@ -28,8 +28,8 @@ class RunningSegments:
         """What differs from the start of the segment, in words. None: nothing, or no segment of the
         trial runs. Events must come in the order of the log.
 
-        Under `RAY_TUNE` a segment may end with other iterations, and its parts need not be its
-        seconds: they have the times that the training code reports.
+        Under `RAY_TUNE` a segment may end with other iterations, and its parts may be any: they
+        have the times that the training code reports.
         """
         if isinstance(event, SegmentStarted):
             self._running.start(event)
@@ -40,9 +40,7 @@ class RunningSegments:
             for name in ("worker", "segment"):
                 if getattr(event, name) != getattr(started, name):
                     return _told(event, started, name)
-            if isinstance(event, SegmentEnded):
-                if self._is_ray_tune:
-                    return _odd_part(event)
+            if isinstance(event, SegmentEnded) and not self._is_ray_tune:
                 if event.iterations != started.iterations:
                     return _told(event, started, "iterations")
                 return _odd_part(event) or _odd_sum(event, started, self._is_simulated)

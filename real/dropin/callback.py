@@ -95,7 +95,7 @@ class Profiler(tune.Callback):
             logger.warning("hetsched.tune.Profiler: %s: %s", type(error).__name__, error)
 
     def _report(self, trial: TuneTrial, result: dict[str, Any]) -> None:
-        now, seconds = monotonic(), result[population.SECONDS]
+        now, seconds = monotonic(), max(0.0, result[population.SECONDS])
         samples = self._samples(trial, result)
         ready = self._ready.pop(trial.trial_id, None)
         self._iterations = max(self._iterations, result[population.UNIT])

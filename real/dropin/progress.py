@@ -40,10 +40,10 @@ class Progress:
         return max(0, self.iteration - self.before)
 
     def report(self, now: float, iteration: int, seconds: float) -> None:
-        """Add a report of the trial."""
+        """Add a report of the trial. Its seconds are those of a clock that may be put back."""
         if not self.steps:
             self.first_at = now
-        self.steps.append(seconds)
+        self.steps.append(max(0.0, seconds))
         self.last_at, self.iteration = now, iteration
 
     def train_steps(self, *, in_steps: bool) -> list[float]:

@@ -3,15 +3,19 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import astuple
 
 pytest.importorskip("torch")
 pytest.importorskip("ray")
 
 from hetsched import scheduling
+from hetsched.core.trial import Segment
+from hetsched.domain.cluster import WorkerId
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.scenario.scenario import Setup
+from real.dropin.progress import Progress
 from real.dropin.run import Run
 from real.tune.clock import Clock
 from tests.conftest import ROWS, make_setup
@@ -52,3 +56,11 @@ def test_no_policy_divides_by_them(policy: str, profiled: bool, tmp_path: Path) 
                 if goes_on is not None:
                     start(goes_on.trial, fresh=False)
     assert run.state.finished
+
+
+def test_a_clock_that_was_put_back_makes_no_part_negative() -> None:
+    """Ray Tune takes the seconds of a report as a difference of two times of the day."""
+    progress = Progress(Segment(0.0, TrialId("e-0"), WorkerId("a/cpu0"), 10), before=0, restores=False)
+    progress.report(1.0, 5, -3600.0)
+    progress.report(2.0, 10, 1.0)
+    assert min(astuple(progress.parts(2.0, in_steps=False))) >= 0
