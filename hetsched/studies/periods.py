@@ -1,9 +1,10 @@
 """Whether the periods of policies, such as the length of a round, fit a run as short as this
 one."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from inspect import Parameter, signature
-from itertools import product
+from itertools import chain, product
 from operator import itemgetter
 
 from msgspec import Struct
@@ -29,7 +30,7 @@ has the measurements."""
 
 
 NEAR = 1.02
-"""A makespan of at most so many bounds does not suffer from rounds that are too long."""
+"""A makespan and a mean JCT of at most so many bounds do not suffer from rounds that are too long."""
 
 
 class Fit(Struct, frozen=True):
@@ -50,9 +51,9 @@ def fit(setup: Setup, strategy: Strategy) -> Fit | None:
     return _fit(setup, strategy, _bound_s(setup, strategy)) if _periods(strategy) else None
 
 
-def _fit(setup: Setup, strategy: Strategy, bound_s: float) -> Fit | None:
+def _fit(setup: Setup, strategy: Strategy, bound_s: float, beside: Collection[Strategy] = ()) -> Fit | None:
     own = setup.scenario.scheduling.get(strategy.scheduling, {})
-    wanted = {name: s for name, s in _too_long(setup, strategy, bound_s) if name not in own}
+    wanted = {name: s for name, s in _too_long(setup, strategy, bound_s, beside) if name not in own}
     return Fit(dict(wanted), _set_in_words(setup, strategy, bound_s, wanted)) if wanted else None
 
 
@@ -82,15 +83,16 @@ def fitted(setup: Setup, strategies: Iterable[Strategy]) -> tuple[Setup, dict[st
     was set.
 
     Strategies with the same scheduling policy share its periods. These fit the least of their
-    bounds. Raises InputError as `fit` does.
+    bounds, and the costs on the workers of all of them. Raises InputError as `fit` does.
     """
-    shortest: dict[str, tuple[float, Strategy]] = {}
-    for strategy in strategies:
-        if _periods(strategy):
-            found = (_bound_s(setup, strategy), strategy)
-            shortest[strategy.scheduling] = min(shortest.get(strategy.scheduling, found), found, key=itemgetter(0))
-    wanted = {policy: _fit(setup, strategy, bound_s) for policy, (bound_s, strategy) in shortest.items()}
-    fits = {policy: of_one for policy, of_one in wanted.items() if of_one is not None}
+    sharing = defaultdict[str, list[Strategy]](list)
+    for strategy in filter(_periods, strategies):
+        sharing[strategy.scheduling].append(strategy)
+    fits = {}
+    for policy, of_one in sharing.items():
+        bound_s, strategy = min(((_bound_s(setup, one), one) for one in of_one), key=itemgetter(0))
+        if (wanted := _fit(setup, strategy, bound_s, of_one)) is not None:
+            fits[policy] = wanted
     return with_periods(setup, fits), {policy: of_one.words for policy, of_one in fits.items()}
 
 
@@ -137,17 +139,21 @@ def too_long_for(setup: Setup, runs: Mapping[Strategy, Iterable[RunResult]]) -> 
 
 
 def _is_far(runs: Iterable[Metrics]) -> bool:
-    ratios = [run.workers_bound_ratio for run in runs]
+    ratios = [ratio for run in runs for ratio in (run.workers_bound_ratio, run.jct_bound_ratio)]
     return any(ratio is None or ratio > NEAR for ratio in ratios)
 
 
-def _too_long(setup: Setup, strategy: Strategy, bound_s: float) -> Iterator[tuple[str, float]]:
-    """The periods that are too long, each with one that would fit."""
+def _too_long(
+    setup: Setup, strategy: Strategy, bound_s: float, beside: Collection[Strategy] = ()
+) -> Iterator[tuple[str, float]]:
+    """The periods that are too long, each with one that would fit, by the costs on the workers of
+    this strategy and of those `beside` it."""
     if not (periods := _periods(strategy)):
         return
     longest_s = {name: bound_s / times / ROOM for name, times in periods.items()}
     round_s = min(longest_s.values())
-    iteration_s, costs_s = _iteration_and_costs(setup, setup.workers(strategy))
+    workers = chain(*(setup.workers(one) for one in (strategy, *beside)))
+    iteration_s, costs_s = _iteration_and_costs(setup, workers)
     more = min(_times_shorter(round_s, max(iteration_s, costs_s / COSTS)), round_s / costs_s if costs_s else MORE)
     for name, times in periods.items():
         seconds = _seconds_of(setup, strategy, name)

@@ -18,7 +18,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.scheduling import Decision, StateView
 from hetsched.studies.periods import fit, fitted, too_long
-from tests.conftest import NO_OVERHEADS, make_setup
+from tests.conftest import NO_OVERHEADS, make_setup, profile_row
 
 GAVEL = Strategy("fusion", "gavel-makespan")
 
@@ -186,6 +186,15 @@ def test_runs_that_end_at_their_bounds_do_not_suffer(tmp_path: Path) -> None:
     alone = make_setup([{"name": "a", "cores": 1}], population=1, overheads=NO_OVERHEADS)
     found = hetsched.simulate(alone, "fusion+gavel-makespan", folder=tmp_path / "alone")
     assert found.runs[0].metrics.workers_bound_ratio == pytest.approx(1.0) and not found.warnings
+    long_and_short = [
+        {"name": "long", "population": 1, "stop_iterations": 900, "pbt": {"enabled": False}},
+        {"name": "short", "population": 2, "stop_iterations": 10, "pbt": {"enabled": False}},
+    ]
+    waits = make_setup([{"name": "a", "cores": 1, "count": 2}], overheads=NO_OVERHEADS, experiments=long_and_short)
+    waiting = hetsched.simulate(waits, "fusion+gavel-fifo", folder=tmp_path / "waiting")
+    metrics = waiting.runs[0].metrics
+    assert metrics.workers_bound_ratio == pytest.approx(1.0) and (metrics.jct_bound_ratio or 0) > 1.05
+    assert "decides too seldom" in waiting.warnings["fusion+gavel-fifo"]
     behind = hetsched.simulate(make_setup(overheads=NO_OVERHEADS), "fusion+gavel-makespan", folder=tmp_path / "behind")
     assert "decides too seldom" in behind.warnings["fusion+gavel-makespan"]
 
@@ -198,3 +207,15 @@ def test_an_ablation_warns_by_the_bound_of_the_whole_scenario(tmp_path: Path) ->
         hetsched.ablate(setup, "fusion+gavel-makespan", folder=tmp_path / "a").warnings["fusion+gavel-makespan"]
         == whole
     )
+
+
+def test_shared_rounds_are_no_shorter_than_what_they_cost_anywhere() -> None:
+    """They fitted the strategy of the least bound, and its workers alone."""
+    nodes = [{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}, {"name": "c", "cores": 2}]
+    rows = [profile_row("v100", seconds=0.1), profile_row(cores=1, seconds=1.0), profile_row(cores=2, seconds=1.0)]
+    costly = [row.model_copy(update={"restore_s": 1.0 if row.device == "v100" else 100.0}) for row in rows]
+    setup = make_setup(nodes, costly)
+    both = [Strategy("gpu-only", "gavel-makespan"), Strategy("cpu-only", "gavel-makespan")]
+    options = [fitted(setup, chosen)[0].scenario.scheduling["gavel-makespan"] for chosen in (both[:1], both)]
+    alone_s, shared_s = (float(str(of_one["round_s"])) for of_one in options)
+    assert alone_s < 100 <= shared_s < 120
