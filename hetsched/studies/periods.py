@@ -113,12 +113,14 @@ def too_long(setup: Setup, bounds_s: Mapping[Strategy, float | None]) -> dict[st
 
     `bounds_s` are lower bounds on the makespans, in seconds. The class attribute `periods` of a
     policy names its options that are periods. It says how often each must at least fit into a run.
-    If a change costs little, the period must fit in more often (docs/writing-policies.md). Raises
-    InputError if `periods` has a name that is no option.
+    If a change costs little, the period must fit in more often (docs/writing-policies.md).
+    Strategies with one scheduling policy share its periods, as in `fitted`. Raises InputError if
+    `periods` has a name that is no option.
     """
     found = {}
     for strategy, bound_s in bounds_s.items():
-        if bound_s and (long := dict(_too_long(setup, strategy, bound_s))):
+        sharing = [other for other in bounds_s if other.scheduling == strategy.scheduling]
+        if bound_s and (long := dict(_too_long(setup, strategy, bound_s, sharing))):
             are = " and ".join(f"{name} = {_seconds_of(setup, strategy, name):g}" for name in long)
             found[str(strategy)] = (
                 f"decides too seldom for a run whose bound is {_two_digits(bound_s):g} s, and its figures may suffer: "

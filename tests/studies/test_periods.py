@@ -219,3 +219,4 @@ def test_shared_rounds_are_no_shorter_than_what_they_cost_anywhere() -> None:
     options = [fitted(setup, chosen)[0].scenario.scheduling["gavel-makespan"] for chosen in (both[:1], both)]
     alone_s, shared_s = (float(str(of_one["round_s"])) for of_one in options)
     assert alone_s < 100 <= shared_s < 120
+    assert not too_long(fitted(setup, both)[0], {both[0]: 1000.0, both[1]: 4000.0})
