@@ -43,9 +43,8 @@ def read_rows(
 
     A cell whose text is in `absent` counts as left out, and gets its value of `defaults`. Columns
     whose names begin with `prefix` are not checked here. No text has a control character, except in
-    the column `renamed`, whose names are replaced. Messages call the file `what`.
-
-    Raises InputError, naming file, line and column, if the file is not of this kind.
+    the column `renamed`. Messages call the file `what`. Raises InputError, naming file, line and
+    column, if the file is not of this kind.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a byte-order mark first
@@ -56,10 +55,9 @@ def read_rows(
             if row.model_config.get("extra") == "forbid":
                 _refuse_unknown(path, [n for n in names if prefix is None or not n.startswith(prefix)], row, what)
             for record in reader:
-                given = _given(f"{path}:{reader.line_num}", record, absent)
+                given = _given(place := f"{path}:{reader.line_num}", record, absent)
                 found = row.model_validate({**defaults, **given})
-                _refuse_odd_numbers(f"{path}:{reader.line_num}", found, given)
-                _refuse_control(f"{path}:{reader.line_num}", found, renamed)
+                _refuse_odd(place, found, given, renamed)
                 yield reader.line_num, found
     except OSError as error:
         raise InputError(f"{path}: cannot read the {what}: {why_unreadable(error)}") from error
@@ -104,6 +102,11 @@ def _given(place: str, record: Mapping[str | None, str | None], absent: Collecti
         raise InputError(f"{place}: the line has more cells than the first one: {FEWER}")
     cells = {key: cell.strip(" \t") for key, cell in record.items() if key is not None and cell is not None}
     return {key: cell for key, cell in cells.items() if cell not in absent}
+
+
+def _refuse_odd(place: str, row: BaseModel, cells: Mapping[str, str], renamed: str | None) -> None:
+    _refuse_odd_numbers(place, row, cells)
+    _refuse_control(place, row, renamed)
 
 
 def _refuse_odd_numbers(place: str, row: BaseModel, cells: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import hetsched
 from hetsched.cli.main import main
+from hetsched.report.export import exporting
 from hetsched.studies import folder_caveats
 from hetsched.studies.caveats import Caveats
 from tests.analysis.tidy.eventful import eventful, simulated
@@ -50,7 +51,8 @@ def test_what_was_assumed_is_worked_out_once(to: str, tmp_path: Path, monkeypatc
         asked.append(study)
         return original(study, logs)
 
-    monkeypatch.setattr(folder_caveats, "caveats_of_study", noted)
+    for module in (folder_caveats, exporting):
+        monkeypatch.setattr(module, "caveats_of_study", noted)
     assert main(["export", str(home), "--to", to]) == 0
     assert asked == [home]
 
