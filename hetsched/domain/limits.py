@@ -18,8 +18,8 @@ Amount = Annotated[float, Meta(ge=0)]
 
 Score = Annotated[float, Meta(ge=-MOST_SCORE, le=MOST_SCORE)]
 Seconds = Annotated[float, Meta(ge=-1e100, le=1e100)]
-"""Seconds that clocks of several processes may have measured, so that a little less than 0 may come
-of them. Sums of them do not overflow."""
+"""Seconds of a part of a segment. Rounding may make them a little less than 0. Sums of them do not
+overflow."""
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Factor = Annotated[float, Meta(gt=0)]

@@ -51,9 +51,9 @@ def fit(setup: Setup, strategy: Strategy) -> Fit | None:
     return _fit(setup, strategy, _bound_s(setup, strategy)) if _periods(strategy) else None
 
 
-def _fit(setup: Setup, strategy: Strategy, bound_s: float, beside: Collection[Strategy] = ()) -> Fit | None:
+def _fit(setup: Setup, strategy: Strategy, bound_s: float, sharing: Collection[Strategy] = ()) -> Fit | None:
     own = setup.scenario.scheduling.get(strategy.scheduling, {})
-    wanted = {name: s for name, s in _too_long(setup, strategy, bound_s, beside) if name not in own}
+    wanted = {name: s for name, s in _too_long(setup, strategy, bound_s, sharing) if name not in own}
     return Fit(dict(wanted), _set_in_words(setup, strategy, bound_s, wanted)) if wanted else None
 
 
@@ -146,15 +146,15 @@ def _is_far(runs: Iterable[Metrics]) -> bool:
 
 
 def _too_long(
-    setup: Setup, strategy: Strategy, bound_s: float, beside: Collection[Strategy] = ()
+    setup: Setup, strategy: Strategy, bound_s: float, sharing: Collection[Strategy] = ()
 ) -> Iterator[tuple[str, float]]:
-    """The periods that are too long, each with one that would fit, by the costs on the workers of
-    this strategy and of those `beside` it."""
+    """The periods that are too long, each with one that would fit. The costs are those on the
+    workers of all strategies that share the periods. Without `sharing`, this strategy is alone."""
     if not (periods := _periods(strategy)):
         return
     longest_s = {name: bound_s / times / ROOM for name, times in periods.items()}
     round_s = min(longest_s.values())
-    workers = chain(*(setup.workers(one) for one in (strategy, *beside)))
+    workers = chain(*(setup.workers(one) for one in sharing or [strategy]))
     iteration_s, costs_s = _iteration_and_costs(setup, workers)
     more = min(_times_shorter(round_s, max(iteration_s, costs_s / COSTS)), round_s / costs_s if costs_s else MORE)
     for name, times in periods.items():

@@ -29,8 +29,8 @@ def of_runs(setup: Setup, runs: Runs, whole: Runs | None = None) -> dict[str, st
 
 
 def of_real_runs(setup: Setup, runs: Runs, whole: Runs | None = None) -> dict[str, str]:
-    """The warnings about real runs, with what the assumptions of a simulation say of PBT, as those
-    of a real run are of its bounds and its prediction alone."""
+    """The warnings about real runs. They also say where PBT never acts. The assumptions of a
+    simulation say this. The assumptions of a real run are about its bounds and its prediction."""
     never = "; ".join(no_exploits(setup))
     of_pbt = {str(strategy): never for strategy in runs if never}
     return joined(no_checkpoints(setup, runs), of_runs(setup, runs, whole), of_pbt)

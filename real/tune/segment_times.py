@@ -19,8 +19,8 @@ class SegmentTimes:
         self._start_up_s[segment.worker] = now - segment.time
 
     def forget(self, worker: WorkerId) -> None:
-        """The worker is gone, and with it its actor. Or its segment is lost, and with it this
-        segment's seconds."""
+        """The worker is gone with its actor, or its segment is lost. The seconds of the start-up
+        belong to no later segment."""
         self._start_up_s.pop(worker, None)
 
     def parts(self, segment: Segment, now: float, result: SegmentResult) -> Parts:

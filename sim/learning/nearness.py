@@ -40,9 +40,10 @@ class Nearness:
         self._by_rate = all(recording.evaluations[-1].lr is not None for recording in recordings)
         self._last = _levelled([recording.evaluations[-1].hyperparameters for recording in recordings])
         self._batches = [recording.kind.batch_size for recording in recordings]
-        of_sgd = ("lr", "momentum") if self._by_rate else ()
-        self._others = [key for key in dict.fromkeys(chain(*self._last)) if key not in of_sgd and self._counts(key)]
-        self.known: Collection[str] = (*of_sgd, *filter(self._differs, self._others), BATCH_SIZE)
+        self._of_sgd = ("lr", "momentum") if self._by_rate else ()
+        names = [key for key in dict.fromkeys(chain(*self._last)) if key not in self._of_sgd]
+        self._others = [key for key in names if self._counts(key)]
+        self.known: Collection[str] = (*self._of_sgd, *filter(self._differs, self._others), BATCH_SIZE)
         """The hyperparameters whose values count. One with a single recorded value tells no recordings
         apart."""
         self._ranges = {key: self._range(key) for key in self._others}
@@ -71,19 +72,18 @@ class Nearness:
         hyperparameter is missing."""
         distances = [self._distance(number, kind, hyperparameters) for number in numbers]
         alike = level([1 + distance / self._whole for distance in distances])
-        places = {
-            number: (apart, not self._has_values(number, kind, hyperparameters))
-            for number, apart in zip(numbers, alike, strict=True)
-        }
-        return min(places, key=places.__getitem__)
+        least = min(alike)
+        first, *others = [number for number, apart in zip(numbers, alike, strict=True) if apart == least]
+        if not others:
+            return first
+        return next((one for one in (first, *others) if self._has_values(one, kind, hyperparameters)), first)
 
     def _has_values(self, number: int, kind: TrialKind, asked: Mapping[str, Any]) -> bool:
         """Whether the recording has the very hyperparameters that are asked."""
-        there, of_sgd = self._last[number], ("lr", "momentum") if self._by_rate else ()
-        same = all(is_same(asked.get(key, 0.0), there.get(key, 0.0)) for key in of_sgd)
+        there = self._last[number]
         return (
-            same
-            and kind.batch_size == self._batches[number]
+            kind.batch_size == self._batches[number]
+            and all(is_same(asked.get(key, 0.0), there.get(key, 0.0)) for key in self._of_sgd)
             and all(is_same(_value(key, asked), there.get(key)) for key in self._others)
         )
 

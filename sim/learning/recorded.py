@@ -2,14 +2,13 @@
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from math import isclose
 from pathlib import Path
 from typing import Any, get_args
 
 from msgspec import Struct
 
 from hetsched.domain.metric import DEFAULT, Metric, Mode
-from hetsched.domain.rounding import ROUNDING
+from hetsched.domain.rounding import is_same
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError, counted, first_of
 from sim.learning.nearness import Nearness
@@ -114,9 +113,9 @@ class Replay:
         if chosen is None:
             chosen = self._nearest[key] = self._find(kind, hyperparameters)
         start = weights.iteration if weights.recording == chosen else self._join(chosen, weights)
-        ahead = 0.0 if weights.recording is None else weights.score - self._at(chosen, start)
-        if abs(ahead) <= ROUNDING * abs(weights.score):
-            ahead = 0.0
+        before = self._at(chosen, start)
+        on_it = weights.recording is None or is_same(weights.score, before)
+        ahead = 0.0 if on_it else weights.score - before
         return RecordedWeights(self._within(self._at(chosen, start + iterations) + ahead), chosen, start + iterations)
 
     def score(self, weights: RecordedWeights, normal: float) -> float:
@@ -152,7 +151,7 @@ class Replay:
             return 0.0
         steps, scores = self._steps[chosen], self._scores[chosen]
         for place, score in enumerate(scores):
-            if isclose(score, weights.score, rel_tol=ROUNDING):
+            if is_same(score, weights.score):
                 return float(steps[place])
             if self._direction.reached(score, weights.score):
                 if place == 0:

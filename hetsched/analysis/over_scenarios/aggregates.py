@@ -1,10 +1,11 @@
 """One number for many scenarios: the interquartile mean and the geometric mean, with intervals.
 
-The 95% interval of a geometric mean is Student's t of the logarithms. That of an interquartile mean
-comes from a bootstrap, which draws scenarios with replacement. It is the expanded percentile
-interval (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician
-2015, section 4.3): plain percentiles of so few scenarios are too narrow. Seeds are not drawn as
-well: how much they vary is in the scenarios' figures already, and would count twice.
+The 95% interval of a geometric mean is Student's t of the logarithms. The 95% interval of an
+interquartile mean comes from a bootstrap. The bootstrap draws scenarios with replacement. The
+interval is the expanded percentile interval (Hesterberg, "What Teachers Should Know About the
+Bootstrap", The American Statistician 2015, section 4.3): plain percentiles of so few scenarios are
+too narrow. Seeds are not drawn as well: their variance is in the scenarios' figures already, and
+would count twice.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,8 +23,8 @@ RESAMPLES = 2000
 """Draws of the bootstrap: the ends of an interval are known to some hundredths of its width."""
 
 LEAST_SCENARIOS = 6
-"""With fewer scenarios there is no interval: the bootstrap's would hold the truth too rarely, as
-docs/suite.md measures."""
+"""With fewer scenarios there is no interval: an interval of the bootstrap would hold the truth too
+rarely, as docs/suite.md measures."""
 
 Array = NDArray[np.float64]
 
