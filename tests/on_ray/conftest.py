@@ -124,7 +124,8 @@ def small_scenario(
 
 
 class InTurn:
-    """Gives the worker that is idle longest the least advanced trial, until a test has seen enough.
+    """Gives the worker that is idle longest the least advanced trial that fits it, until a test has
+    seen enough.
 
     It cannot be pickled: policies stay with the driver.
     """
@@ -132,10 +133,17 @@ class InTurn:
     enough = False
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch | Stop]:
+        ready = list(state.ready_trials)
         if InTurn.enough:
-            return [Stop(trial.id, "seen enough") for trial in state.ready_trials]
-        pairs = zip(state.idle_workers, list(state.ready_trials), strict=False)
-        return [Dispatch(trial.id, worker.id, state.interval(trial)) for worker, trial in pairs]
+            yield from (Stop(trial.id, "seen enough") for trial in ready)
+            return
+        for worker in state.idle_workers:
+            if fitting := [trial for trial in ready if self.fits(trial, worker, state)]:
+                ready.remove(fitting[0])
+                yield Dispatch(fitting[0].id, worker.id, state.interval(fitting[0]))
+
+    def fits(self, trial: Trial, worker: Worker, state: StateView) -> bool:
+        return True
 
     def __reduce__(self) -> str:
         raise AssertionError("the policy was pickled")
@@ -144,24 +152,15 @@ class InTurn:
 class Staying(InTurn):
     """A trial stays on its worker while that is there."""
 
-    def dispatch(self, state: StateView) -> Iterable[Dispatch]:
-        return paired(state, lambda trial, worker: trial.at in (None, worker.id) or trial.at not in state.workers)
+    def fits(self, trial: Trial, worker: Worker, state: StateView) -> bool:
+        return trial.at in (None, worker.id) or trial.at not in state.workers
 
 
 class Moving(InTurn):
     """A trial never stays on its worker."""
 
-    def dispatch(self, state: StateView) -> Iterable[Dispatch]:
-        return paired(state, lambda trial, worker: trial.at != worker.id)
-
-
-def paired(state: StateView, fits: Callable[[Trial, Worker], bool]) -> Iterator[Dispatch]:
-    """Each idle worker with the least advanced trial that fits it."""
-    ready = list(state.ready_trials)
-    for worker in state.idle_workers:
-        if chosen := [trial for trial in ready if fits(trial, worker)][:1]:
-            ready.remove(chosen[0])
-            yield Dispatch(chosen[0].id, worker.id, state.interval(chosen[0]))
+    def fits(self, trial: Trial, worker: Worker, state: StateView) -> bool:
+        return trial.at != worker.id
 
 
 class OneCorePerNode:
