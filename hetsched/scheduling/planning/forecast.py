@@ -2,6 +2,7 @@
 
 from heapq import heapify, heappop, heappush
 from math import inf
+from typing import NamedTuple
 
 from hetsched.scheduling.planning.board import Board, Running, Start
 from hetsched.scheduling.planning.earliest_end import earliest_end
@@ -71,12 +72,22 @@ def play_on(board: Board, limit: float = inf) -> float:
     return board.now
 
 
-def best_rule(board: Board, rule: Rule, patience: float) -> tuple[Rule, float]:
-    """The rule, of the rules that are tried, by which the run ends soonest, and the end in seconds.
+class Found(NamedTuple):
+    """The rule by which the run ends soonest, and the end in seconds since the start of the run.
+    `as_planned`: the end is as good as the planned one."""
+
+    rule: Rule
+    end: float
+    as_planned: bool
+
+
+def best_rule(board: Board, rule: Rule, patience: float) -> Found:
+    """The rule, of the rules that are tried, by which the run ends soonest.
 
     The search begins with `rule`. One option after another gets its best value. Once the end is as
     good as the planned one, only rules that cut segments are tried. A rule is not played if no run
-    could end early enough for the rule to be better.
+    could end early enough for the rule to be better, or if it is like the one before it but lets
+    segments end later, and none was refused for its end.
     """
     played: dict[Rule, float] = {rule: play(board.copy(), rule)}
     best, least = rule, earliest_end(board)
@@ -85,10 +96,13 @@ def best_rule(board: Board, rule: Rule, patience: float) -> tuple[Rule, float]:
     for values in changes(patience, scarce=board.scarce, several=not board.rates):
         if played[best] <= enough and "patience" not in values[0]:
             continue
+        matters = True
         for other in [best._replace(**change) for change in values]:
             better = played[best] * (1 - (WORTH_CUTTING if other.patience < best.patience else BETTER))
-            if other not in played and least < better:
-                played[other] = play(board.copy(), other, played[best])
+            if matters and other not in played and least < better:
+                tried = board.copy()
+                played[other] = play(tried, other, played[best])
+                matters = tried.refused or "late" not in values[0]
             if played.get(other, inf) < better:
                 best = other
-    return best, played[best]
+    return Found(best, played[best], played[best] <= enough)

@@ -157,6 +157,7 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     last = now + costs + iterations * kind.step[worker]
     gate = end + (rule.late + ROUNDING) * kind.best * whole
     if last > gate or (not fits and last + (left - iterations) * kind.best > gate):
+        board.refused = True
         return None
     if slow and board.scarce and _should_wait(board, kind, worker, trial, slack, last - now):
         return None
