@@ -74,11 +74,11 @@ def play_on(board: Board, limit: float = inf) -> float:
 
 class Found(NamedTuple):
     """The rule by which the run ends soonest, and the end in seconds since the start of the run.
-    `as_planned`: the end is as good as the planned one."""
+    `enough`: the end is as good as the planned one, or no run could end clearly sooner."""
 
     rule: Rule
     end: float
-    as_planned: bool
+    enough: bool
 
 
 def best_rule(board: Board, rule: Rule, patience: float) -> Found:
@@ -105,4 +105,5 @@ def best_rule(board: Board, rule: Rule, patience: float) -> Found:
                 matters = tried.refused or "late" not in values[0]
             if played.get(other, inf) < better:
                 best = other
-    return Found(best, played[best], played[best] <= enough)
+    end = played[best]
+    return Found(best, end, end <= enough or least >= end * (1 - BETTER))
