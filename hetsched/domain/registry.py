@@ -168,7 +168,7 @@ class Registry(Generic[P]):
         for option, value in options.items():
             if isinstance(value, int | float) and float(MOST_NUMBER) < abs(value) < inf:
                 raise InputError(f"{self.kind} {name!r}: option {option!r}: expected at most 1e30, got {brief(value)}")
-        parameters = parameters_of(factory)
+        parameters = parameters_of(factory) if options else {}  # the first signature takes as long as 50 segments
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
             return
         for option in options:
