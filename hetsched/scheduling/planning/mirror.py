@@ -88,9 +88,10 @@ class Mirror:
         self._worker_numbers = {worker.id: number for number, worker in enumerate(self.workers)}
         self._trial_numbers = {trial: number for number, trial in enumerate(self.trials)}
         self._kinds: dict[Like, int] = {}
-        kinds = self._find_kinds(state)
+        likes = [like(state, trial) if trial.completed is None else None for trial in state.trials.values()]
+        kinds = self._find_kinds(state, likes)
         self.types: list[WorkerType] = list(dict.fromkeys(worker.type for worker in self.workers))
-        self.board = self._board(state, kinds)
+        self.board = self._board(state, kinds, [self._kinds.get(one, -1) if one else -1 for one in likes])
         if earlier is not None:
             starts = {earlier.types[number]: time for number, time in earlier.board.last_start.items()}
             self.board.last_start = {n: starts[one] for n, one in enumerate(self.types) if one in starts}
@@ -158,13 +159,10 @@ class Mirror:
 
     # Making the board.
 
-    def _find_kinds(self, state: StateView) -> list[Kind]:
+    def _find_kinds(self, state: StateView, likes: Sequence[Like | None]) -> list[Kind]:
         kinds: list[Kind] = []
-        for trial in state.trials.values():
-            key = like(state, trial)
-            if trial.completed is not None or key in self._kinds:
-                continue
-            if _could_run(state, trial):
+        for trial, key in zip(state.trials.values(), likes, strict=True):
+            if key is not None and key not in self._kinds and _could_run(state, trial):
                 self._kinds[key] = len(kinds)
                 kinds.append(self._kind(state, trial))
         return kinds
@@ -193,14 +191,12 @@ class Mirror:
             start_up=[one.start_up_s for one in costs],
         )
 
-    def _board(self, state: StateView, kinds: list[Kind]) -> Board:
+    def _board(self, state: StateView, kinds: list[Kind], kind_of: list[int]) -> Board:
         """The board of this moment, and the plan for it."""
         number_of = {worker_type: number for number, worker_type in enumerate(self.types)}
         types = [number_of[worker.type] for worker in self.workers]
         trials = list(state.trials.values())
-        open_trials = {n: trial for n, trial in enumerate(trials) if like(state, trial) in self._kinds}
-        open_trials = {n: trial for n, trial in open_trials.items() if trial.completed is None}
-        kind_of = [self._kinds[like(state, trial)] if n in open_trials else -1 for n, trial in enumerate(trials)]
+        open_trials = {n: trial for n, trial in enumerate(trials) if kind_of[n] >= 0}
         board = Board(
             now=state.now,
             kinds=kinds,
