@@ -74,11 +74,11 @@ def play_on(board: Board, limit: float = inf) -> float:
 
 class Found(NamedTuple):
     """The rule by which the run ends soonest, and the end in seconds since the start of the run.
-    `enough`: the end is as good as the planned one, or no run could end clearly sooner."""
+    `is_best`: no run could end clearly sooner."""
 
     rule: Rule
     end: float
-    enough: bool
+    is_best: bool
 
 
 def best_rule(board: Board, rule: Rule, patience: float) -> Found:
@@ -105,5 +105,4 @@ def best_rule(board: Board, rule: Rule, patience: float) -> Found:
                 matters = tried.refused or "late" not in values[0]
             if played.get(other, inf) < better:
                 best = other
-    end = played[best]
-    return Found(best, end, end <= enough or least >= end * (1 - BETTER))
+    return Found(best, played[best], least >= played[best] * (1 - BETTER))

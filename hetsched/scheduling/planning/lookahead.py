@@ -106,9 +106,9 @@ class Lookahead:
 
     def _seek(self, state: StateView, board: Board, old: Board | None) -> bool:
         """Seek the rule for the board. Returns False if the run ends as soon when the old board
-        goes on. That is not asked if the new board's end is good enough."""
-        rule, end, enough = best_rule(board, self._rule, self._patience)
-        kept = inf if old is None or enough else play_on(old.copy(), end)
+        goes on. That is not asked if no run could end clearly sooner."""
+        rule, end, is_best = best_rule(board, self._rule, self._patience)
+        kept = inf if old is None or is_best else play_on(old.copy(), end)
         if kept > end:
             self._rule = rule
         left = min(kept, end) - state.now
