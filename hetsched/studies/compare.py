@@ -27,7 +27,7 @@ from hetsched.studies.folder import ResultsFolder, report_command, write_running
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_files, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult
-from hetsched.studies.periods import fitted, too_long
+from hetsched.studies.periods import fitted, unfit
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.results_csv import write_results_csv
 from hetsched.studies.sittings import go_on_with_study
@@ -308,7 +308,7 @@ def warnings_of(result: ComparisonResult, runs: Runs) -> dict[str, str]:
     """By strategy, in words, why the figures of its runs should not be trusted. The plan of the
     comparison has the warnings that do not depend on the runs."""
     bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
-    return joined(too_long(result.setup, bounds_s), unknown_scores(runs), unreached(result.setup, runs))
+    return joined(unfit(result.setup, bounds_s), unknown_scores(runs), unreached(result.setup, runs))
 
 
 def comparison_result(

@@ -8,7 +8,7 @@ from hetsched.studies.assumptions import idle_workers
 from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.no_exploits import no_exploits
 from hetsched.studies.one_run import RunResult
-from hetsched.studies.periods import too_long_for
+from hetsched.studies.periods import unfit_for
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.unreached import unreached
 
@@ -25,7 +25,7 @@ def of_runs(setup: Setup, runs: Runs, whole: Runs | None = None) -> dict[str, st
     """The warnings that follow from runs. `whole` has those that came to their end (None: all did):
     what other runs lack says nothing."""
     ended = runs if whole is None else whole
-    return joined(too_long_for(setup, runs), unknown_scores(ended), unreached(setup, ended))
+    return joined(unfit_for(setup, runs), unknown_scores(ended), unreached(setup, ended))
 
 
 def of_real_runs(setup: Setup, runs: Runs, whole: Runs | None = None) -> dict[str, str]:

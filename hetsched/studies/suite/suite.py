@@ -23,7 +23,7 @@ from hetsched.studies.compare import runs_finished
 from hetsched.studies.folder import unused, write_summary
 from hetsched.studies.inputs import check_counts
 from hetsched.studies.no_checkpoints import no_checkpoints
-from hetsched.studies.periods import kept_too_long
+from hetsched.studies.periods import kept_unfit
 from hetsched.studies.results_csv import RESULTS_NAME
 from hetsched.studies.sittings import begin_study, go_on_with_study
 from hetsched.studies.sole_owner import sole_owner
@@ -179,7 +179,7 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
 def _assumed(setup: Setup, policies: Iterable[str]) -> list[str]:
     """What simulations of these policies assume, and the warnings that hold whatever the runs do."""
     strategies = [strategy_of(setup, policy) for policy in policies if refusal(setup, policy) is None]
-    warned = idle_workers(setup, strategies), no_checkpoints(setup, strategies), kept_too_long(setup, strategies)
+    warned = idle_workers(setup, strategies), no_checkpoints(setup, strategies), kept_unfit(setup, strategies)
     return [*assumptions(setup, strategies), *dict.fromkeys(line for each in warned for line in each.values())]
 
 
