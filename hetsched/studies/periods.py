@@ -117,19 +117,20 @@ class _Misfits(NamedTuple):
     costs_s: float
 
 
-def unfit(setup: Setup, bounds_s: Mapping[Strategy, float | None]) -> dict[str, str]:
+def unfit(setup: Setup, bounds_s: Mapping[Strategy, float | None], beside: Iterable[Strategy] = ()) -> dict[str, str]:
     """A warning for each strategy whose scheduling policy has a period that is too long for the
     run, or a round that is shorter than what it costs beside training, in words.
 
     `bounds_s` are lower bounds on the makespans, in seconds. The class attribute `periods` of a
     policy names its options that are periods. It says how often each must at least fit into a run.
     If a change costs little, the period must fit in more often (docs/writing-policies.md).
-    Strategies with one scheduling policy share its periods, as in `fitted`. Raises InputError if
-    `periods` has a name that is no option.
+    Strategies with one scheduling policy share its periods, as in `fitted`, also with those of
+    `beside`, about which nothing is said. Raises InputError if `periods` has a name that is no
+    option.
     """
-    found = {}
+    found, every = {}, dict.fromkeys([*bounds_s, *beside])
     for strategy, bound_s in bounds_s.items():
-        sharing = [other for other in bounds_s if other.scheduling == strategy.scheduling]
+        sharing = [other for other in every if other.scheduling == strategy.scheduling]
         if bound_s and (warning := _in_words(setup, strategy, bound_s, _misfits(setup, strategy, bound_s, sharing))):
             found[str(strategy)] = warning
     return found
@@ -152,14 +153,17 @@ def _in_words(setup: Setup, strategy: Strategy, bound_s: float, found: _Misfits)
     )
 
 
-def unfit_for(setup: Setup, runs: Mapping[Strategy, Iterable[RunResult]]) -> dict[str, str]:
+def unfit_for(
+    setup: Setup, runs: Mapping[Strategy, Iterable[RunResult]], beside: Iterable[Strategy] = ()
+) -> dict[str, str]:
     """`unfit` for the runs of each strategy, by the least of the runs' bounds. Nothing is said of a
-    strategy all of whose runs end near their bounds: its figures do not suffer."""
+    strategy all of whose runs end near their bounds: its figures do not suffer. The others share
+    its periods all the same."""
     found = {strategy: [run.metrics for run in of_one] for strategy, of_one in runs.items()}
     far = {strategy: of_one for strategy, of_one in found.items() if _is_far(of_one)}
     bounds = {strategy: [one.workers_bound_s for one in of_one] for strategy, of_one in far.items()}
     least = {strategy: min((s for s in of_one if s is not None), default=None) for strategy, of_one in bounds.items()}
-    return unfit(setup, least)
+    return unfit(setup, least, [*runs, *beside])
 
 
 def _is_far(runs: Iterable[Metrics]) -> bool:

@@ -8,16 +8,21 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from msgspec.structs import replace
 
 import hetsched
 from hetsched import scheduling
+from hetsched.analysis.metrics import Metrics
 from hetsched.cli.compare import print_comparison
 from hetsched.cli.simulate import show_ablation
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.scheduling import Decision, StateView
-from hetsched.studies.periods import fit, fitted, unfit
+from hetsched.studies.again import comparison_in
+from hetsched.studies.folder_caveats import caveats_of_folder
+from hetsched.studies.one_run import RunResult
+from hetsched.studies.periods import fit, fitted, unfit, unfit_for
 from tests.conftest import NO_OVERHEADS, make_setup, profile_row
 
 GAVEL = Strategy("fusion", "gavel-makespan")
@@ -241,13 +246,20 @@ def test_an_ablation_warns_by_the_bound_of_the_whole_scenario(tmp_path: Path) ->
     )
 
 
-def test_shared_rounds_are_no_shorter_than_what_they_cost_anywhere() -> None:
-    """They fitted the strategy of the least bound, and its workers alone."""
+GPU_AND_CPU = [Strategy("gpu-only", "gavel-makespan"), Strategy("cpu-only", "gavel-makespan")]
+
+
+def costly_cores() -> Setup:
+    """A round costs 1 s on the GPU and 100 s on the cores."""
     nodes = [{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}, {"name": "c", "cores": 2}]
     rows = [profile_row("v100", seconds=0.1), profile_row(cores=1, seconds=1.0), profile_row(cores=2, seconds=1.0)]
     costly = [row.model_copy(update={"restore_s": 1.0 if row.device == "v100" else 100.0}) for row in rows]
-    setup = make_setup(nodes, costly)
-    both = [Strategy("gpu-only", "gavel-makespan"), Strategy("cpu-only", "gavel-makespan")]
+    return make_setup(nodes, costly)
+
+
+def test_shared_rounds_are_no_shorter_than_what_they_cost_anywhere() -> None:
+    """They fitted the strategy of the least bound, and its workers alone."""
+    setup, both = costly_cores(), GPU_AND_CPU
     options = [fitted(setup, chosen)[0].scenario.scheduling["gavel-makespan"] for chosen in (both[:1], both)]
     alone_s, shared_s = (float(str(of_one["round_s"])) for of_one in options)
     assert alone_s < 100 <= shared_s < 120
@@ -255,3 +267,31 @@ def test_shared_rounds_are_no_shorter_than_what_they_cost_anywhere() -> None:
     short = with_options(setup, "gavel-makespan", round_s=20.0, reallocation_s=80.0)
     found = unfit(short, {both[0]: 1000.0, both[1]: 4000.0})
     assert list(found) == [str(both[1])] and "too often for costs of up to 100 s per round" in found[str(both[1])]
+
+
+def test_a_strategy_near_its_bound_shares_its_rounds_all_the_same() -> None:
+    """The other one was told to try rounds that are shorter than what they cost on the cores."""
+    setup = fitted(costly_cores(), GPU_AND_CPU)[0]
+    runs = {one: hetsched.simulate(setup, one, seeds=1).runs for one in GPU_AND_CPU}
+    far, near = ([run._replace(metrics=at(run, ratio)) for run in runs[GPU_AND_CPU[0]]] for ratio in (2.0, 1.0))
+    assert unfit_for(setup, {GPU_AND_CPU[0]: far}) and not unfit_for(setup, {GPU_AND_CPU[0]: near})
+    assert not unfit_for(setup, {GPU_AND_CPU[0]: far, GPU_AND_CPU[1]: near})
+
+
+def at(run: RunResult, ratio: float) -> Metrics:
+    return replace(run.metrics, workers_bound_ratio=ratio, jct_bound_ratio=ratio)
+
+
+def test_a_stopped_comparison_warns_as_one_that_ended(tmp_path: Path) -> None:
+    """Each of its strategies was judged as if no other shared its rounds."""
+    result = hetsched.compare(costly_cores(), GPU_AND_CPU, 1, tmp_path / "out", baseline=GPU_AND_CPU[0])
+    (tmp_path / "out/summary.json").unlink()
+    assert comparison_in(tmp_path / "out").warnings == result.warnings == {}
+    assert caveats_of_folder(tmp_path / "out").warnings == {}
+
+
+def test_a_comparison_says_nothing_of_rounds_where_runs_end_at_their_bounds(tmp_path: Path) -> None:
+    """It said so until it was stopped and shown again."""
+    alone = make_setup([{"name": "a", "cores": 1}], population=1, overheads=NO_OVERHEADS)
+    setup = with_options(alone, "gavel-makespan", round_s=360.0, reallocation_s=1920.0)
+    assert not hetsched.compare(setup, [GAVEL], 1, tmp_path / "out", baseline=GAVEL).warnings
