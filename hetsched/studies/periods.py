@@ -5,13 +5,12 @@ from collections.abc import Collection, Iterable, Mapping
 from inspect import Parameter, signature
 from itertools import chain, product
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from hetsched import scheduling
 from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
-from hetsched.analysis.metrics import Metrics
 from hetsched.domain.cluster import Worker
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
@@ -160,13 +159,24 @@ def unfit_for(
     strategy all of whose runs end near their bounds: its figures do not suffer. The others share
     its periods all the same."""
     found = {strategy: [run.metrics for run in of_one] for strategy, of_one in runs.items()}
-    far = {strategy: of_one for strategy, of_one in found.items() if _is_far(of_one)}
+    far = {strategy: of_one for strategy, of_one in found.items() if are_far(of_one)}
     bounds = {strategy: [one.workers_bound_s for one in of_one] for strategy, of_one in far.items()}
     least = {strategy: min((s for s in of_one if s is not None), default=None) for strategy, of_one in bounds.items()}
     return unfit(setup, least, [*runs, *beside])
 
 
-def _is_far(runs: Iterable[Metrics]) -> bool:
+class Ratios(Protocol):
+    """What says whether a run ends near its bounds."""
+
+    @property
+    def workers_bound_ratio(self) -> float | None: ...
+
+    @property
+    def jct_bound_ratio(self) -> float | None: ...
+
+
+def are_far(runs: Iterable[Ratios]) -> bool:
+    """Whether any run ends far from a bound, so that its figures may suffer from its periods."""
     ratios = [ratio for run in runs for ratio in (run.workers_bound_ratio, run.jct_bound_ratio)]
     return any(ratio is None or ratio > NEAR for ratio in ratios)
 
