@@ -94,7 +94,7 @@ def test_no_round_is_shorter_than_what_it_costs() -> None:
 
 
 def test_a_round_that_is_shorter_than_its_costs_is_named() -> None:
-    """Nothing was said of it. The run was three times as long as with the suggested round."""
+    """Nothing was said of it. The run was almost three times as long as with the suggested round."""
     setup = with_costs(make_setup(), restore_s=10.0, checkpoint_s=2.0)
     short = hetsched.simulate(with_options(setup, "gavel-makespan", round_s=1.0, reallocation_s=49.0), GAVEL)
     assert short.warnings == {
