@@ -51,9 +51,8 @@ def fit(setup: Setup, strategy: Strategy) -> Fit | None:
 
 
 def _fit(setup: Setup, strategy: Strategy, bound_s: float, sharing: Collection[Strategy] = ()) -> Fit | None:
-    own = setup.scenario.scheduling.get(strategy.scheduling, {})
-    too_long = _misfits(setup, strategy, bound_s, sharing).too_long
-    wanted = {name: s for name, s in too_long.items() if name not in own}
+    too_long, kept = _misfits(setup, strategy, bound_s, sharing).too_long, _set_options(setup, strategy)
+    wanted = {name: s for name, s in too_long.items() if name not in kept}
     return Fit(dict(wanted), _set_in_words(setup, strategy, bound_s, wanted)) if wanted else None
 
 
@@ -118,7 +117,7 @@ class _Misfits(NamedTuple):
 
 def unfit(setup: Setup, bounds_s: Mapping[Strategy, float | None], beside: Iterable[Strategy] = ()) -> dict[str, str]:
     """A warning for each strategy whose scheduling policy has a period that is too long for the
-    run, or a round that is shorter than what it costs beside training, in words.
+    run, or a round of the scenario that is shorter than what it costs beside training, in words.
 
     `bounds_s` are lower bounds on the makespans, in seconds. The class attribute `periods` of a
     policy names its options that are periods. It says how often each must at least fit into a run.
@@ -182,7 +181,8 @@ def are_far(runs: Iterable[Ratios]) -> bool:
 
 
 def _misfits(setup: Setup, strategy: Strategy, bound_s: float, sharing: Collection[Strategy] = ()) -> _Misfits:
-    """The periods that are too long for the run, and the rounds that are shorter than their costs.
+    """The periods that are too long for the run, and the rounds of the scenario that are shorter than
+    their costs. A policy's own short round stays unsaid: policies such as `sia` weigh the costs.
 
     The suggested lengths fit the costs on the workers of all strategies that share the periods.
     Without `sharing`, this strategy is alone. Only the costs on its own workers make a round too
@@ -204,8 +204,8 @@ def _misfits(setup: Setup, strategy: Strategy, bound_s: float, sharing: Collecti
         fits = _settable(strategy, name, longest_s[name] / more)
         if seconds * times * more > bound_s and fits < seconds:
             found.too_long[name] = fits
-        is_round = longest_s[name] == round_s and own_iteration_s < own_costs_s
-        if is_round and seconds < _settable(strategy, name, own_costs_s):
+        is_set = longest_s[name] == round_s and name in _set_options(setup, strategy)
+        if is_set and own_iteration_s < own_costs_s and seconds < _settable(strategy, name, own_costs_s):
             found.too_short[name] = fits
     return found
 
@@ -261,11 +261,16 @@ def _settable(strategy: Strategy, name: str, seconds: float) -> float:
     return max(1, int(_two_digits(seconds))) if _whole(strategy, name) else _two_digits(seconds)
 
 
+def _set_options(setup: Setup, strategy: Strategy) -> Mapping[str, object]:
+    """The options of the scheduling policy that the scenario sets."""
+    return setup.scenario.scheduling.get(strategy.scheduling, {})
+
+
 def _seconds_of(setup: Setup, strategy: Strategy, name: str) -> float | None:
     """The length of a period: the scenario's or the policy's own. None: the policy finds it
     itself."""
     default = _option(strategy, name).default
-    seconds = setup.scenario.scheduling.get(strategy.scheduling, {}).get(name, default)
+    seconds = _set_options(setup, strategy).get(name, default)
     return seconds if isinstance(seconds, (int, float)) else None
 
 

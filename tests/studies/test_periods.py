@@ -114,6 +114,13 @@ def test_a_round_is_too_short_only_for_what_lasts_longer_than_an_iteration() -> 
     assert "too often" in unfit(with_costs(short, restore_s=10.0), {GAVEL: 1000.0})[str(GAVEL)]
 
 
+def test_a_policys_own_round_is_not_called_too_short() -> None:
+    """`sia` weighs the costs itself: with the suggested rounds it was slower in the suite."""
+    setup, sia = with_costs(make_setup(), restore_s=100.0), Strategy("fusion", "sia")
+    assert not unfit(setup, {sia: 1000.0})
+    assert unfit(with_options(setup, "sia", round_s=60.0), {sia: 1000.0})
+
+
 def test_both_faults_of_a_policys_periods_stand_in_one_sentence() -> None:
     setup = with_options(with_costs(make_setup(), restore_s=100.0, checkpoint_s=20.0), "gavel-makespan", round_s=1.0)
     [warning] = unfit(setup, {GAVEL: 100.0}).values()
