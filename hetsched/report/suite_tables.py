@@ -115,7 +115,7 @@ def remarks(result: SuiteResult) -> Iterator[str]:
         yield f"{name} is not ranked: it {why}"
     yield from _periods(result)
     yield from of_scenarios(result.missed)
-    yield from of_scenarios(result.plan.assumed)
+    yield from of_scenarios(result.assumed)
     yield from _beyond(result.beyond)
     if result.plan.suite is not None:
         yield OF_SUITE

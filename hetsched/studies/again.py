@@ -31,7 +31,6 @@ from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.caveats import Caveats
 from hetsched.studies.caveats_anew import NOT_KNOWN, assumed_anew, warned_anew
 from hetsched.studies.compare import ComparisonResult, comparison_result, runs_finished
-from hetsched.studies.compare import warnings_of as warnings_of_comparison
 from hetsched.studies.comparison import Runs, complete_seeds
 from hetsched.studies.draws import Draws, look_up_draws
 from hetsched.studies.fan_out import Task, run_folder
@@ -44,6 +43,7 @@ from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult, scenario_of
 from hetsched.studies.results_csv import decided, with_decisions
+from hetsched.studies.run_warnings import of_runs
 from hetsched.studies.simulate import strategy_result
 from hetsched.studies.sittings import is_under_way, study_of
 from hetsched.studies.unknown_scores import joined
@@ -134,7 +134,7 @@ def comparison_in(folder: Path) -> ComparisonResult:
     if told:
         return result
     beyond = beyond_recordings(setup, chain(*runs.values()))
-    warned = warned_anew(runs, lambda one: warnings_of_comparison(result, {one: runs[one]}))
+    warned = warned_anew(runs, lambda one: of_runs(setup, {one: runs[one]}, beside=runs))
     return replace(result, assumptions=[*assumed, *beyond], warnings=joined(plan.warned, warned))
 
 
@@ -247,8 +247,10 @@ def _of_validation(
     """The assumptions and warnings of a validation that did not come to its end."""
 
     def warn(one: Strategy) -> dict[str, str]:
-        figures = warnings_of(setup, {one: measured[one]}, {one: draws[one]}) if one in measured else {}
-        return joined(idle_workers(predicting[one], [one]), figures)
+        idle = idle_workers(predicting[one], [one])
+        if one not in measured:
+            return idle
+        return joined(idle, warnings_of(setup, {one: measured[one]}, {one: draws[one]}, predicting))
 
     assumed = [*chain(*(assumed_anew(its, [one], partial(of_validation, setup)) for one, its in predicting.items()))]
     beyond = beyond_recordings(setup, chain(*chain(*draws.values())))

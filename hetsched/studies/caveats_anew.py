@@ -22,7 +22,7 @@ def of_simulated(setup: Setup, runs: Runs, whole: Runs) -> Caveats:
     """Those of simulations. `whole` has the runs that came to their end."""
 
     def warn(one: Strategy) -> dict[str, str]:
-        return joined(of_any_runs(setup, [one]), of_runs(setup, {one: runs[one]}, {one: whole[one]}))
+        return joined(of_any_runs(setup, [one]), of_runs(setup, {one: runs[one]}, {one: whole[one]}, beside=runs))
 
     def assume(of: Setup, strategies: Sequence[Strategy]) -> list[str]:
         return [*assumptions(of, strategies), *beyond_recordings(of, chain(*runs.values()))]
@@ -32,8 +32,11 @@ def of_simulated(setup: Setup, runs: Runs, whole: Runs) -> Caveats:
 
 def of_real(setup: Setup, runs: Runs, whole: Runs, predicted: Collection[str] = ()) -> Caveats:
     """Those of real runs. `predicted` is what a plan's prediction of them assumes."""
-    assumed = assumed_anew(setup, runs, partial(of_measured, predicted=predicted))
-    return Caveats(assumed, warned_anew(runs, lambda one: of_real_runs(setup, {one: runs[one]}, {one: whole[one]})))
+
+    def warn(one: Strategy) -> dict[str, str]:
+        return of_real_runs(setup, {one: runs[one]}, {one: whole[one]}, beside=runs)
+
+    return Caveats(assumed_anew(setup, runs, partial(of_measured, predicted=predicted)), warned_anew(runs, warn))
 
 
 def assumed_anew(

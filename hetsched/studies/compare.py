@@ -27,13 +27,13 @@ from hetsched.studies.folder import ResultsFolder, report_command, write_running
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_files, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult
-from hetsched.studies.periods import fitted, too_long
+from hetsched.studies.periods import fitted
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.results_csv import write_results_csv
+from hetsched.studies.run_warnings import of_runs
 from hetsched.studies.sittings import go_on_with_study
 from hetsched.studies.sole_owner import sole_owner
-from hetsched.studies.unknown_scores import joined, unknown_scores
-from hetsched.studies.unreached import unreached
+from hetsched.studies.unknown_scores import joined
 from hetsched.studies.watching import Progress, silent
 
 if TYPE_CHECKING:
@@ -295,20 +295,13 @@ def _written(
     """The result. It is also written to its folder."""
     assumed = [*plan.assumed, *beyond_recordings(setup, chain(*runs.values()))]
     result = comparison_result(home, setup, plan, runs, assumed, {}, complete, finished)
-    result = replace(result, warnings=joined(plan.warned, warnings_of(result, runs)))
+    result = replace(result, warnings=joined(plan.warned, of_runs(setup, runs)))
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
     remarks = {name: result.warned(name) for name in figures}
     write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)
     write_results_csv(home.path, sim=result.runs)
     write_summary(home.path, "compare", result.document(), complete=complete)
     return result
-
-
-def warnings_of(result: ComparisonResult, runs: Runs) -> dict[str, str]:
-    """By strategy, in words, why the figures of its runs should not be trusted. The plan of the
-    comparison has the warnings that do not depend on the runs."""
-    bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
-    return joined(too_long(result.setup, bounds_s), unknown_scores(runs), unreached(result.setup, runs))
 
 
 def comparison_result(

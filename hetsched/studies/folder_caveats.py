@@ -26,7 +26,7 @@ from hetsched.studies import run_plan
 from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.caveats import Caveats
 from hetsched.studies.caveats_anew import of_real, of_simulated, warned_anew
-from hetsched.studies.comparison_plan import PLAN_NAME, load_plan
+from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, load_plan
 from hetsched.studies.folder import SUMMARY_NAME
 from hetsched.studies.named_folder import has_begun, is_finished, logs_below, results_folder, without_probes
 from hetsched.studies.one_run import RunResult, look_up
@@ -154,7 +154,7 @@ def said_by_study(study: Path, logs: Iterable[Path]) -> Caveats:
         return all_of([planned, _under_way(study, starts)])
     setup = load_setup_of_logs(study / SCENARIO_NAME)
     if plan is not None:
-        return all_of([planned, _of_comparison(setup, starts)])
+        return all_of([planned, _of_comparison(setup, starts, plan)])
     simulated = [log for log, start in starts.items() if start.backend == SIMULATED]
     found = [of_simulated(setup, *_runs(setup, simulated))] if simulated else []
     if measured := [log for log in starts if log not in simulated]:
@@ -163,10 +163,11 @@ def said_by_study(study: Path, logs: Iterable[Path]) -> Caveats:
     return all_of([*found, _under_way(study, starts)])
 
 
-def _of_comparison(setup: Setup, logs: Iterable[Path]) -> Caveats:
+def _of_comparison(setup: Setup, logs: Iterable[Path], plan: ComparisonPlan) -> Caveats:
     """What the runs of a comparison add to what its plan says."""
     runs, whole = _runs(setup, logs)
-    warned = warned_anew(runs, lambda one: of_runs(setup, {one: runs[one]}, {one: whole[one]}))
+    every = [*map(strategy_of, plan.strategies)]
+    warned = warned_anew(runs, lambda one: of_runs(setup, {one: runs[one]}, {one: whole[one]}, beside=every))
     return Caveats(beyond_recordings(setup, chain(*runs.values())), warned)
 
 

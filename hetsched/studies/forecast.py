@@ -9,7 +9,6 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from hetsched.analysis.intervals import Spread, interval_of_one_more, mean_of_known, spread
-from hetsched.analysis.metrics import Metrics
 from hetsched.core.events import TrialCompleted
 from hetsched.core.log import read_log
 from hetsched.cores import available_cores
@@ -50,11 +49,11 @@ class Forecast(Struct, frozen=True):
 
 
 class _Simulated(NamedTuple):
-    """The figures of a simulated run, how many trials its policy stopped, and what the run lacks of
+    """A simulated run, how many trials its policy stopped, and what the run lacks of
     what the scenario asks for. `beyond` is as in `Simulations`."""
 
     task: Task
-    metrics: Metrics
+    run: RunResult
     stopped: int
     missed: list[str]
     beyond: dict[str, int]
@@ -64,13 +63,14 @@ class Simulations(NamedTuple):
     """Forecasts by strategy, in the order in which the strategies were given. Also why others
     failed, which seeds were used, and how many seeds the budget did not allow. `beyond` has the
     limits of the learning model that runs are beyond, with the most iterations behind their best
-    weights."""
+    weights. `runs` are those of the forecasts. Their logs are not kept."""
 
     forecasts: dict[Strategy, Forecast]
     failed: dict[Strategy, str]
     seeds: list[int]
     left_out: int
     beyond: dict[str, int]
+    runs: dict[Strategy, list[RunResult]]
 
 
 def forecast(
@@ -125,7 +125,7 @@ class _Courses:
                 ends = (event for event in read_log(run.log) if isinstance(event, TrialCompleted))
                 stopped = sum(end.is_by_policy for end in ends)
                 lacks, beyond = missed(self._setup, run), iterations_beyond(self._setup, [run])
-                self.runs.append(_Simulated(task, run.metrics, stopped, lacks, beyond))
+                self.runs.append(_Simulated(task, run, stopped, lacks, beyond))
                 run.log.unlink()
             advance()
 
@@ -137,11 +137,12 @@ class _Courses:
                 of_strategy.setdefault(run.task.strategy, []).append(run)
         forecasts = {one: _summary(of_strategy[one]) for one in self._strategies if one in of_strategy}
         beyond = the_most(run.beyond for of_one in of_strategy.values() for run in of_one)
-        return Simulations(forecasts, self.failed, self.finished, wanted - len(self.finished), beyond)
+        runs = {one: [simulated.run for simulated in of_strategy[one]] for one in forecasts}
+        return Simulations(forecasts, self.failed, self.finished, wanted - len(self.finished), beyond, runs)
 
 
 def _summary(runs: Sequence[_Simulated]) -> Forecast:
-    figures = [run.metrics for run in runs]
+    figures = [simulated.run.metrics for simulated in runs]
     makespans_s = [metrics.makespan_s for metrics in figures]
     return Forecast(
         makespan_s=spread(makespans_s),

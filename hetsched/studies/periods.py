@@ -1,17 +1,16 @@
-"""Whether the periods of policies, such as the length of a round, fit a run as short as this
-one."""
+"""Whether the periods of policies, such as the length of a round, fit the run and its costs."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from inspect import Parameter, signature
 from itertools import chain, product
 from operator import itemgetter
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from hetsched import scheduling
 from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
-from hetsched.analysis.metrics import Metrics
 from hetsched.domain.cluster import Worker
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
@@ -45,27 +44,27 @@ def fit(setup: Setup, strategy: Strategy) -> Fit | None:
     """The periods that fit the run, by the strategy's own bound. None: nothing is to be set.
 
     A period is set if the scenario does not set it and the policy's own one is too long. It is set
-    to what the warning would suggest. Raises InputError as `too_long` does, and if the profile
+    to what the warning would suggest. Raises InputError as `unfit` does, and if the profile
     lacks a step time.
     """
     return _fit(setup, strategy, _bound_s(setup, strategy)) if _periods(strategy) else None
 
 
 def _fit(setup: Setup, strategy: Strategy, bound_s: float, sharing: Collection[Strategy] = ()) -> Fit | None:
-    own = setup.scenario.scheduling.get(strategy.scheduling, {})
-    wanted = {name: s for name, s in _too_long(setup, strategy, bound_s, sharing) if name not in own}
+    too_long, kept = _misfits(setup, strategy, bound_s, sharing).too_long, _set_options(setup, strategy)
+    wanted = {name: s for name, s in too_long.items() if name not in kept}
     return Fit(dict(wanted), _set_in_words(setup, strategy, bound_s, wanted)) if wanted else None
 
 
-def kept_too_long(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]:
-    """A warning for each strategy with a period that `fit` leaves too long, because the scenario sets
-    it. Raises InputError as `fit` does."""
+def kept_unfit(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]:
+    """A warning for each strategy with a period that `fit` leaves as it is, though it does not fit.
+    Raises InputError as `fit` does."""
     found: dict[str, str] = {}
     for strategy in filter(_periods, strategies):
         bound_s = _bound_s(setup, strategy)
         wanted = _fit(setup, strategy, bound_s)
         fits = {} if wanted is None else {strategy.scheduling: wanted}
-        found |= too_long(with_periods(setup, fits), {strategy: bound_s})
+        found |= unfit(with_periods(setup, fits), {strategy: bound_s})
     return found
 
 
@@ -107,65 +106,108 @@ def _set_in_words(setup: Setup, strategy: Strategy, bound_s: float, wanted: Mapp
     return f"{are}; its own {own} would be too long for a run whose bound is {_two_digits(bound_s):g} s"
 
 
-def too_long(setup: Setup, bounds_s: Mapping[Strategy, float | None]) -> dict[str, str]:
+class _Misfits(NamedTuple):
+    """The periods that do not fit, each with a length that would. `costs_s` is what a round of the
+    strategy costs beside training."""
+
+    too_long: dict[str, float]
+    too_short: dict[str, float]
+    costs_s: float
+
+
+def unfit(setup: Setup, bounds_s: Mapping[Strategy, float | None], beside: Iterable[Strategy] = ()) -> dict[str, str]:
     """A warning for each strategy whose scheduling policy has a period that is too long for the
-    run, in words.
+    run, or a round of the scenario that is shorter than what it costs beside training, in words.
 
     `bounds_s` are lower bounds on the makespans, in seconds. The class attribute `periods` of a
     policy names its options that are periods. It says how often each must at least fit into a run.
     If a change costs little, the period must fit in more often (docs/writing-policies.md).
-    Strategies with one scheduling policy share its periods, as in `fitted`. Raises InputError if
-    `periods` has a name that is no option.
+    Strategies with one scheduling policy share its periods, as in `fitted`, also with those of
+    `beside`, about which nothing is said. Raises InputError if `periods` has a name that is no
+    option.
     """
-    found = {}
+    found, every = {}, dict.fromkeys([*bounds_s, *beside])
     for strategy, bound_s in bounds_s.items():
-        sharing = [other for other in bounds_s if other.scheduling == strategy.scheduling]
-        if bound_s and (long := dict(_too_long(setup, strategy, bound_s, sharing))):
-            are = " and ".join(f"{name} = {_seconds_of(setup, strategy, name):g}" for name in long)
-            found[str(strategy)] = (
-                f"decides too seldom for a run whose bound is {_two_digits(bound_s):g} s, and its figures may suffer: "
-                f"{are}; in [scheduling.{strategy.scheduling}] try "
-                f"{', '.join(f'{name} = {fits:g}' for name, fits in long.items())}"
-            )
+        sharing = [other for other in every if other.scheduling == strategy.scheduling]
+        if bound_s and (warning := _in_words(setup, strategy, bound_s, _misfits(setup, strategy, bound_s, sharing))):
+            found[str(strategy)] = warning
     return found
 
 
-def too_long_for(setup: Setup, runs: Mapping[Strategy, Iterable[RunResult]]) -> dict[str, str]:
-    """The same for the runs of each strategy, by the least of the runs' bounds. Nothing is said of a
-    strategy all of whose runs end near their bounds: its figures do not suffer."""
+def _in_words(setup: Setup, strategy: Strategy, bound_s: float, found: _Misfits) -> str:
+    """The warning about these periods. Empty: all fit."""
+    why = []
+    if found.too_long:
+        why.append(f"too seldom for a run whose bound is {_two_digits(bound_s):g} s")
+    if found.too_short:
+        why.append(f"too often for costs of up to {_two_digits(found.costs_s):g} s per round")
+    advice = found.too_long | found.too_short
+    are = " and ".join(f"{name} = {_seconds_of(setup, strategy, name):g}" for name in advice)
+    if not why:
+        return ""
+    return (
+        f"decides {' and '.join(why)}, and its figures may suffer: {are}; in [scheduling.{strategy.scheduling}] try "
+        f"{', '.join(f'{name} = {fits:g}' for name, fits in advice.items())}"
+    )
+
+
+def unfit_for(
+    setup: Setup, runs: Mapping[Strategy, Iterable[RunResult]], beside: Iterable[Strategy] = ()
+) -> dict[str, str]:
+    """`unfit` for the runs of each strategy, by the least of the runs' bounds. Nothing is said of a
+    strategy all of whose runs end near their bounds: its figures do not suffer. The others share
+    its periods all the same."""
     found = {strategy: [run.metrics for run in of_one] for strategy, of_one in runs.items()}
-    far = {strategy: of_one for strategy, of_one in found.items() if _is_far(of_one)}
+    far = {strategy: of_one for strategy, of_one in found.items() if are_far(of_one)}
     bounds = {strategy: [one.workers_bound_s for one in of_one] for strategy, of_one in far.items()}
     least = {strategy: min((s for s in of_one if s is not None), default=None) for strategy, of_one in bounds.items()}
-    return too_long(setup, least)
+    return unfit(setup, least, [*runs, *beside])
 
 
-def _is_far(runs: Iterable[Metrics]) -> bool:
+class Ratios(Protocol):
+    """What says whether a run ends near its bounds."""
+
+    @property
+    def workers_bound_ratio(self) -> float | None: ...
+
+    @property
+    def jct_bound_ratio(self) -> float | None: ...
+
+
+def are_far(runs: Iterable[Ratios]) -> bool:
+    """Whether any run ends far from a bound, so that its figures may suffer from its periods."""
     ratios = [ratio for run in runs for ratio in (run.workers_bound_ratio, run.jct_bound_ratio)]
     return any(ratio is None or ratio > NEAR for ratio in ratios)
 
 
-def _too_long(
-    setup: Setup, strategy: Strategy, bound_s: float, sharing: Collection[Strategy] = ()
-) -> Iterator[tuple[str, float]]:
-    """The periods that are too long, each with one that would fit. The costs are those on the
-    workers of all strategies that share the periods. Without `sharing`, this strategy is alone."""
+def _misfits(setup: Setup, strategy: Strategy, bound_s: float, sharing: Collection[Strategy] = ()) -> _Misfits:
+    """The periods that are too long for the run, and the rounds of the scenario that are shorter than
+    their costs. A policy's own short round stays unsaid: policies such as `sia` weigh the costs.
+
+    The suggested lengths fit the costs on the workers of all strategies that share the periods.
+    Without `sharing`, this strategy is alone. Only the costs on its own workers make a round too
+    short. However short it is, a round lasts as long as an iteration.
+    """
+    found = _Misfits({}, {}, 0.0)
     if not (periods := _periods(strategy)):
-        return
+        return found
     longest_s = {name: bound_s / times / ROOM for name, times in periods.items()}
     round_s = min(longest_s.values())
     workers = chain(*(setup.workers(one) for one in sharing or [strategy]))
     iteration_s, costs_s = _iteration_and_costs(setup, workers)
     more = min(_times_shorter(round_s, max(iteration_s, costs_s / COSTS)), round_s / costs_s if costs_s else MORE)
+    own_iteration_s, own_costs_s = _iteration_and_costs(setup, setup.workers(strategy))
+    found = found._replace(costs_s=own_costs_s)
     for name, times in periods.items():
-        seconds = _seconds_of(setup, strategy, name)
-        if seconds is None or seconds * times * more <= bound_s:
+        if (seconds := _seconds_of(setup, strategy, name)) is None:
             continue
-        fits = _two_digits(longest_s[name] / more)
-        if _whole(strategy, name):
-            fits = max(1, int(fits))
-        if fits < seconds:
-            yield name, fits
+        fits = _settable(strategy, name, longest_s[name] / more)
+        if seconds * times * more > bound_s and fits < seconds:
+            found.too_long[name] = fits
+        is_set = longest_s[name] == round_s and name in _set_options(setup, strategy)
+        if is_set and own_iteration_s < own_costs_s and seconds < _settable(strategy, name, own_costs_s):
+            found.too_short[name] = fits
+    return found
 
 
 def _times_shorter(longest_s: float, shortest_s: float) -> float:
@@ -214,11 +256,21 @@ def _whole(strategy: Strategy, name: str) -> bool:
     return option.annotation in (int, "int", int | None, "int | None")
 
 
+def _settable(strategy: Strategy, name: str, seconds: float) -> float:
+    """A value that the option takes, of about so many seconds."""
+    return max(1, int(_two_digits(seconds))) if _whole(strategy, name) else _two_digits(seconds)
+
+
+def _set_options(setup: Setup, strategy: Strategy) -> Mapping[str, object]:
+    """The options of the scheduling policy that the scenario sets."""
+    return setup.scenario.scheduling.get(strategy.scheduling, {})
+
+
 def _seconds_of(setup: Setup, strategy: Strategy, name: str) -> float | None:
     """The length of a period: the scenario's or the policy's own. None: the policy finds it
     itself."""
     default = _option(strategy, name).default
-    seconds = setup.scenario.scheduling.get(strategy.scheduling, {}).get(name, default)
+    seconds = _set_options(setup, strategy).get(name, default)
     return seconds if isinstance(seconds, (int, float)) else None
 
 

@@ -32,7 +32,7 @@ from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seed
 from hetsched.studies.measured import Measured
 from hetsched.studies.measuring import measure, workers_to_measure
 from hetsched.studies.measuring_policy import MEASURE
-from hetsched.studies.periods import too_long
+from hetsched.studies.periods import unfit_for
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import scenario_facts
 from hetsched.studies.run_warnings import of_any_runs
@@ -270,9 +270,8 @@ def _written(
 ) -> PlanResult:
     """The result. It is also written to its folder."""
     setup, found = fitting.setup, simulated.forecasts
-    rounds = too_long(setup, {strategy: of.workers_bound_s for strategy, of in found.items()})
     lacking = {str(strategy): of.warning for strategy, of in found.items() if of.warning is not None}
-    warnings = joined(of_any_runs(setup, found), rounds, _less_work(found), lacking)
+    warnings = joined(of_any_runs(setup, found), unfit_for(setup, simulated.runs), _less_work(found), lacking)
     left_out = fitting.left_out | simulated.failed
     beyond = beyond_in_words(simulated.beyond)
     probes = sorted(log.parent for log in home.path.glob(f"{PROBES}/*/{LOG_NAME}"))

@@ -8,7 +8,7 @@ from hetsched.studies.assumptions import idle_workers
 from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.no_exploits import no_exploits
 from hetsched.studies.one_run import RunResult
-from hetsched.studies.periods import too_long_for
+from hetsched.studies.periods import unfit_for
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.unreached import unreached
 
@@ -21,16 +21,23 @@ def of_any_runs(setup: Setup, strategies: Collection[Strategy]) -> dict[str, str
     return joined(idle_workers(setup, strategies), no_checkpoints(setup, strategies))
 
 
-def of_runs(setup: Setup, runs: Runs, whole: Runs | None = None) -> dict[str, str]:
-    """The warnings that follow from runs. `whole` has those that came to their end (None: all did):
-    what other runs lack says nothing."""
+def of_runs(
+    setup: Setup, runs: Runs, whole: Runs | None = None, *, beside: Collection[Strategy] = ()
+) -> dict[str, str]:
+    """The warnings that follow from runs.
+
+    - `whole`: those that came to their end (None: all did). What other runs lack says nothing.
+    - `beside`: the other strategies of the study, with which these share the periods of policies
+    """
     ended = runs if whole is None else whole
-    return joined(too_long_for(setup, runs), unknown_scores(ended), unreached(setup, ended))
+    return joined(unfit_for(setup, runs, beside), unknown_scores(ended), unreached(setup, ended))
 
 
-def of_real_runs(setup: Setup, runs: Runs, whole: Runs | None = None) -> dict[str, str]:
+def of_real_runs(
+    setup: Setup, runs: Runs, whole: Runs | None = None, *, beside: Collection[Strategy] = ()
+) -> dict[str, str]:
     """The warnings about real runs. They also say where PBT never acts. The assumptions of a
     simulation say this. The assumptions of a real run are about its bounds and its prediction."""
     never = "; ".join(no_exploits(setup))
     of_pbt = {str(strategy): never for strategy in runs if never}
-    return joined(no_checkpoints(setup, runs), of_runs(setup, runs, whole), of_pbt)
+    return joined(no_checkpoints(setup, runs), of_runs(setup, runs, whole, beside=beside), of_pbt)

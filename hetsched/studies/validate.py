@@ -1,7 +1,7 @@
 """Predicted against measured: profile what will run, simulate it, run it for real, compare the
 two."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -44,7 +44,7 @@ from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_seed
 from hetsched.studies.lost_segments import lost_segments
 from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.one_run import RunResult, carry_out
-from hetsched.studies.periods import too_long_for
+from hetsched.studies.periods import unfit_for
 from hetsched.studies.probe import probe
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import Results, scenario_facts
@@ -279,14 +279,17 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
 
 
 def warnings_of(
-    setup: Setup, measured: Mapping[Strategy, Sequence[RunResult]], predicted: Mapping[Strategy, Sequence[Draws]]
+    setup: Setup,
+    measured: Mapping[Strategy, Sequence[RunResult]],
+    predicted: Mapping[Strategy, Sequence[Draws]],
+    beside: Iterable[Strategy] = (),
 ) -> dict[str, str]:
     """Why the figures of each strategy should not be trusted, by its real runs and the simulations
-    that predict them."""
+    that predict them. The strategies in `beside` share the periods of their policies."""
     foretold = {name: [*chain(*of_one)] for name, of_one in predicted.items()}
     every = {name: [*of_one, *foretold[name]] for name, of_one in measured.items()}
     unknown = unknown_scores(measured), unknown_scores(foretold)
-    return joined(no_checkpoints(setup, every), too_long_for(setup, every), *unknown, unreached(setup, every))
+    return joined(no_checkpoints(setup, every), unfit_for(setup, every, beside), *unknown, unreached(setup, every))
 
 
 def agreement_of(predicting: Setup, predicted: Sequence[Draws], measured: Sequence[RunResult]) -> Agreement:

@@ -27,7 +27,7 @@ from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.plan import PlanResult, plan, slow_paces
 from hetsched.studies.probe import measuring_scenario
 from sim.backend import SimBackend
-from tests.conftest import Simulate, make_setup, profile_row
+from tests.conftest import NO_OVERHEADS, Simulate, make_setup, profile_row
 
 NODES = ({"name": "a", "cores": 4}, {"name": "b", "cores": 2}, {"name": "c", "cores": 1})
 TRUTH = [
@@ -281,6 +281,13 @@ def test_a_plan_says_of_every_strategy_whose_figures_are_not_to_be_trusted(capsy
     said = capsys.readouterr().out
     assert "decides too seldom" not in said
     assert "warning: others: the figures of 2 are not to be trusted; why: hetsched show plan --all" in said
+
+
+def test_a_plan_says_nothing_of_rounds_where_runs_end_at_their_bounds() -> None:
+    """One trial on one worker had a warning beside a makespan that was the bound."""
+    alone = make_setup([{"name": "a", "cores": 1}], [profile_row(cores=1)], overheads=NO_OVERHEADS, population=1)
+    [found] = plan(alone, ["fusion+gavel-makespan"], seeds=1, folder="plan").forecasts.values()
+    assert found.workers_bound_ratio == pytest.approx(1.0) and found.warning is None
 
 
 def test_of_strategies_that_are_alike_one_without_a_warning_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """The result of a suite: the runs of every policy on every scenario, and the statements about the
 policies."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
@@ -29,6 +29,7 @@ from hetsched.analysis.paired import Difference
 from hetsched.errors import InputError
 from hetsched.studies.beyond_recordings import beyond_in_words, the_most
 from hetsched.studies.frames import frame
+from hetsched.studies.periods import are_far
 from hetsched.studies.suite import stability
 from hetsched.studies.suite.record import COLUMNS, Record
 from hetsched.studies.suite.suite_plan import RUNS_NAME, SuitePlan
@@ -252,10 +253,24 @@ class SuiteResult:
         return {name: the_most(run.beyond for run in self._runs_of(name)) for name in self.plan.assumed}
 
     @property
+    def assumed(self) -> dict[str, list[str]]:
+        """By scenario of the user, what its simulations assumed whatever they do, and the warnings
+        about rounds for the policies with runs far from their bounds."""
+        return {name: [*lines, *self._rounds(name)] for name, lines in self.plan.assumed.items()}
+
+    def _rounds(self, scenario: str) -> Iterable[str]:
+        """The warnings about rounds, each once."""
+        warned = self.plan.rounds.get(scenario, {})
+        ran = [run for run in self._runs_of(scenario) if run.refused is None]
+        return dict.fromkeys(
+            warning for policy, warning in warned.items() if are_far(run for run in ran if run.policy == policy)
+        )
+
+    @property
     def assumptions(self) -> dict[str, list[str]]:
         """By scenario of the user, what its simulations assumed. By scenario of the suite, where this
         is said."""
-        beyond, assumed = self.beyond, self.plan.assumed
+        beyond, assumed = self.beyond, self.assumed
         found = {name: [*lines, *beyond_in_words(beyond[name])] for name, lines in assumed.items()}
         return {name: [OF_SUITE] for name in self.plan.scenarios if name not in assumed} | found
 

@@ -23,7 +23,7 @@ from hetsched.studies.compare import runs_finished
 from hetsched.studies.folder import unused, write_summary
 from hetsched.studies.inputs import check_counts
 from hetsched.studies.no_checkpoints import no_checkpoints
-from hetsched.studies.periods import kept_too_long
+from hetsched.studies.periods import kept_unfit
 from hetsched.studies.results_csv import RESULTS_NAME
 from hetsched.studies.sittings import begin_study, go_on_with_study
 from hetsched.studies.sole_owner import sole_owner
@@ -153,6 +153,7 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
     """The plan of a new suite. The plan is the last file to be written, after the scenarios and the
     package's runs. The folder is that of a suite once it has the plan."""
     setups, suite, held_out = asked.scenarios.setups, asked.scenarios.suite, asked.scenarios.held_out
+    of_users = held_out if suite else [*setups]
     for name, setup in setups.items():
         setup.save(home / SCENARIOS / name)
     copies = copy_files(asked.policy_files, home, POLICIES)
@@ -167,7 +168,8 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
         files=files_in(home),
         costs=asked.costs,
         held_out=held_out,
-        assumed={name: _assumed(setups[name], asked.policies) for name in (held_out if suite else setups)},
+        assumed={name: _assumed(setups[name], asked.policies) for name in of_users},
+        rounds={name: _rounds(setups[name], asked.policies) for name in of_users},
         targets=[] if suite else [name for name, setup in setups.items() if targets_of(setup)],
     )
     for record in _shipped(plan) if use_cached else ():
@@ -178,9 +180,21 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
 
 def _assumed(setup: Setup, policies: Iterable[str]) -> list[str]:
     """What simulations of these policies assume, and the warnings that hold whatever the runs do."""
-    strategies = [strategy_of(setup, policy) for policy in policies if refusal(setup, policy) is None]
-    warned = idle_workers(setup, strategies), no_checkpoints(setup, strategies), kept_too_long(setup, strategies)
+    strategies = [*_strategies(setup, policies).values()]
+    warned = idle_workers(setup, strategies), no_checkpoints(setup, strategies)
     return [*assumptions(setup, strategies), *dict.fromkeys(line for each in warned for line in each.values())]
+
+
+def _rounds(setup: Setup, policies: Iterable[str]) -> dict[str, str]:
+    """The warning about the periods of each policy that has one, for runs far from their bounds."""
+    strategies = _strategies(setup, policies)
+    found = kept_unfit(setup, strategies.values())
+    return {policy: found[str(one)] for policy, one in strategies.items() if str(one) in found}
+
+
+def _strategies(setup: Setup, policies: Iterable[str]) -> dict[str, Strategy]:
+    """The strategies of the policies that do not refuse the scenario."""
+    return {policy: strategy_of(setup, policy) for policy in policies if refusal(setup, policy) is None}
 
 
 def _carried_out(

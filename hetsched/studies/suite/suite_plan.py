@@ -43,6 +43,7 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     - `policy_files`: copies in the folder
     - `periods`: by scenario and strategy, the periods that were set to fit a run
     - `assumed`: by scenario of the user, what its simulations assume
+    - `rounds`: by scenario of the user and policy, the warning about periods that do not fit
     - `targets`: the scenarios of the user that have a target
     - `files`: the SHA-256 sums of the copies of scenarios and policy files in the folder. The runs
       follow from them.
@@ -59,6 +60,7 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     costs: bool = True
     held_out: list[str] = []
     assumed: dict[str, list[str]] = {}
+    rounds: dict[str, dict[str, str]] = {}
     targets: list[str] = []
     hetsched: str = __version__
 

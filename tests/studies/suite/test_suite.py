@@ -32,6 +32,7 @@ from hetsched.studies.suite.result import OF_SUITE, SuiteResult
 from hetsched.studies.suite.suite import SEEDS, resume_suite, suite, suite_in
 from hetsched.studies.suite.suite_plan import RUNS_NAME, digest
 from hetsched.studies.watching import silent
+from tests.conftest import NO_OVERHEADS, make_setup
 from tests.studies.suite.conftest import NAMES
 
 MINE = """
@@ -250,6 +251,20 @@ def test_a_round_of_ones_own_scenario_that_is_too_long_is_said(tmp_path: Path) -
     result = suite([tmp_path / "mine" / SCENARIO_NAME], ["fifo", "gavel-las"], 1, tmp_path / "out")
     [said] = [line for line in result.assumptions["mine"] if "decides too seldom" in line]
     assert "in [scheduling.gavel-las] try round_s" in said and f"mine: {said}" in list(remarks(result))
+
+
+def test_a_suite_says_nothing_of_rounds_where_runs_end_at_their_bounds(tmp_path: Path) -> None:
+    """It worked the warning out before any run."""
+    rounds = {"gavel-las": {"round_s": 1e5, "reallocation_s": 1e5}}
+    alone = make_setup([{"name": "a", "cores": 1}], population=1, overheads=NO_OVERHEADS)
+    for name, setup in (("alone", alone), ("many", make_setup(overheads=NO_OVERHEADS))):
+        setup.replace(name=name, scheduling=rounds).save(tmp_path / name)
+    files = [tmp_path / name / SCENARIO_NAME for name in ("alone", "many")]
+    result = suite(files, ["fifo", "gavel-las"], 1, tmp_path / "out")
+    said = {name: [line for line in lines if "decides too" in line] for name, lines in result.assumptions.items()}
+    assert not said["alone"] and len(said["many"]) == 1
+    assert [line for line in remarks(result) if "decides too" in line] == [f"many: {said['many'][0]}"]
+    assert suite_in(tmp_path / "out").assumptions == result.assumptions
 
 
 def test_what_no_run_of_ones_own_scenario_has_is_said(tmp_path: Path) -> None:
