@@ -141,6 +141,12 @@ def test_a_number_of_hundreds_of_digits_is_a_wrong_option(
         assert len(str(error.value)) < 120
 
 
+def test_without_options_no_signature_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one that Python reads takes as long as fifty simulated segments."""
+    monkeypatch.delattr(registry, "parameters_of")
+    assert scheduling.policies.create("fifo", {})
+
+
 def test_a_long_text_as_an_option_is_shown_in_short() -> None:
     with pytest.raises(InputError, match="option 'patience' must be float, got '999") as error:
         scheduling.policies.create("lookahead", {"patience": "9" * 400})

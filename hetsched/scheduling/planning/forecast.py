@@ -86,8 +86,8 @@ def best_rule(board: Board, rule: Rule, patience: float) -> Found:
 
     The search begins with `rule`. One option after another gets its best value. Once the end is as
     good as the planned one, only rules that cut segments are tried. A rule is not played if no run
-    could end early enough for the rule to be better, or if it is like the one before it but lets
-    segments end later, and none was refused for its end.
+    could end early enough for the rule to be better. It is not played either if it only lets
+    segments end later than the rule before it, which refused none.
     """
     played: dict[Rule, float] = {rule: play(board.copy(), rule)}
     best, least = rule, earliest_end(board)
