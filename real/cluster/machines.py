@@ -1,6 +1,6 @@
 """Which Ray nodes are on one machine."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from hetsched.domain.cluster import NodeId
 from real.cluster.matching import RayNodeId
 
 ANSWER_S = 10.0
@@ -33,10 +34,10 @@ class Machines:
     its address.
     """
 
-    def __init__(self, address_of: Callable[[RayNodeId], str], first: Iterable[RayNodeId]) -> None:
-        """`first` are the Ray nodes at the start. All of them are asked at once."""
+    def __init__(self, address_of: Callable[[RayNodeId], str], there: Mapping[NodeId, RayNodeId]) -> None:
+        """`there` are the nodes at the start. All of them are asked at once."""
         self._address_of = address_of
-        self._asked = {ray_node: _ask(ray_node) for ray_node in set(first)}
+        self._asked = {ray_node: _ask(ray_node) for ray_node in set(there.values())}
         self._named: dict[RayNodeId, str] = {}
 
     def of(self, ray_node: RayNodeId) -> str:

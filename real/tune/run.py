@@ -78,7 +78,7 @@ def run(
             course = begin_or_go_on(setup, strategy, seed, experiment, past, workers, ray_nodes, log, listeners)
             probe = RayProbe(setup.cluster)
             place, pbt, real = setup.scenario.checkpoints.place, RayPBT(experiment, seed), setup.scenario.real
-            actors = TuneActors(plans, probe.host if real.address is None else Machines(probe.host, ray_nodes.values()).of)
+            actors = TuneActors(plans, probe.host if real.address is None else Machines(probe.host, ray_nodes).of)
             nodes = Nodes(setup.cluster, ray_nodes, probe)
             meters = OwnMeters() if real.address is None else RayMeters()
             sampling = Sampling(meters, lambda: nodes.there, probe.host, real.report_interval_s)

@@ -110,7 +110,7 @@ def test_pods_of_one_machine_share_its_cores_whatever_their_addresses(monkeypatc
 
     monkeypatch.setattr(machines, "_ask", ask)
     monkeypatch.setattr(machines, "ray", SimpleNamespace(get=get))
-    asked = Machines("address of {}".format, [RayNodeId("pod-a"), RayNodeId("pod-b"), RayNodeId("far")])
+    asked = Machines("address of {}".format, {NodeId(name): RayNodeId(name) for name in ("pod-a", "pod-b", "far")})
     assert len(tasks) == 3
     found = [asked.of(RayNodeId(name)) for name in ("pod-a", "pod-b", "far", "late", "no-linux", "hangs", "hangs")]
     assert found == ["boot-1", "boot-1", "boot-2", "boot-1", "address of no-linux", *["address of hangs"] * 2]
