@@ -16,12 +16,9 @@ from msgspec.structs import replace
 
 import hetsched
 from hetsched import scheduling
-from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
-from hetsched.analysis.metrics import measure_log
 from hetsched.analysis.tidy.tables import rows
 from hetsched.cli.main import main
 from hetsched.cli.validate import print_agreements
-from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.report.page.run import page_run
 from hetsched.scenario.loading import load_setup_of_logs
@@ -37,7 +34,7 @@ from hetsched.studies.run import what_stays
 from hetsched.studies.run_plan import RunPlan
 from hetsched.studies.validate import validate
 from sim.backend import SimBackend
-from tests.conftest import NO_OVERHEADS, ROWS, make_setup
+from tests.conftest import ROWS
 
 ROOT = Path(__file__).parent.parent
 TABLES: dict[str, Any] = {
@@ -679,27 +676,6 @@ def test_policies_of_a_file_are_known_to_other_processes(scenario: hetsched.Scen
 
 
 # Docs and examples.
-
-
-def test_the_backend_of_ones_own_is_beaten_by_no_bound(tmp_path: Path) -> None:
-    sys.path.insert(0, str(ROOT / "examples"))
-    try:
-        own: Backend = importlib.import_module("own_backend").ClockBackend()
-    finally:
-        sys.path.remove(str(ROOT / "examples"))
-    setup = make_setup(overheads=NO_OVERHEADS)
-
-    def makespan_s(scheduling: str) -> float:
-        (folder := tmp_path / scheduling).mkdir()
-        own.run(setup, Strategy("fusion", scheduling), 0, folder)
-        return measure_log(folder / LOG_NAME, setup).makespan_s
-
-    strategy = Strategy("fusion", "lookahead")
-    bound_s = makespan_bound(
-        full_jobs(setup.workload), worker_devices(setup.workers(strategy)), setup.times, setup.costs
-    )
-    assert bound_s <= makespan_s("lookahead") <= 1.5 * bound_s
-    assert makespan_s("fifo") >= bound_s
 
 
 @pytest.mark.usefixtures("own_policies")

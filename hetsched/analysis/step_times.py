@@ -10,7 +10,7 @@ from msgspec import Struct
 from hetsched.analysis.starts_at_once import StartsAtOnce
 from hetsched.core.events import Event, SegmentEnded
 from hetsched.core.state import State
-from hetsched.domain.cluster import WorkerType
+from hetsched.domain.cluster import WorkerId, WorkerType
 from hetsched.domain.profiles import StepTimes
 from hetsched.errors import counted
 
@@ -33,6 +33,7 @@ class WorkerSteps(Struct, frozen=True):
     - `late_s`: the seconds beyond the pace in total
     - `late_segments`: how many of `segments` were late by more than 5%
     - `factor`: measured / predicted seconds, by the nearer end of the predicted range
+    - `slowest`: the largest `factor` of one of the workers
     - `beside_s`: the seconds of start-up and evaluation, of `busy_s` in total. A pace says nothing
       about them.
     - `foretold_beside_s`: the prediction of `beside_s` by the profile
@@ -47,6 +48,7 @@ class WorkerSteps(Struct, frozen=True):
     late_segments: int
     late_s: float
     factor: float
+    slowest: float
     busy_s: float
     beside_s: float
     foretold_beside_s: float
@@ -153,29 +155,40 @@ def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
     least_s = sum(segment.least_s for segment in segments) / iterations
     most_s = sum(segment.most_s for segment in segments) / iterations
     parts = [segment.ended.parts for segment in segments]
-    measured_s = sum(part.train_s for part in parts) / iterations
+    of_each: defaultdict[WorkerId, list[_Segment]] = defaultdict(list)
+    for segment in segments:
+        of_each[segment.ended.worker].append(segment)
     return WorkerSteps(
         worker=str(worker),
         paced=worker.pace is not None,
         least_s=least_s,
         most_s=most_s,
-        measured_s=measured_s,
+        measured_s=sum(part.train_s for part in parts) / iterations,
         segments=len(segments),
         late_segments=sum(is_late(segment.ended) for segment in segments),
         late_s=sum(segment.ended.late_s for segment in segments),
-        factor=measured_s / min(max(measured_s, least_s), most_s),
+        factor=_factor(segments),
+        slowest=max(map(_factor, of_each.values())),
         busy_s=sum(part.total_s for part in parts),
         beside_s=sum(part.start_up_s + part.evaluate_s for part in parts),
         foretold_beside_s=sum(segment.beside_s for segment in segments),
     )
 
 
+def _factor(segments: Iterable[_Segment]) -> float:
+    """Measured / predicted seconds of training, by the nearer end of the predicted range."""
+    trained = [(segment.ended.parts.train_s, segment.least_s, segment.most_s) for segment in segments]
+    measured_s, least_s, most_s = map(sum, zip(*trained, strict=True))
+    return measured_s / min(max(measured_s, least_s), most_s)
+
+
 def pace_remarks(steps: Iterable[WorkerSteps], time_scale: float) -> list[str]:
-    """Which workers could not keep their pace, and what to do. Empty: all did.
+    """Which workers could not keep their pace, and what to do. Empty: all did. The slowest worker
+    would have kept the pace that is advised.
 
     `time_scale` is the run's: see `hetsched.scenario.tables.RealTable`.
     """
-    late = {step.late: step.factor for step in steps if step.late is not None}
+    late = {step.late: step.slowest for step in steps if step.late is not None}
     if max(late.values(), default=1.0) <= 1 + LATE:
         return list(late)
     enough = _rounded_up(time_scale * max(late.values()))

@@ -96,7 +96,7 @@ class Dispatcher:
     """Applies events to the state, writes them to the log, and turns a policy's decisions into
     segments.
 
-    Any backend can drive it, by ask and tell. examples/own_backend.py is one in 50 lines. A backend
+    Any backend can drive it, by ask and tell. examples/own_backend.py is one in 90 lines. A backend
     does this:
 
     - Before the run it calls `record(WorkerJoined(...))` for each worker, `set_up`, and `arrive`

@@ -33,7 +33,7 @@ def check_log(events: Iterable[Event]) -> State:
     - A segment starts on idle workers of the cluster, for a trial that is neither running nor
       completed.
     - The segments of a package start at one time on one worker, and the segments that are not lost
-      end at one time.
+      end at one time. The worker trains one of them after the other (`worked`).
     - Segments are numbered from 1 in the order of their starts; their ends and losses have the same
       numbers.
     - A segment ends, or is lost, on the worker where it started, with the iterations that it
@@ -77,6 +77,7 @@ class _CheckedLog:
         self._iterations = TrainedIterations()
         self._running = SegmentsOfWorkers()
         self._reported: dict[int, float] = {}  # when the first segment of the package ended
+        self._worked: dict[int, float] = {}  # until when its worker trained the segments that ended
         self._cut_short: dict[TrialId, str] = {}
         self._is_ray_tune = False
 
@@ -144,6 +145,7 @@ class _CheckedLog:
         if started.package:
             together = self._reported.setdefault(started.package, event.time)
             self._expect(event.time == together, f"{event.trial} ends, and its package was reported at {together} s")
+            self._expect_no(self._overlap(started, event))
         unequal = f"{event.trial} ends {event.iterations} iterations, and started {started.iterations}"
         self._expect(event.iterations >= 1, unequal)
         self._expect(event.iterations == started.iterations or self._is_ray_tune, unequal)
@@ -162,6 +164,15 @@ class _CheckedLog:
     def _(self, event: TrialCompleted) -> None:
         self._expect_waiting(event.trial)
         self._completed.add(event.trial)
+
+    def _overlap(self, started: SegmentStarted, event: SegmentEnded) -> str | None:
+        """That the worker of a package trained several of its segments at once. None: it did not."""
+        begun_s, done_s = event.worked or (started.time, event.time)
+        before_s = self._worked.get(started.package, started.time)
+        self._worked[started.package] = done_s
+        if begun_s >= before_s:
+            return None
+        return f"{event.worker} trains {event.trial} from {begun_s} s, and its package's segment before to {before_s} s"
 
     def _expect_waiting(self, trial: TrialId) -> None:
         self._expect(trial in self._trials, f"{trial}: no such trial")

@@ -19,6 +19,7 @@ from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Outcome
 from hetsched.studies.resume import take_log, workers_of
 from real.cluster import ray_cluster
+from real.cluster.machines import Machines
 from real.cluster.nodes import Nodes
 from real.cluster.ray_probe import RayProbe
 from real.resources.ray_meters import RayMeters
@@ -76,9 +77,9 @@ def run(
         with LogWriter(path, appends=True) as log:
             course = begin_or_go_on(setup, strategy, seed, experiment, past, workers, ray_nodes, log, listeners)
             probe = RayProbe(setup.cluster)
-            actors = TuneActors(plans, probe.host)
-            nodes = Nodes(setup.cluster, ray_nodes, probe)
             place, pbt, real = setup.scenario.checkpoints.place, RayPBT(experiment, seed), setup.scenario.real
+            actors = TuneActors(plans, probe.host if real.address is None else Machines(probe.host, ray_nodes).of)
+            nodes = Nodes(setup.cluster, ray_nodes, probe)
             meters = OwnMeters() if real.address is None else RayMeters()
             sampling = Sampling(meters, lambda: nodes.there, probe.host, real.report_interval_s)
             driver = driver_of(course, place, seed, workers, nodes, actors, pbt, sampling, past)

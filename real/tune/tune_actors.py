@@ -26,12 +26,12 @@ class TuneActors:
     """See `real.tune.ports.Actors`. Tune has one trial per trial of the population; `add` pairs
     them.
 
-    `host_of` names the host of a Ray node.
+    `machine_of` names the machine of a Ray node (see `real.cluster.machines`).
     """
 
-    def __init__(self, plans: Mapping[WorkerId, Plan], host_of: Callable[[RayNodeId], str]) -> None:
+    def __init__(self, plans: Mapping[WorkerId, Plan], machine_of: Callable[[RayNodeId], str]) -> None:
         self._plans = dict(plans)
-        self._host_of = host_of
+        self._machine_of = machine_of
         self._cores = HostCores()
         # Tune sends a plan with every trial. To pickle one takes 2 ms: pickle looks for msgspec's UNSET in all modules.
         self._pickled: dict[WorkerId, bytes] = {}
@@ -66,7 +66,7 @@ class TuneActors:
     def open(self, worker: WorkerId, ray_node: RayNodeId) -> None:
         """See the protocol, also for all methods below."""
         plan = self._plans[worker]
-        cores = self._cores.take(worker, self._host_of(ray_node), max(plan.worker.cores, 1))
+        cores = self._cores.take(worker, self._machine_of(ray_node), max(plan.worker.cores, 1))
         self._plans[worker] = plan = replace(plan, cores=cores)
         self._pickled[worker] = pickle.dumps(plan)
         placement = self._placements[worker] = WorkerPlacement(plan.worker, ray_node)

@@ -60,6 +60,17 @@ def test_a_paced_worker_is_late_against_its_pace_whatever_the_profile_says() -> 
     ]
 
 
+def test_the_scale_that_is_advised_would_hold_for_the_slowest_worker_of_its_type() -> None:
+    """It was the mean of the type: 1.5 where one of two workers was twice as slow."""
+    other = cpu_worker(Node(NodeId("q"), 1, pace=3.0), 0, 1)
+    segments = [(PACED, 4.0, 0.0), (other, 8.0, 4.0)] * 3
+    [found] = worker_steps([log([PACED, other], *segments)], TIMES)
+    assert (found.factor, found.slowest) == pytest.approx((1.5, 2.0))
+    assert "set real.time_scale to at least 6," in pace_remarks([found], 3.0)[-1]
+    held = worker_steps([log([PACED, other], *[(PACED, 4.0, 0.0)] * 39, (other, 8.0, 4.0))], TIMES)
+    assert "set real.time_scale to at least 6," in pace_remarks(held, 3.0)[-1]
+
+
 def test_of_a_worker_that_was_late_now_and_then_the_predictions_are_good() -> None:
     [told] = pace_remarks(steps((PACED, 4.4, 0.4), *[(PACED, 4.0, 0.0)] * 9), 3.0)
     assert "could not hold its pace in 1 of 10 segments" in told and told.endswith("(+1%)")

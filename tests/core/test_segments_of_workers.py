@@ -47,8 +47,11 @@ def packages(number: int) -> list[Event]:
         SegmentStarted(0.0, trial, workers[place // 2], 10, segment=place + 1, package=place // 2 * 2 + 1)
         for place, trial in enumerate(trials)
     ]
-    parts = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
-    ends = [SegmentEnded(1.0, s.trial, s.worker, 10, 0.1, parts, segment=s.segment) for s in starts]
+    parts, turns = Parts(0.0, 0.0, 0.5, 0.0, 0.0, 0.0), ((0.5, 1.0), (0.0, 0.5))  # of even numbers, of odd ones
+    ends = [
+        SegmentEnded(1.0, s.trial, s.worker, 10, 0.1, parts, segment=s.segment, worked=turns[s.segment % 2])
+        for s in starts
+    ]
     return [*events, *starts, *ends, *(WorkerLeft(2.0, worker, "the end") for worker in workers)]
 
 

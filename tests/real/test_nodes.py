@@ -2,6 +2,8 @@
 
 import pickle
 from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +13,13 @@ from msgspec.structs import replace
 
 pytest.importorskip("ray")
 
+from ray.exceptions import GetTimeoutError
+
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId, Worker, WorkerId, cpu_worker
 from hetsched.domain.workload import TrialId
+from real.cluster import machines
 from real.cluster.host_cores import HostCores
+from real.cluster.machines import Machines
 from real.cluster.matching import RayNodeId
 from real.cluster.nodes import Nodes
 from real.cluster.ray_cluster import shared_cores
@@ -86,6 +92,38 @@ def test_a_worker_gets_the_free_cores_wherever_they_are() -> None:
     assert [cores.take(b, "h", 4), cores.take(a, "h", 2)] == [(0, 1, 2, 3), (4, 5)]
     cores.release(b)
     assert [cores.take(c, "h", 2), cores.take(b, "h", 4)] == [(0, 1), (2, 3, 6, 7)]
+
+
+def test_pods_of_one_machine_share_its_cores_whatever_their_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each had the machine's first cores, because a machine was an address."""
+    answers = {"pod-a": "boot-1", "pod-b": "boot-1", "far": "boot-2", "late": "boot-1", "no-linux": None}
+    tasks: list[RayNodeId] = []
+
+    def ask(ray_node: RayNodeId) -> RayNodeId:
+        tasks.append(ray_node)
+        return ray_node
+
+    def get(node: str, timeout: float) -> str | None:
+        if node not in answers:
+            raise GetTimeoutError
+        return answers[node]
+
+    monkeypatch.setattr(machines, "_ask", ask)
+    monkeypatch.setattr(machines, "ray", SimpleNamespace(get=get))
+    asked = Machines("address of {}".format, {NodeId(name): RayNodeId(name) for name in ("pod-a", "pod-b", "far")})
+    assert len(tasks) == 3
+    found = [asked.of(RayNodeId(name)) for name in ("pod-a", "pod-b", "far", "late", "no-linux", "hangs", "hangs")]
+    assert found == ["boot-1", "boot-1", "boot-2", "boot-1", "address of no-linux", *["address of hangs"] * 2]
+    assert len(tasks) == 6
+    cores = HostCores()
+    assert [cores.take(WorkerId(pod), asked.of(RayNodeId(pod)), 2) for pod in ("pod-a", "pod-b")] == [(0, 1), (2, 3)]
+
+
+def test_a_machine_without_a_boot_id_has_no_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(machines, "BOOT_ID", tmp_path / "boot_id")
+    assert machines.boot_id() is None
+    (tmp_path / "boot_id").write_text("f-1\n")
+    assert machines.boot_id() == "f-1"
 
 
 SIZES = {WorkerId(name): size for name, size in {"a": 1, "b": 1, "c": 2, "d": 3, "e": 4}.items()}

@@ -149,6 +149,16 @@ def test_era_takes_abilities_and_reports_packages_at_their_end(simulate_log: Sim
     assert (replayed.difference, replayed.replayed_makespan_s) == (None, 100.0)
 
 
+def test_a_worker_that_trained_a_package_at_once_is_found(simulate_log: Simulate) -> None:
+    setup = make_setup(THREE, overheads=NO_OVERHEADS, population=7, stop_iterations=20, **OF_TEN)
+    events = simulate_log(setup, "fusion+era")
+    [at] = [n for n, event in enumerate(events) if isinstance(event, SegmentEnded) and event.segment == 6]
+    for worked in ((0.0, 20.0), None):
+        events[at] = structs.replace(events[at], worked=worked)
+        with pytest.raises(AssertionError, match=r"e-5 from 0.0 s, and its package's segment before to 10.0 s"):
+            check_log(events)
+
+
 def test_eta_grows_packages_to_the_time_of_the_slowest_worker(simulate_log: Simulate) -> None:
     # One trial each at first. Until a reports, at 40 s, the longest r is that of those that have reported: c repeats
     # with one at 10 s (10 / 10), and at 20 s, when b has just reported, with ceil(20 / 10) = 2. At 40 s a takes one (it

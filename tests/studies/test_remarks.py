@@ -20,9 +20,9 @@ from hetsched.studies.simulate import simulate, write_strategy
 from hetsched.studies.validation import Repetition, agreement, decisions
 from tests.conftest import Simulate, make_setup
 
-LATE = WorkerSteps("1 cpu, paced x3", True, 0.2, 0.2, 0.3, 40, 30, 12.5, 1.5, 100.0, 10.0, 10.0)
-HELD = WorkerSteps("2 cpu, paced x3", True, 0.1, 0.1, 0.1, 40, 0, 0.0, 1.0, 100.0, 10.0, 10.0)
-SLOW = WorkerSteps("4 cpu", False, 0.1, 0.125, 0.25, 40, 0, 0.0, 2.0, 100.0, 10.0, 10.0)
+LATE = WorkerSteps("1 cpu, paced x3", True, 0.2, 0.2, 0.3, 40, 30, 12.5, 1.5, 1.5, 100.0, 10.0, 10.0)
+HELD = WorkerSteps("2 cpu, paced x3", True, 0.1, 0.1, 0.1, 40, 0, 0.0, 1.0, 1.0, 100.0, 10.0, 10.0)
+SLOW = WorkerSteps("4 cpu", False, 0.1, 0.125, 0.25, 40, 0, 0.0, 2.0, 2.0, 100.0, 10.0, 10.0)
 
 
 def test_the_folder_of_a_run_says_who_was_late_and_that_of_a_simulation_nothing() -> None:

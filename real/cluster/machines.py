@@ -1,0 +1,59 @@
+"""Which Ray nodes are on one machine."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from hetsched.domain.cluster import NodeId
+from real.cluster.matching import RayNodeId
+
+ANSWER_S = 10.0
+"""Seconds to wait for the machine of a Ray node."""
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""All containers of a machine read the same text here, because they share its kernel."""
+
+
+def boot_id() -> str | None:
+    """The name of this machine's kernel since its start. None: it has none that can be read."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:  # no Linux, or a container that hides it
+        return None
+
+
+class Machines:
+    """Names the machine of each Ray node. Pods and containers of one machine have addresses of
+    their own, and share its cores.
+
+    A Ray node that names no machine, or does not answer within `ANSWER_S`, counts as a machine of
+    its address.
+    """
+
+    def __init__(self, address_of: Callable[[RayNodeId], str], there: Mapping[NodeId, RayNodeId]) -> None:
+        """`there` are the nodes at the start. All of them are asked at once."""
+        self._address_of = address_of
+        self._asked = {ray_node: _ask(ray_node) for ray_node in set(there.values())}
+        self._named: dict[RayNodeId, str] = {}
+
+    def of(self, ray_node: RayNodeId) -> str:
+        """The machine of the Ray node, which is asked only once."""
+        if ray_node not in self._named:
+            asked = self._asked.pop(ray_node) if ray_node in self._asked else _ask(ray_node)
+            try:
+                named = ray.get(asked, timeout=ANSWER_S)
+            except RayError:  # also GetTimeoutError
+                named = None
+            self._named[ray_node] = named or self._address_of(ray_node)
+        return self._named[ray_node]
+
+
+def _ask(ray_node: RayNodeId) -> Any:
+    """Send a task that runs on this Ray node only."""
+    there_only = NodeAffinitySchedulingStrategy(ray_node, soft=False)
+    task: Any = ray.remote(boot_id)
+    return task.options(num_cpus=0, max_retries=0, scheduling_strategy=there_only).remote()
