@@ -1,5 +1,6 @@
-"""Which Ray nodes are on one machine."""
+"""Which Ray nodes share the cores of one machine."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,20 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """All containers of a machine read the same text here, because they share its kernel."""
 
 
-def boot_id() -> str | None:
-    """The name of this machine's kernel since its start. None: it has none that can be read."""
+def own_cores() -> str | None:
+    """The name of the cores that this process may use: this machine's kernel since its start, and
+    their numbers. None: the kernel has no name that can be read."""
     try:
-        return BOOT_ID.read_text().strip()
+        kernel = BOOT_ID.read_text().strip()
     except OSError:  # no Linux, or a container that hides it
         return None
+    return f"{kernel} {sorted(os.sched_getaffinity(0))}"
 
 
 class Machines:
     """Names the machine of each Ray node. Pods and containers of one machine have addresses of
-    their own, and share its cores.
+    their own, and share its cores. Those that were given different cores count as different
+    machines.
 
     A Ray node that names no machine, or does not answer within `ANSWER_S`, counts as a machine of
     its address.
@@ -55,5 +59,5 @@ class Machines:
 def _ask(ray_node: RayNodeId) -> Any:
     """Send a task that runs on this Ray node only."""
     there_only = NodeAffinitySchedulingStrategy(ray_node, soft=False)
-    task: Any = ray.remote(boot_id)
+    task: Any = ray.remote(own_cores)
     return task.options(num_cpus=0, max_retries=0, scheduling_strategy=there_only).remote()

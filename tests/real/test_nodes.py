@@ -119,11 +119,16 @@ def test_pods_of_one_machine_share_its_cores_whatever_their_addresses(monkeypatc
     assert [cores.take(WorkerId(pod), asked.of(RayNodeId(pod)), 2) for pod in ("pod-a", "pod-b")] == [(0, 1), (2, 3)]
 
 
-def test_a_machine_without_a_boot_id_has_no_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_containers_with_cores_of_their_own_do_not_share_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine that names no kernel has no name."""
     monkeypatch.setattr(machines, "BOOT_ID", tmp_path / "boot_id")
-    assert machines.boot_id() is None
+    assert machines.own_cores() is None
     (tmp_path / "boot_id").write_text("f-1\n")
-    assert machines.boot_id() == "f-1"
+    names = []
+    for mask in ({0, 1}, {2, 3}, {1, 0}):
+        monkeypatch.setattr("os.sched_getaffinity", lambda process, mask=mask: mask, raising=False)
+        names.append(machines.own_cores())
+    assert names == ["f-1 [0, 1]", "f-1 [2, 3]", "f-1 [0, 1]"]
 
 
 SIZES = {WorkerId(name): size for name, size in {"a": 1, "b": 1, "c": 2, "d": 3, "e": 4}.items()}
