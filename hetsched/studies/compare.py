@@ -13,7 +13,7 @@ import msgspec
 from hetsched.analysis.paired import RankAgreement
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, counted, path_of
-from hetsched.scenario.checks import parse_strategy, profiled_workers
+from hetsched.scenario.checks import check_policies, parse_strategy, profiled_workers
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.signals import one_interrupt
@@ -142,6 +142,7 @@ def compare(
     check_counts(max_seeds=max_seeds, jobs=jobs)
     chosen = _with_baseline(setup, strategies, baseline)
     setup, periods = fitted(setup, chosen)
+    check_policies(setup, chosen)
     listed = _first_seeds(setup, seeds, chosen)
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:

@@ -12,7 +12,7 @@ from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, path_of
-from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.checks import check_policies, parse_strategy
 from hetsched.scenario.policy_files import TRAINING
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.studies.assumed_bounds import of_measured
@@ -70,6 +70,7 @@ def run(
     plan = RunPlan(name, chosen_seeds(setup, seeds), files, __version__, planning=[*planning])
     if name != AUTO:
         setup.workers(parse_strategy(name))
+        check_policies(setup, [parse_strategy(name)])
     home = ResultsFolder.new(folder or default_folder("run", setup), setup, "run")
     with sole_owner(home.path, "run"):
         plan = plan.with_files(home.path)
