@@ -142,7 +142,6 @@ def compare(
     check_counts(max_seeds=max_seeds, jobs=jobs)
     chosen = _with_baseline(setup, strategies, baseline)
     setup, periods = fitted(setup, chosen)
-    check_policies(setup, chosen)
     listed = _first_seeds(setup, seeds, chosen)
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
@@ -276,6 +275,7 @@ def _with_baseline(setup: Setup, strategies: Strategies | None, baseline: str | 
     chosen = list(dict.fromkeys([first, *chosen_strategies(setup, strategies)]))
     for strategy in chosen:
         profiled_workers(setup, strategy)
+    check_policies(setup, chosen)
     check_learning(setup)
     return chosen
 

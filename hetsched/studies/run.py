@@ -55,8 +55,7 @@ def run(
     """Run one strategy for real on Ray Tune's PBT, under every seed in turn. See docs/real-runs.md.
 
     - `strategy`: "auto" is the best one of a plan, which `planner` makes first, in `folder`/plan
-    - `folder`: for logs, checkpoints and figures. It must be new (default: a new one in `results`).
-      `resume` needs it if the run stops.
+    - `folder`: for all files. It must be new (default: one in `results`). `resume` needs it.
     - `policy_files`: copied into the folder, and named in the command that goes on
     - `planning`: the words of a command line that make the same plan. Going on takes them.
 
