@@ -1,6 +1,7 @@
 """Checks whether a strategy can run a scenario: its names, its workers, and their step times."""
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from hetsched import allocation, scheduling
@@ -69,6 +70,13 @@ def profiled_workers(setup: Setup, strategy: Strategy) -> list[Worker]:
             if all(setup.times.seconds_per_iteration(kind, gang) is None for gang in gangs):
                 raise InputError(_missing_entry(setup, kind, experiment.id, gangs))
     return workers
+
+
+def check_policies(setup: Setup, strategies: Iterable[Strategy]) -> None:
+    """Make each scheduling policy once, so that a study whose policy cannot be made leaves no
+    folder. Raises InputError and PolicyError as `Registry.create` does."""
+    for strategy in strategies:
+        setup.scenario.scheduling_policy(strategy)
 
 
 def check_profile_covers(path: Path, setup: Setup, strategy: Strategy) -> None:

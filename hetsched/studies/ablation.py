@@ -14,7 +14,7 @@ from hetsched.analysis.metrics import Metrics, check_trained
 from hetsched.domain.metric import Metric
 from hetsched.domain.registry import Strategy
 from hetsched.domain.rounding import level
-from hetsched.scenario.checks import profiled_workers
+from hetsched.scenario.checks import check_policies, profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
 from hetsched.studies.assumed_scores import check_learning
@@ -124,6 +124,7 @@ def ablate(
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
     profiled_workers(setup, chosen)
+    check_policies(setup, [chosen])
     check_learning(setup)
     home, parts = ResultsFolder.new(folder, setup, "ablate"), variants(setup)
     with home.kept(), progress(len(parts) * len(listed)) as advance:

@@ -14,6 +14,8 @@ from hetsched.studies.pairs import Pair, may_run, some, timed
 INTERPOLATED = "step times interpolated between measured batch sizes or cores"
 EXTRAPOLATED = "step times extrapolated beyond all that was measured"
 OWN_WORD = "step times not measured, by the profile's own word"
+NOT_THERE = "no step time, so does not run there"
+NOTHING_THERE = "no step times, so nothing runs there"
 
 
 def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
@@ -53,15 +55,14 @@ def not_there(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
         for kind, there in unknown
     ]
     if missing:
-        yield f"no step time, so does not run there: {some(missing)}"
+        yield f"{NOT_THERE}: {some(missing)}"
 
 
 def nothing_there(setup: Setup, workers: Iterable[WorkerType]) -> dict[str, None]:
     """On which workers nothing runs, because the profile has no step time there. Such a device may
     be misspelt."""
     return {
-        f"no step times, so nothing runs there: {unknown[0][1]._replace(pace=None)}: "
-        f"{why_missing(setup.times, *unknown[0])}": None
+        f"{NOTHING_THERE}: {unknown[0][1]._replace(pace=None)}: {why_missing(setup.times, *unknown[0])}": None
         for pairs, unknown in _without_times(setup, workers)
         if unknown and len(unknown) == len(pairs)
     }

@@ -12,7 +12,6 @@ from hetsched.errors import InputError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.assumed_bounds import of_bounds
 from hetsched.studies.assumed_jobs import dealt_jobs
-from hetsched.studies.assumed_times import nothing_there
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Strategies, chosen_strategies
 from hetsched.studies.results import scenario_facts
@@ -86,9 +85,7 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
     chosen = chosen_strategies(setup, strategies)
     assumed = dict.fromkeys([*dealt_jobs(setup), *of_bounds(setup, chosen)])
     for strategy in chosen:
-        workers = setup.workers(strategy)
-        devices = worker_devices(workers)
-        assumed |= nothing_there(setup, dict.fromkeys(worker.type for worker in workers))
+        devices = worker_devices(setup.workers(strategy))
         # A schedule under this allocation is also a schedule under any allocation.
         own = _bounds(setup, devices, strategy)
         by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))

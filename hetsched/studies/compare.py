@@ -13,7 +13,7 @@ import msgspec
 from hetsched.analysis.paired import RankAgreement
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, counted, path_of
-from hetsched.scenario.checks import parse_strategy, profiled_workers
+from hetsched.scenario.checks import check_policies, parse_strategy, profiled_workers
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.signals import one_interrupt
@@ -275,6 +275,7 @@ def _with_baseline(setup: Setup, strategies: Strategies | None, baseline: str | 
     chosen = list(dict.fromkeys([first, *chosen_strategies(setup, strategies)]))
     for strategy in chosen:
         profiled_workers(setup, strategy)
+    check_policies(setup, chosen)
     check_learning(setup)
     return chosen
 

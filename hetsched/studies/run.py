@@ -12,7 +12,7 @@ from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, path_of
-from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.checks import check_policies, parse_strategy
 from hetsched.scenario.policy_files import TRAINING
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.studies.assumed_bounds import of_measured
@@ -55,8 +55,7 @@ def run(
     """Run one strategy for real on Ray Tune's PBT, under every seed in turn. See docs/real-runs.md.
 
     - `strategy`: "auto" is the best one of a plan, which `planner` makes first, in `folder`/plan
-    - `folder`: for logs, checkpoints and figures. It must be new (default: a new one in `results`).
-      `resume` needs it if the run stops.
+    - `folder`: for all files. It must be new (default: one in `results`). `resume` needs it.
     - `policy_files`: copied into the folder, and named in the command that goes on
     - `planning`: the words of a command line that make the same plan. Going on takes them.
 
@@ -70,6 +69,7 @@ def run(
     plan = RunPlan(name, chosen_seeds(setup, seeds), files, __version__, planning=[*planning])
     if name != AUTO:
         setup.workers(parse_strategy(name))
+        check_policies(setup, [parse_strategy(name)])
     home = ResultsFolder.new(folder or default_folder("run", setup), setup, "run")
     with sole_owner(home.path, "run"):
         plan = plan.with_files(home.path)

@@ -7,7 +7,7 @@ from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.state import State
 from hetsched.domain.prediction import Prediction
 from hetsched.domain.registry import Strategy
-from hetsched.scenario.checks import profiled_workers
+from hetsched.scenario.checks import check_policies, profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.assumed_scores import check_learning
 from hetsched.studies.assumptions import assumptions
@@ -39,6 +39,7 @@ def simulate(
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
     profiled_workers(setup, chosen)
+    check_policies(setup, [chosen])
     check_learning(setup)
     home = ResultsFolder.new(folder, setup, "simulate")
     runs: list[tuple[RunResult, State]] = []

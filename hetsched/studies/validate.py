@@ -19,7 +19,7 @@ from hetsched.domain.metric import Metric
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.errors import path_of
-from hetsched.scenario.checks import check_profile_covers
+from hetsched.scenario.checks import check_policies, check_profile_covers
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
@@ -177,6 +177,7 @@ def validate(
             check_profile_covers(given, setup, strategy)
         else:
             validation.check_pace(setup.workers(strategy))
+    check_policies(setup, chosen)
     warn_of_overload(setup, chosen)
     home = ResultsFolder.new(folder or default_folder("validate", setup), setup, "validate")
     with home.kept(), home.nothing_of_nothing():

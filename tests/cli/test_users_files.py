@@ -113,6 +113,20 @@ def test_the_line_of_the_users_file_is_named(name: str, folder: Path, capsys: py
 
 
 @pytest.mark.parametrize(
+    "command", ["simulate --strategy", "simulate --ablate --strategy", "compare --strategies", "run --strategy"]
+)
+def test_a_policy_that_cannot_be_made_leaves_no_folder(
+    command: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder had an empty log, and `hetsched show` said that the run had not begun."""
+    (folder / "mine.py").write_text(INIT)
+    words = [*command.split(), "fusion+mine", "--policy-file", "mine.py", "--out", "out"]
+    assert main([words[0], "s.toml", *words[1:]]) == 1
+    assert "cannot be made without arguments" in capsys.readouterr().err
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
     ("command", "place"),
     [
         (["simulate", "s.toml", "--strategy", "fusion+mine"], "."),

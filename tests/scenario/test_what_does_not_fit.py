@@ -2,7 +2,9 @@
 alike."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,11 +13,14 @@ from hetsched.core.events import ExperimentArrived, RunStarted, WorkerJoined
 from hetsched.core.fits import Fits
 from hetsched.core.state import State
 from hetsched.domain.cluster import WorkerType
-from hetsched.domain.profiles import StepTimes
+from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.profile_files import write_profile
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.assumed_bounds import of_measured
+from hetsched.studies.assumptions import assumptions
 from tests.conftest import make_setup, profile_row
 
 SCENARIO = """
@@ -90,6 +95,78 @@ def test_a_device_that_the_profile_spells_otherwise_is_pointed_out(case: Path) -
     case.write_text(SCENARIO.replace('"k80"', '"K80"').replace('"v100"', '"V100"'))
     with pytest.raises(InputError, match="the profile has no device 'V100': did you mean 'v100'"):
         simulate(load_scenario(case), "gpu-only+srtf")
+
+
+NOTHING = "bound of any allocation: no step times, so nothing runs there: "
+SOME = "bound of any allocation: no step time, so does not run there: "
+CORES = [profile_row(cores=cores, seconds=4 / cores) for cores in (1, 4)]
+V100 = [profile_row("v100", batch_size=batch, seconds=0.1) for batch in (32, 64)]
+MISSPELT = f"{NOTHING}V100: the profile has no device 'V100': did you mean 'v100'?"
+UNMEASURED = f"{NOTHING}v100: measure it with 'hetsched profile', or a training of your own with 'hetsched plan'; or"
+
+
+def with_gpus(experiments: Sequence[dict[str, Any]], gpu_type: str = "v100", strategies: Sequence[str] = ()) -> Setup:
+    """A node with 2 GPUs and 4 cores. The profile has the model on cores with batches of 128, too."""
+    rows = [*CORES, *V100, *(row.model_copy(update={"batch_size": 128}) for row in CORES)]
+    nodes = [{"name": "a", "cores": 4, "gpus": 2, "gpu_type": gpu_type}]
+    return make_setup(nodes, rows, strategies=strategies or ("uniform+fifo",), experiments=experiments)
+
+
+def missing(assumptions: Sequence[str]) -> list[str]:
+    return [line for line in assumptions if "no step time" in line]
+
+
+def test_a_misspelt_device_that_no_allocation_takes_is_pointed_out_beside_the_bound() -> None:
+    """The bound of any allocation was that of the cores alone, and nothing was said of the GPUs."""
+    setup = with_gpus([{}], "V100")
+    compared, simulated, bounds = compare(setup, seeds=1), simulate(setup, "uniform+fifo"), bound(setup)
+    for result in (compared, simulated, bounds):
+        assert missing(result.assumptions) == [MISSPELT]
+        assert missing(result.document()["assumptions"]) == [MISSPELT]
+    assert not compared.warnings and not simulated.warnings
+    assert missing(of_measured(setup, [Strategy("uniform", "fifo")])) == [MISSPELT]
+
+
+def test_what_the_warning_of_a_strategy_says_is_not_repeated() -> None:
+    strategies = ["uniform+fifo", "fusion+fifo"]
+    setup = with_gpus([{}], "V100", strategies)
+    said = MISSPELT.removeprefix("bound of any allocation: ")
+    compared = compare(setup, seeds=1)
+    assert not missing(compared.assumptions)
+    assert compared.warnings == {"fusion+fifo": said}
+    assert missing(bound(setup).assumptions) == [said]
+    # A real run tries these GPUs. Its bounds do without them.
+    assert missing(of_measured(setup, [Strategy("fusion", "fifo")])) == [f"bounds: {said}"]
+
+
+@pytest.mark.parametrize(
+    ("experiments", "said"),
+    [
+        ([{"batch_size": 128}], UNMEASURED),
+        ([{}, {"name": "f", "batch_size": 128}], f"{SOME}resnet18 on cifar10, batch 128 on v100"),
+        ([{}, {"name": "f", "gang": 2}], f"{SOME}resnet18 on cifar10, batch 32 on 2 v100"),
+        ([{"batch_size": 128, "devices": ["cpu"]}], ""),
+        ([{"gang": 3}], ""),  # of 2 GPUs
+        ([{"batch_size": 32}, {"name": "f", "batch_size": 64}], ""),
+    ],
+)
+def test_a_bound_says_which_trials_cannot_use_a_device_that_no_worker_has(
+    experiments: Sequence[dict[str, Any]], said: str
+) -> None:
+    lines = missing(assumptions(with_gpus(experiments), [Strategy("cpu-only", "fifo")]))
+    found = [line for line in lines if line.startswith("bound")]
+    assert len(found) == bool(said) and "".join(found).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("cores", "said"), [([], 0), ([CORES[0].model_copy(update={"batch_size": batch}) for batch in (64, 128)], 1)]
+)
+def test_cores_are_missed_only_by_models_that_the_profile_has_there(cores: list[ProfileRow], said: int) -> None:
+    """Every node has cores, and most profiles of GPUs have no others."""
+    setup = make_setup([{"name": "a", "cores": 4, "gpus": 2, "gpu_type": "v100"}], [*V100, *cores])
+    assert [
+        line.startswith(f"{NOTHING}cpu: ") for line in missing(assumptions(setup, [Strategy("gpu-only", "fifo")]))
+    ] == [True] * said
 
 
 ROWS = [

@@ -58,7 +58,7 @@ def test_what_a_model_lacks_everywhere_is_said_once(tmp_path: Path) -> None:
 def test_memory_that_a_profile_knows_of_another_batch_size_only(tmp_path: Path) -> None:
     """Batch 64 fitted without a word where batch 32 took 20 of 24 GiB."""
     rows = [row(batch_size=size, memory_gib=gib, **MEASURED | GPU) for size, gib in ((32, 20.0), (64, None))]
-    rows.append(row(batch_size=64, cores=1, **MEASURED))
+    rows += [row(batch_size=size, cores=1, **MEASURED) for size in (32, 64)]
     said = "gpu_memory_gib: enough, as the profile has no memory_gib, for resnet18 on cifar10, batch 64 on v100"
     scenario = with_gpu(tmp_path, rows, 64, gpu_memory_gib=24.0).replace(profile={"sources": ["p.csv"]})
     assert said_by(scenario) == [said]
