@@ -128,8 +128,7 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     a trial that can afford the slow segment.
 
     By a deep rule the worker gets the most advanced trial while the least advanced one can wait. Of
-    trials that are equally advanced it gets the first.
-    With `wanted` only this trial is considered.
+    equals it gets the first. With `wanted` only this trial is considered.
     """
     kind, rule = board.kinds[number], board.rule
     if kind.step[worker] == inf:
