@@ -44,7 +44,7 @@ def played(search: Search, every: bool = False) -> tuple[Rule, float, list[Rule]
     def noting(board: Board, rule: Rule, limit: float = inf) -> float:
         rules.append(rule)
         end = play(board, rule, limit)
-        board.refused = board.refused or every
+        board.mattered |= {"late", "starve", "ahead"} if every else set()
         return end
 
     with pytest.MonkeyPatch.context() as patch:
@@ -65,10 +65,26 @@ def test_what_is_left_out_would_not_have_been_chosen(
         assert played(search)[:2] == played(search, every=True)[:2]
 
 
-def test_later_ends_are_not_tried_where_none_was_refused(tmp_path: Path) -> None:
+def test_a_rule_that_decides_like_one_before_is_not_played(tmp_path: Path) -> None:
+    """On the demo no segment is refused by a rule that lets segments end later by two."""
     of_demo = searches(load_setup(packaged_scenario("demo")), tmp_path)
     assert any(rule.late == 8.0 for search in of_demo for rule in played(search, every=True)[2])
     assert not any(rule.late == 8.0 for search in of_demo for rule in played(search)[2])
+
+
+def test_a_rule_decides_like_another_but_for_what_did_not_matter() -> None:
+    rule = Rule(late=1.0, starve=0.5)
+    changed: dict[str, tuple[Rule, Rule]] = {
+        "late": (rule._replace(late=2.0), rule._replace(late=0.0)),
+        "starve": (rule._replace(starve=0.0), rule._replace(starve=1.0)),
+    }
+    for option, (weaker, stronger) in changed.items():
+        assert weaker.decides_like(rule, {"ahead"})
+        assert not weaker.decides_like(rule, {option})
+        assert not stronger.decides_like(rule, set())
+    assert rule._replace(ahead=True).decides_like(rule, {"late", "starve"})
+    assert not rule._replace(ahead=True).decides_like(rule, {"ahead"})
+    assert not rule._replace(trust=1.0).decides_like(rule, set())
 
 
 def test_the_old_board_is_not_asked_where_no_run_could_end_clearly_sooner(

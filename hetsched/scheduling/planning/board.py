@@ -49,8 +49,9 @@ class Board:
     - `fastest`: the workers by speed. `rates`: iterations per second of the k fastest (k = 0, 1,
       ...). Both are empty unless all trials are alike.
     - `led`: the experiments that have a leader (`hetsched.scheduling.planning.mirror.LEADER`).
-    - `end`: the planned end of the run, in seconds since its start. `refused`: whether a segment
-      was refused because it would have ended too late.
+    - `end`: the planned end of the run, in seconds since its start.
+    - `mattered`: the options of the rule that have made a difference since the board was copied
+      (`hetsched.scheduling.planning.rule.Rule.decides_like`).
     """
 
     now: float
@@ -80,7 +81,7 @@ class Board:
     scarce: bool = False
     beside: dict[int, tuple[int, ...]] = field(default_factory=dict)
     led: set[ExperimentId] = field(default_factory=set)
-    refused: bool = False
+    mattered: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.waiting = sum(map(len, self.ready))
@@ -105,7 +106,7 @@ class Board:
             work=list(self.work),
             used=[list(of_kind) for of_kind in self.used],
             last_start=dict(self.last_start),
-            refused=False,
+            mattered=set(),
         )
 
     def is_ready(self, trial: int) -> bool:

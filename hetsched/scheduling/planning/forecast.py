@@ -86,23 +86,28 @@ def best_rule(board: Board, rule: Rule, patience: float) -> Found:
 
     The search begins with `rule`. One option after another gets its best value. Once the end is as
     good as the planned one, only rules that cut segments are tried. A rule is not played if no run
-    could end early enough for the rule to be better. It is not played either if it only lets
-    segments end later than the rule before it, which refused none.
+    could end early enough for the rule to be better, or if it decides like a rule that was played.
     """
-    played: dict[Rule, float] = {rule: play(board.copy(), rule)}
-    best, least = rule, earliest_end(board)
+    played: dict[Rule, float] = {}
+    mattered: dict[Rule, set[str]] = {}
+
+    def end_by(other: Rule, limit: float = inf) -> float:
+        if other in played:
+            return played[other]
+        like = next((known for known, of_known in mattered.items() if other.decides_like(known, of_known)), None)
+        if like is None:
+            forecast = board.copy()
+            played[other], mattered[other] = play(forecast, other, limit), forecast.mattered
+        return played[like or other]
+
+    best, least, end = rule, earliest_end(board), end_by(rule)
     follow(board, rule._replace(patience=inf))
     enough = board.end + CLOSE * min((kind.best * kind.interval for kind in board.kinds), default=0.0)
     for values in changes(patience, scarce=board.scarce, several=not board.rates):
-        if played[best] <= enough and "patience" not in values[0]:
+        if end <= enough and "patience" not in values[0]:
             continue
-        matters = True
         for other in [best._replace(**change) for change in values]:
-            better = played[best] * (1 - (WORTH_CUTTING if other.patience < best.patience else BETTER))
-            if matters and other not in played and least < better:
-                tried = board.copy()
-                played[other] = play(tried, other, played[best])
-                matters = tried.refused or "late" not in values[0]
-            if played.get(other, inf) < better:
-                best = other
-    return Found(best, played[best], least >= played[best] * (1 - BETTER))
+            better = end * (1 - (WORTH_CUTTING if other.patience < best.patience else BETTER))
+            if least < better and (found := end_by(other, end)) < better:
+                best, end = other, found
+    return Found(best, end, least >= end * (1 - BETTER))

@@ -143,7 +143,7 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
         rest = pace + rule.trust * (kind.best - pace)
         limit = (end - now - costs - whole * kind.step[worker]) / rest + whole
         if not deep:
-            place = len(ready) - 1 if rule.ahead else bisect_left(ready, (-limit, -1))
+            place = _affording(board, ready, limit)
         fits = place < len(ready) and -ready[place][0] <= limit
         if not fits and wanted is not None:
             return None
@@ -156,13 +156,23 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     last = now + costs + iterations * kind.step[worker]
     gate = end + (rule.late + ROUNDING) * kind.best * whole
     if last > gate or (not fits and last + (left - iterations) * kind.best > gate):
-        board.refused = True
+        board.mattered.add("late")
         return None
     if slow and board.scarce and _should_wait(board, kind, worker, trial, slack, last - now):
         return None
     if rule.exchange and not slow and board.scarce:
         iterations = until_an_exchange(board, kind, worker, slack, costs, iterations)
     return Option(slack, trial, iterations)
+
+
+def _affording(board: Board, ready: list[tuple[int, int]], limit: float) -> int:
+    """The place of a trial that can afford a slow segment, because it has at most `limit` iterations
+    left. The number of ready trials if none can."""
+    place = bisect_left(ready, (-limit, -1))
+    if place < len(ready) - 1:
+        board.mattered.add("ahead")
+        return len(ready) - 1 if board.rule.ahead else place
+    return place
 
 
 def _can_wait(board: Board, kind: Kind, trial: int) -> bool:
@@ -191,6 +201,14 @@ def _should_wait(board: Board, kind: Kind, worker: int, trial: int, slack: float
     rule = board.rule
     return (
         (rule.spread and starts_too_soon(board, worker, seconds))
-        or (rule.starve > 0 and starves_the_fast(board, kind, worker, trial, rule.starve * seconds))
+        or (rule.starve > 0 and _starves(board, kind, worker, trial, seconds))
         or (rule.exchange and held_back(board, kind, worker, slack, seconds))
     )
+
+
+def _starves(board: Board, kind: Kind, worker: int, trial: int, seconds: float) -> bool:
+    """Whether the rule keeps the trial for faster workers."""
+    starves = starves_the_fast(board, kind, worker, trial, board.rule.starve * seconds)
+    if starves:
+        board.mattered.add("starve")
+    return starves

@@ -1,6 +1,6 @@
 """The options of the rule by which `lookahead` places segments."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from math import inf
 from typing import Any, NamedTuple
 
@@ -41,6 +41,23 @@ class Rule(NamedTuple):
     spread: bool = False
     exchange: bool = False
     deep: bool = False
+
+    def decides_like(self, other: "Rule", mattered: Collection[str]) -> bool:
+        """Whether this rule would have decided as `other` did.
+
+        `mattered` has the options that made a difference then:
+
+        - `late`: a segment was refused for its end. If none was, none would be by a larger `late`.
+        - `starve`: a slow worker started nothing, for the faster ones. If none did, none would by a
+          smaller `starve`.
+        - `ahead`: a slow worker had several trials to choose from.
+        """
+        return (
+            self == other._replace(late=self.late, starve=self.starve, ahead=self.ahead)
+            and (self.late == other.late or (self.late > other.late and "late" not in mattered))
+            and (self.starve == other.starve or (self.starve < other.starve and "starve" not in mattered))
+            and (self.ahead == other.ahead or "ahead" not in mattered)
+        )
 
 
 Change = Mapping[str, Any]
