@@ -83,6 +83,9 @@ FRUITLESS_WAKES = 1000
 """This many wake-ups in a row without a decision, while nothing runs and nothing comes, count as a
 stall."""
 
+FRUITLESS_IN_ALL = 10 * FRUITLESS_WAKES
+"""This many count as a stall, though workers or experiments came in between."""
+
 
 class Decided(Struct, gc=False):
     """What the policy decided, validated and recorded: segments to start, and trials that it
@@ -134,6 +137,7 @@ class Dispatcher:
         self.decision_s = 0.0
         self.wake_at: float | None = None
         self._fruitless = 0
+        self._fruitless_in_all = 0
         self._unanswered = True  # something was recorded since the policy decided
         self._taken_back = TakenBack()
         self._policy = policy
@@ -261,9 +265,13 @@ class Dispatcher:
         if tells and not starts and not decided.stops:
             self.record(PolicyAsked(time))
         self._unanswered = False
-        self._fruitless = 0 if state.running or decided.stops else self._fruitless + 1
+        self._count(in_vain=not state.running and not decided.stops)
         self.commit()
         return decided
+
+    def _count(self, in_vain: bool) -> None:
+        self._fruitless = self._fruitless + 1 if in_vain else 0
+        self._fruitless_in_all = self._fruitless_in_all + 1 if in_vain else 0
 
     def _follow_up(self, first: SegmentStarted, then: Iterable[TrialId]) -> Iterator[SegmentStarted]:
         """The further segments of a package, recorded."""
@@ -339,7 +347,8 @@ class Dispatcher:
         Raises HetschedError if no policy could start any of the trials, because the workers that
         they need are gone; else PolicyError.
         """
-        waits = self.wake_at is not None and self._fruitless < FRUITLESS_WAKES
+        in_vain = self._fruitless >= FRUITLESS_WAKES or self._fruitless_in_all >= FRUITLESS_IN_ALL
+        waits = self.wake_at is not None and not in_vain
         if self.state.ready and not self.state.running and not waits:
             if not any(map(self._could_run, self.state.ready)):
                 left, waiting = ", ".join(self.state.serving) or "no worker", counted(len(self.state.ready), "trial")

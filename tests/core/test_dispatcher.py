@@ -564,3 +564,16 @@ def test_what_comes_ends_a_row_of_fruitless_wake_ups(tmp_path: Path) -> None:
     setup = setup.replace(faults=FaultsTable.model_validate({"planned": planned}))
     simulate(setup, Strategy("fusion", "under-test"), 0, tmp_path)
     assert isinstance(list(read_log(tmp_path / LOG_NAME))[-1], RunEnded)
+
+
+def test_a_policy_that_only_waits_is_stalled_though_a_node_comes_back_again_and_again(tmp_path: Path) -> None:
+    """Each return began a new row of wake-ups, so the run had no end."""
+
+    class Policy:
+        def dispatch(self, state: StateView) -> list[Decision]:
+            return [WakeAt(state.now + 10)]
+
+    scheduling.register("under-test")(Policy)
+    faults = FaultsTable.model_validate({"nodes": {"mean_between_s": 60.0, "mean_repair_s": 60.0}})
+    with pytest.raises(PolicyError, match="'under-test' is stalled"):
+        simulate(make_setup().replace(faults=faults), Strategy("fusion", "under-test"), 0, tmp_path)
