@@ -132,7 +132,9 @@ def test_what_is_in_the_file_is_not_recorded_again(
         cut.write_text("".join(lines[:kept]) + lines[kept][:7])
         capsys.readouterr()
         assert main(["record", str(scenario), "--out", str(cut), *SMALL, "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["recorded_now"] == 12 - (kept - 1) // 7
+        said = json.loads(capsys.readouterr().out)
+        assert said["recorded_now"] == 12 - (kept - 1) // 7
+        assert len(said["assumptions"]) == (said["recorded_now"] < 12)
         assert cut.read_text() == recordings
 
 
@@ -173,10 +175,12 @@ def test_a_quote_in_the_file_takes_in_no_lines_below(
 def test_more_recordings_leave_those_that_are_there(
     scenario: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Nothing was said of a training whose options had changed since."""
     before = out.read_text()
     capsys.readouterr()
-    assert main(["record", str(scenario), "--out", str(out), "--recordings", "14", "--every", "10", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"file": str(out), "recordings": 14, "recorded_now": 2}
+    recorded(scenario, out.name, "--recordings", "14")
+    said = "14 recordings, 12 of them before\nassumed: the 12 before are of the training as it is now; the file"
+    assert f"{out}: {said}" in capsys.readouterr().out
     assert out.read_text().startswith(before)
 
 
