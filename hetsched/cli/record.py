@@ -89,6 +89,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         before = result.recordings - result.recorded_now
         there = f", {before} of them before" if before else ""
         say(f"{options.out}: {counted(result.recordings, 'recording')}{there}")
+        for line in result.assumptions:
+            say(f"assumed: {line}")
         say(legend(recording_columns(plan)))
         say_whole(f"fit: {fit_command(options.out, plan)}")
 

@@ -25,9 +25,21 @@ class RecordResult:
     recordings: int
     recorded_now: int
 
+    @property
+    def assumptions(self) -> list[str]:
+        """What is assumed of the recordings that the file had before."""
+        before = self.recordings - self.recorded_now
+        said = "are of the training as it is now; the file does not say its code, options or data"
+        return [f"the {before} before {said}"] if before else []
+
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""
-        return {"file": str(self.file), "recordings": self.recordings, "recorded_now": self.recorded_now}
+        return {
+            "file": str(self.file),
+            "recordings": self.recordings,
+            "recorded_now": self.recorded_now,
+            "assumptions": self.assumptions,
+        }
 
 
 def experiment_of(scenario: Scenario, name: str | None) -> Experiment:

@@ -58,18 +58,21 @@ class RecordingFile:
             expected = ",".join(self._plan.columns)
             raise InputError(f"{self._path}:1: expected the columns {expected}, found {found}; {_NAME_ANOTHER}")
         numbered = [(number, line) for number, line in enumerate(lines[1:], 2) if line]
+        whole = text.endswith("\n")
         for name, of_one in groupby(numbered, key=lambda line: line[1][0]):
-            self._take_one(name, list(of_one))
+            its_lines = list(of_one)
+            self._take_one(name, its_lines, cut_off=not whole and its_lines[-1] == numbered[-1])
 
-    def _take_one(self, name: str, lines: list[tuple[int, list[str]]]) -> None:
-        """Read one recording. A recording that lacks its last lines is recorded again."""
+    def _take_one(self, name: str, lines: list[tuple[int, list[str]]], cut_off: bool) -> None:
+        """Read one recording. If it lacks lines, it is recorded again where the file was `cut_off`
+        in its midst, and is refused elsewhere."""
         if not name.isdecimal():
             raise InputError(f"{self._path}:{lines[0][0]}: expected the number of a recording, found {name!r}")
         drawn = self._plan.drawn(int(name))
         columns, kept = self._plan.columns, []
         for (line, cells), iteration in zip(lines, self._plan.evaluated_at, strict=False):
             if len(cells) != len(columns):
-                if line == lines[-1][0]:  # the file was cut off in its midst
+                if cut_off and line == lines[-1][0]:
                     return
                 raise InputError(f"{self._path}:{line}: expected {len(columns)} cells, found {len(cells)}")
             found = dict(zip(columns, cells, strict=True))
@@ -87,6 +90,12 @@ class RecordingFile:
             )
         if len(kept) == len(self._plan.evaluated_at):
             self._lines[int(name)] = kept
+        elif not cut_off:
+            raise InputError(
+                f"{self._path}:{lines[-1][0]}: recording {name} ends at iteration "
+                f"{self._plan.evaluated_at[len(kept) - 1]}, and this command would record {self._plan.iterations}; "
+                f"{_NAME_ANOTHER}, or remove its lines"
+            )
 
 
 _NAME_ANOTHER = "give the options and the scenario that the file was begun with, or name another file"

@@ -132,8 +132,33 @@ def test_what_is_in_the_file_is_not_recorded_again(
         cut.write_text("".join(lines[:kept]) + lines[kept][:7])
         capsys.readouterr()
         assert main(["record", str(scenario), "--out", str(cut), *SMALL, "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["recorded_now"] == 12 - (kept - 1) // 7
+        said = json.loads(capsys.readouterr().out)
+        assert said["recorded_now"] == 12 - (kept - 1) // 7
+        assert len(said["assumptions"]) == (said["recorded_now"] < 12)
         assert cut.read_text() == recordings
+
+
+@pytest.mark.parametrize("recordings_now", ["2", "4", "12"])
+def test_longer_recordings_do_not_replace_those_in_the_file(
+    recordings_now: str, scenario: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Finished recordings were dropped without a word, and recorded again."""
+    out = recorded(scenario, "r.csv", "--recordings", "4")
+    before = out.read_text()
+    longer = ["--recordings", recordings_now, "--every", "10", "--iterations", "120"]
+    assert main(["record", str(scenario), "--out", str(out), *longer]) == 2
+    said = capsys.readouterr().err
+    assert f"{out}:8: recording 0 ends at iteration 60, and this command would record 120; give the options" in said
+    assert out.read_text() == before
+
+
+def test_a_short_line_in_the_midst_of_the_file_is_named(
+    scenario: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = out.read_text().splitlines(keepends=True)
+    out.write_text("".join([*lines[:7], f"{lines[7].rpartition(',')[0]}\n", *lines[8:]]))
+    assert main(["record", str(scenario), "--out", str(out), *SMALL]) == 2
+    assert f"{out}:8: expected " in capsys.readouterr().err
 
 
 def test_a_quote_in_the_file_takes_in_no_lines_below(
@@ -150,10 +175,12 @@ def test_a_quote_in_the_file_takes_in_no_lines_below(
 def test_more_recordings_leave_those_that_are_there(
     scenario: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Nothing was said of a training whose options had changed since."""
     before = out.read_text()
     capsys.readouterr()
-    assert main(["record", str(scenario), "--out", str(out), "--recordings", "14", "--every", "10", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"file": str(out), "recordings": 14, "recorded_now": 2}
+    recorded(scenario, out.name, "--recordings", "14")
+    said = "14 recordings, 12 of them before\nassumed: the 12 before are of the training as it is now; the file"
+    assert f"{out}: {said}" in capsys.readouterr().out
     assert out.read_text().startswith(before)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.json_text import decoded
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME
-from hetsched.studies.fidelity.recordings import RECORDINGS, About, is_recorded, keep
+from hetsched.studies.fidelity.recordings import RECORDINGS, About, is_recorded, is_recording_of, keep
 from hetsched.studies.folder import MEASURED, PREDICTED, PROBE, SUMMARY_NAME
 
 
@@ -25,8 +26,9 @@ def add(folder: Path, validation: Path) -> Iterator[str]:
     """Copy the real runs of a validation's results into the folder, with what its probes showed.
     Yields the names of the new recordings.
 
-    A recording that exists stays as it is. Raises InputError for a folder without a finished
-    validation, and for a validation with `--profile`, which probed nothing.
+    A recording that exists stays as it is. Another run of its name gets a number at the end of the
+    name. Raises InputError for a folder without a finished validation, and for a validation with
+    `--profile`, which probed nothing.
     """
     try:
         summary = decoded((validation / SUMMARY_NAME).read_bytes(), _Summary)
@@ -41,9 +43,21 @@ def add(folder: Path, validation: Path) -> Iterator[str]:
         predicting = load_setup(validation / PREDICTED / strategy / SCENARIO_NAME)
         probe_log = validation / PROBE / strategy.partition("+")[0] / LOG_NAME
         for log in sorted((validation / MEASURED / strategy).glob(f"*/{LOG_NAME}")):
-            name = f"{summary.scenario}-{strategy.replace('+', '-')}-{log.parent.name}"
-            if not is_recorded(folder, name):
+            name = _name(folder, f"{summary.scenario}-{strategy.replace('+', '-')}-{log.parent.name}", log)
+            if name is not None:
                 when = datetime.fromtimestamp(log.stat().st_mtime, UTC)
                 about = About(f"{when:%Y-%m-%d %H:%M}", summary.hetsched)
                 keep(folder / RECORDINGS / name, predicting, log, about, probe_log if probe_log.is_file() else None)
                 yield name
+
+
+def _name(folder: Path, usual: str, log: Path) -> str | None:
+    """The name of a new recording of the log: the usual one, or else the first free one with a
+    number. None: the run is recorded already."""
+    for number in count(1):
+        name = usual if number == 1 else f"{usual}-{number}"
+        if not is_recorded(folder, name):
+            return name
+        if is_recording_of(folder, name, log):
+            return None
+    return None

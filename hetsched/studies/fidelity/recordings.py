@@ -2,6 +2,7 @@
 machine."""
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from shutil import rmtree
@@ -35,6 +36,9 @@ PROBE_LOG = "probe.jsonl.gz"
 """The log of the probe. Older recordings have none."""
 
 ABOUT = "recording.json"
+
+DAMAGED = (OSError, EOFError, zlib.error)
+"""What reading a packed log raises if the file is damaged."""
 
 PROVENANCE = "measured by the probe before the recorded run"
 """The provenance of the step times and costs in a recording that the probe measured."""
@@ -84,6 +88,17 @@ def is_recorded(folder: Path, name: str) -> bool:
     return (folder / RECORDINGS / name / ABOUT).is_file()
 
 
+def is_recording_of(folder: Path, name: str, log: Path) -> bool:
+    """Whether the recording of that name is of the run with this log. Raises InputError, naming the
+    folder, if the recording cannot be read."""
+    home = folder / RECORDINGS / name
+    try:
+        with gzip.open(home / LOG) as packed:
+            return packed.read() == log.read_bytes()
+    except DAMAGED as error:
+        raise _not_a_recording(home, error) from error
+
+
 def recorded(folder: Path) -> list[str]:
     """The names of the finished recordings, in alphabetical order."""
     return sorted(about.parent.name for about in (folder / RECORDINGS).glob(f"*/{ABOUT}"))
@@ -118,8 +133,8 @@ def read_recording(folder: Path, name: str) -> Recording:
         about = decoded((home / ABOUT).read_bytes(), About)
         events = list(_events(home / LOG))
         probed = list(_events(home / PROBE_LOG)) if (home / PROBE_LOG).is_file() else None
-    except (OSError, EOFError, msgspec.MsgspecError) as error:
-        raise InputError(f"{home}: not a recording: {error}; record it again, without this folder") from error
+    except (*DAMAGED, msgspec.MsgspecError) as error:
+        raise _not_a_recording(home, error) from error
     if not events or not isinstance(events[0], RunStarted):
         raise InputError(f"{home / LOG}: does not begin with the start of a run; record it again, without this folder")
     strategy = parse_strategy(events[0].strategy)
@@ -127,6 +142,10 @@ def read_recording(folder: Path, name: str) -> Recording:
     setup = _calibrated(setup, strategy, probed, events, about.machine)
     training = about.cell["training"] if about.cell else setup.workload.experiments[0].model
     return Recording(name, training, about, setup, strategy, events[0].seed, events)
+
+
+def _not_a_recording(home: Path, error: Exception) -> InputError:
+    return InputError(f"{home}: not a recording: {error}; record it again, without this folder")
 
 
 def _events(log: Path) -> Iterator[AnyEvent]:

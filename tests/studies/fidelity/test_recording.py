@@ -1,5 +1,6 @@
 """Recording and predicting again, with the simulator in the place of Ray."""
 
+import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from hetsched.cli.main import main
+from hetsched.core.log import LOG_NAME
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError
@@ -202,6 +204,31 @@ def test_the_runs_of_a_validation_become_recordings(folder: Path, capsys: pytest
     assert main(["fidelity", "add", str(folder), *at]) == 2
     assert "not the results of a finished validation" in capsys.readouterr().err
     assert main(["fidelity", "add", *at]) == 2
+
+
+def test_two_validations_of_one_scenario_both_count(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second was left out, and said to be recorded already."""
+    scenario = read_cells(folder).scenario("b", folder)
+    days = [folder / day / "measured" / "fusion+fifo" / "seed-0" for day in ("monday", "friday")]
+    for seed, day in enumerate(days):
+        validate(scenario, ["fusion+fifo"], [seed], day.parents[2], predictions=PREDICTIONS)
+    days[1].with_name("seed-1").rename(days[1])  # stands for another run of the same seed
+    add = ["fidelity", "add", *(str(day.parents[2]) for day in days), "--folder", str(folder)]
+    capsys.readouterr()
+    assert main(add) == 0
+    names = ["b-fusion-fifo-seed-0", "b-fusion-fifo-seed-0-2"]
+    assert capsys.readouterr().out == "".join(f"recorded: {name}\n" for name in names)
+    for name, day in zip(names, days, strict=True):
+        with gzip.open(folder / RECORDINGS / name / LOG) as packed:
+            assert packed.read() == (day / LOG_NAME).read_bytes()
+    assert main(add) == 0
+    assert capsys.readouterr().out == "all are recorded already\n"
+    whole = (folder / RECORDINGS / names[0] / LOG).read_bytes()
+    for damaged in (whole[:-9], whole[:30] + b"?" * 30 + whole[60:]):
+        (folder / RECORDINGS / names[0] / LOG).write_bytes(damaged)
+        for command in (add, ["fidelity", "--folder", str(folder)]):
+            assert main(command) == 2
+            assert f"{names[0]}: not a recording: " in capsys.readouterr().err
 
 
 def test_a_damaged_recording_is_named(folder: Path) -> None:
