@@ -1,6 +1,7 @@
 """How fast real workers trained against what was foretold: logs made by hand."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from hetsched.core.events import (
 )
 from hetsched.domain.cluster import Node, NodeId, Worker, cpu_worker, gpu_worker
 from hetsched.domain.profiles import StepTimes
-from tests.conftest import make_setup, profile_row
+from tests.conftest import Simulate, make_setup, profile_row
 
 PACED = cpu_worker(Node(NodeId("p"), 1, pace=3.0), 0, 1)
 ALONE = cpu_worker(Node(NodeId("a"), 1), 0, 1)
@@ -122,3 +123,15 @@ def test_start_up_and_evaluation_are_held_against_the_profile_with_a_pace_or_wit
     assert "run hetsched validate" in profile_remarks(slow)[2]
     warm = worker_steps([log([PACED, ALONE], *segments, start_up_s=0.0, evaluate_s=0.2)], TIMES)
     assert profile_remarks(warm) == []
+
+
+@pytest.mark.parametrize("cost", [{"state_growth": 0.1}, {"sharing": 1.5}], ids=["a state that grows", "neighbours"])
+def test_a_run_that_lasts_as_long_as_its_profile_says_is_of_the_same_machine(
+    cost: dict[str, Any], simulate_log: Simulate
+) -> None:
+    """It was told that start-up and evaluation took too long."""
+    nodes, row = [{"name": "a", "cores": 2}], profile_row(noise_cv=0.0, evaluation_s_per_image=0.5, **cost)
+    setup = make_setup(nodes, [row])
+    found = worker_steps([simulate_log(setup, "uniform+fifo")], setup.times)
+    assert [step.segments for step in found] == [8]
+    assert profile_remarks(found) == []
