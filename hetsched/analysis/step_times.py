@@ -12,6 +12,7 @@ from hetsched.core.events import Event, SegmentEnded
 from hetsched.core.state import State
 from hetsched.domain.cluster import WorkerId, WorkerType
 from hetsched.domain.profiles import StepTimes, grown
+from hetsched.domain.workload import TrialKind
 from hetsched.errors import counted
 
 LATE = 0.05
@@ -33,7 +34,7 @@ class WorkerSteps(Struct, frozen=True):
     - `late_s`: the seconds beyond the pace in total
     - `late_segments`: how many of `segments` were late by more than 5%
     - `factor`: measured / predicted seconds, by the nearer end of the predicted range
-    - `slowest`: the largest `factor` of one of the workers
+    - `slowest`: the largest `factor` of one of the workers in one kind of trial
     - `beside_s`: the seconds of start-up and evaluation, of `busy_s` in total. A pace says nothing
       about them.
     - `foretold_beside_s`: the prediction of `beside_s` by the profile. Neighbours slow it down as
@@ -129,6 +130,7 @@ class _Segment(Struct, frozen=True):
     start-up and evaluation."""
 
     ended: SegmentEnded
+    kind: TrialKind
     least_s: float
     most_s: float
     least_beside_s: float
@@ -145,14 +147,14 @@ def _segment(ended: SegmentEnded, state: State, times: StepTimes, slowdown: floa
     beside_s += costs.start_up_s * slowdown if ended.parts.start_up_s else 0.0
     if worker.pace is not None:
         asked_s = ended.parts.train_s - ended.late_s
-        return _Segment(ended, asked_s, asked_s, beside_s, beside_s)
+        return _Segment(ended, trial.kind, asked_s, asked_s, beside_s, beside_s)
     seconds = times.seconds_per_iteration(trial.kind, worker.type)
     if seconds is None:
         return None
     alone = all(other.node != worker.node for other in state.workers.values() if other.id != worker.id)
     sharing = 1.0 if alone else costs.sharing
     train_s = ended.iterations * seconds
-    return _Segment(ended, train_s, train_s * sharing, beside_s, beside_s * sharing)
+    return _Segment(ended, trial.kind, train_s, train_s * sharing, beside_s, beside_s * sharing)
 
 
 def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
@@ -163,9 +165,9 @@ def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
     beside_s = sum(part.start_up_s + part.evaluate_s for part in parts)
     least_beside_s = sum(segment.least_beside_s for segment in segments)
     most_beside_s = sum(segment.most_beside_s for segment in segments)
-    of_each: defaultdict[WorkerId, list[_Segment]] = defaultdict(list)
+    of_each: defaultdict[tuple[WorkerId, TrialKind], list[_Segment]] = defaultdict(list)
     for segment in segments:
-        of_each[segment.ended.worker].append(segment)
+        of_each[segment.ended.worker, segment.kind].append(segment)
     return WorkerSteps(
         worker=str(worker),
         paced=worker.pace is not None,
@@ -197,7 +199,7 @@ def _nearest(value: float, least: float, most: float) -> float:
 
 def pace_remarks(steps: Iterable[WorkerSteps], time_scale: float) -> list[str]:
     """Which workers could not keep their pace, and what to do. Empty: all did. The slowest worker
-    would have kept the pace that is advised.
+    would have kept the pace that is advised in every kind of trial.
 
     `time_scale` is the run's: see `hetsched.scenario.tables.RealTable`.
     """
