@@ -2,6 +2,7 @@
 in the same way."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,13 +17,23 @@ TERMINATED = 128 + signal.SIGTERM
 """The exit status of a command that SIGTERM ended, 143, as a shell has it of a process that SIGTERM
 killed."""
 
+AGAIN = signal.SIGALRM
+"""The signal that raises again what Python has ignored."""
+
+MOMENT_S = 0.01
+"""After so long an exception that Python has ignored is raised again."""
+
 Handler = Callable[[int, FrameType | None], object]
 
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Within the block SIGTERM raises Terminated where Ctrl-C would raise KeyboardInterrupt."""
-    with _handled_by({signal.SIGTERM: _raise} if _is_main_thread() else {}):
+    """Within the block SIGTERM raises Terminated where Ctrl-C would raise KeyboardInterrupt. Neither
+    is lost where Python ignores exceptions (see `_raised_again`)."""
+    if not _is_main_thread():
+        yield
+        return
+    with _handled_by({signal.SIGTERM: _raise}), _raised_again():
         yield
 
 
@@ -49,7 +60,7 @@ def signals_held() -> Iterator[None]:
     end."""
     held: list[int] = []
     try:
-        with _handled_by(dict.fromkeys(_raising(), lambda number, frame: held.append(number))):
+        with _handled_by(dict.fromkeys(_raising(AGAIN), lambda number, frame: held.append(number))):
             yield
     finally:
         if held:
@@ -80,16 +91,46 @@ def interrupts_ignored() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _raised_again() -> Iterator[None]:
+    """Within the block what Ctrl-C and SIGTERM raise is raised again a moment later, if Python
+    ignored it, as in a callback of the garbage collector or in `__del__`."""
+    lost: list[BaseException] = []
+    hook, before = sys.unraisablehook, signal.getsignal(AGAIN)
+
+    def again(number: int, frame: FrameType | None) -> None:
+        if lost:
+            raise lost.pop()
+
+    def ignored(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+            hook(unraisable)
+            return
+        lost.append(unraisable.exc_value)
+        signal.signal(AGAIN, again)
+        signal.setitimer(signal.ITIMER_REAL, MOMENT_S)
+
+    sys.unraisablehook = ignored
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+        if signal.getsignal(AGAIN) is again:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(AGAIN, before)
+
+
 def _is_main_thread() -> bool:
     """Whether this thread may handle signals."""
     return threading.current_thread() is threading.main_thread()
 
 
-def _raising() -> dict[int, Handler]:
-    """The handlers of Ctrl-C and SIGTERM, where they raise something in this thread."""
+def _raising(*further: int) -> dict[int, Handler]:
+    """The handlers of Ctrl-C, SIGTERM and further signals, where they raise something in this
+    thread."""
     if not _is_main_thread():
         return {}
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, *further)}
     return {number: handler for number, handler in handlers.items() if callable(handler)}
 
 

@@ -11,7 +11,8 @@ from hetsched.analysis.starts_at_once import StartsAtOnce
 from hetsched.core.events import Event, SegmentEnded
 from hetsched.core.state import State
 from hetsched.domain.cluster import WorkerId, WorkerType
-from hetsched.domain.profiles import StepTimes
+from hetsched.domain.profiles import StepTimes, grown
+from hetsched.domain.workload import TrialKind
 from hetsched.errors import counted
 
 LATE = 0.05
@@ -33,10 +34,12 @@ class WorkerSteps(Struct, frozen=True):
     - `late_s`: the seconds beyond the pace in total
     - `late_segments`: how many of `segments` were late by more than 5%
     - `factor`: measured / predicted seconds, by the nearer end of the predicted range
-    - `slowest`: the largest `factor` of one of the workers
+    - `slowest`: the largest `factor` of one of the workers in one kind of trial
     - `beside_s`: the seconds of start-up and evaluation, of `busy_s` in total. A pace says nothing
       about them.
-    - `foretold_beside_s`: the prediction of `beside_s` by the profile
+    - `foretold_beside_s`: the prediction of `beside_s` by the profile. Neighbours slow it down as
+      they slow down steps, so the prediction is a range, and this is its point nearest
+      to `beside_s`.
     """
 
     worker: str
@@ -123,13 +126,15 @@ def worker_steps(logs: Iterable[Iterable[Event]], times: StepTimes, host_cores: 
 
 
 class _Segment(Struct, frozen=True):
-    """A segment that ended, and its predicted seconds: the least and the most of training, and
+    """A segment that ended, and its predicted seconds: the least and the most of training, and of
     start-up and evaluation."""
 
     ended: SegmentEnded
+    kind: TrialKind
     least_s: float
     most_s: float
-    beside_s: float
+    least_beside_s: float
+    most_beside_s: float
 
 
 def _segment(ended: SegmentEnded, state: State, times: StepTimes, slowdown: float) -> _Segment | None:
@@ -138,16 +143,18 @@ def _segment(ended: SegmentEnded, state: State, times: StepTimes, slowdown: floa
     trial, worker = state.trials[ended.trial], state.workers[ended.worker]
     costs = times.costs(trial.kind, worker.type)
     beside_s = state.experiments[trial.experiment].evaluation_images * costs.evaluation_s_per_image
+    beside_s *= grown(costs.state_growth, trial.iterations + ended.iterations)
     beside_s += costs.start_up_s * slowdown if ended.parts.start_up_s else 0.0
     if worker.pace is not None:
         asked_s = ended.parts.train_s - ended.late_s
-        return _Segment(ended, asked_s, asked_s, beside_s)
+        return _Segment(ended, trial.kind, asked_s, asked_s, beside_s, beside_s)
     seconds = times.seconds_per_iteration(trial.kind, worker.type)
     if seconds is None:
         return None
     alone = all(other.node != worker.node for other in state.workers.values() if other.id != worker.id)
     sharing = 1.0 if alone else costs.sharing
-    return _Segment(ended, ended.iterations * seconds, ended.iterations * seconds * sharing, beside_s)
+    train_s = ended.iterations * seconds
+    return _Segment(ended, trial.kind, train_s, train_s * sharing, beside_s, beside_s * sharing)
 
 
 def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
@@ -155,9 +162,12 @@ def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
     least_s = sum(segment.least_s for segment in segments) / iterations
     most_s = sum(segment.most_s for segment in segments) / iterations
     parts = [segment.ended.parts for segment in segments]
-    of_each: defaultdict[WorkerId, list[_Segment]] = defaultdict(list)
+    beside_s = sum(part.start_up_s + part.evaluate_s for part in parts)
+    least_beside_s = sum(segment.least_beside_s for segment in segments)
+    most_beside_s = sum(segment.most_beside_s for segment in segments)
+    of_each: defaultdict[tuple[WorkerId, TrialKind], list[_Segment]] = defaultdict(list)
     for segment in segments:
-        of_each[segment.ended.worker].append(segment)
+        of_each[segment.ended.worker, segment.kind].append(segment)
     return WorkerSteps(
         worker=str(worker),
         paced=worker.pace is not None,
@@ -170,8 +180,8 @@ def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
         factor=_factor(segments),
         slowest=max(map(_factor, of_each.values())),
         busy_s=sum(part.total_s for part in parts),
-        beside_s=sum(part.start_up_s + part.evaluate_s for part in parts),
-        foretold_beside_s=sum(segment.beside_s for segment in segments),
+        beside_s=beside_s,
+        foretold_beside_s=_nearest(beside_s, least_beside_s, most_beside_s),
     )
 
 
@@ -179,12 +189,17 @@ def _factor(segments: Iterable[_Segment]) -> float:
     """Measured / predicted seconds of training, by the nearer end of the predicted range."""
     trained = [(segment.ended.parts.train_s, segment.least_s, segment.most_s) for segment in segments]
     measured_s, least_s, most_s = map(sum, zip(*trained, strict=True))
-    return measured_s / min(max(measured_s, least_s), most_s)
+    return measured_s / _nearest(measured_s, least_s, most_s)
+
+
+def _nearest(value: float, least: float, most: float) -> float:
+    """The number from `least` to `most` that is nearest to the value."""
+    return min(max(value, least), most)
 
 
 def pace_remarks(steps: Iterable[WorkerSteps], time_scale: float) -> list[str]:
     """Which workers could not keep their pace, and what to do. Empty: all did. The slowest worker
-    would have kept the pace that is advised.
+    would have kept the pace that is advised in every kind of trial.
 
     `time_scale` is the run's: see `hetsched.scenario.tables.RealTable`.
     """

@@ -71,6 +71,17 @@ class KnowsRecordedValues(Protocol):
 
 
 @runtime_checkable
+class SaysImages(Protocol):
+    """A learning model that knows on which training images its recordings were made. Studies say
+    where an experiment trains on others."""
+
+    def unlike_recorded(self, kind: TrialKind, train_images: int | None, augment: bool) -> Iterable[str]:
+        """What the score of such a trial leaves out of account, one line each, if it trains on so
+        many images (None: on all), at random cropped and mirrored with `augment`."""
+        ...
+
+
+@runtime_checkable
 class NamesHyperparameters(Protocol):
     """A learning model that names the hyperparameters which it uses. It ignores all others. Studies
     say so beside their figures."""

@@ -10,17 +10,17 @@ of 0. A GPU row has 0 `cores`, and a share. A share above 1 is the number of GPU
 empty cost was not measured.
 """
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from statistics import median
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import msgspec
 from msgspec import Struct
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from hetsched.domain.cluster import CPU, WorkerType
+from hetsched.domain.curve import Curve
 from hetsched.domain.names import PlainName
 from hetsched.domain.workload import TrialKind
 
@@ -186,41 +186,6 @@ NOTHING = Costs(0.0, 0.0, 0.0, 0.0, 0.0)
 """The costs if only training takes time."""
 
 
-class Curve(NamedTuple):
-    """Measured points: `ys` at ascending `xs`."""
-
-    xs: list[float]
-    ys: list[float]
-
-    @classmethod
-    def through(cls, points: Mapping[float, float]) -> Self:
-        xs = sorted(points)
-        return cls(xs, [points[x] for x in xs])
-
-    def at(self, x: float, extrapolate: bool) -> float | None:
-        """The piecewise linear function through the points, at `x`. None: it is not known there."""
-        xs, ys = self
-        near = self.near(x, extrapolate)
-        if len(near) < 2:
-            return ys[near.start] if near else None
-        (x0, x1), (y0, y1) = xs[near.start : near.stop], ys[near.start : near.stop]
-        y = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-        return y if x0 < x < x1 or y > 0 else None
-
-    def near(self, x: float, extrapolate: bool) -> range:
-        """The places of the points from which the function at `x` is known: one point that was
-        measured there, or the two points of a line. Empty: the function is not known there."""
-        xs = self.xs
-        place = bisect_left(xs, x)
-        if place < len(xs) and xs[place] == x:
-            return range(place, place + 1)
-        if not 0 < place < len(xs):
-            if not extrapolate or len(xs) < 2:
-                return range(0)
-            place = min(max(place, 1), len(xs) - 1)
-        return range(place - 1, place + 1)
-
-
 Network = tuple[str, str]
 """A model and a data set."""
 
@@ -250,6 +215,7 @@ class StepTimes:
             self._groups[row.model, row.dataset, row.device, row.gpu_share].append(row)
             self._of_model[row.model].append(row)
         self._by_batch: dict[tuple[Network, WorkerType, str], Curve] = {}
+        self._behind: dict[tuple[Network, WorkerType, str], tuple[dict[float, list[ProfileRow]], Curve]] = {}
         self._medians: dict[tuple[str, str], float | None] = {}
         self._where: dict[tuple[str, str], frozenset[tuple[str, WorkerType]]] = {}
         self._seconds: dict[tuple[TrialKind, WorkerType], float | None] = {}
@@ -324,8 +290,21 @@ class StepTimes:
         """The rows from which a column (the step time) of this kind on this type of worker is
         known: the row that was measured there, or the neighbours between which the value lies.
         Empty: the value is unknown."""
+        network = (kind.model, kind.dataset)
+        key = (network, worker, name)
+        if key not in self._behind:
+            self._behind[key] = self._rows_by_batch(network, worker, name)
+        known, batches = self._behind[key]
+        near = batches.near(kind.batch_size, self.extrapolate)
+        return [row for place in near for row in known[batches.xs[place]]]
+
+    def _rows_by_batch(
+        self, network: Network, worker: WorkerType, name: str
+    ) -> tuple[dict[float, list[ProfileRow]], Curve]:
+        """The rows from which a column is known on this type of worker, by batch size, and a curve
+        through these batch sizes."""
         by_batch: dict[int, dict[float, ProfileRow]] = defaultdict(dict)
-        for row in self._groups.get((kind.model, kind.dataset, worker.device, worker.gpu_share), ()):
+        for row in self._groups.get((*network, worker.device, worker.gpu_share), ()):
             if getattr(row, name) is not None:
                 by_batch[row.batch_size][_by_cores(row)] = row
         known: dict[float, list[ProfileRow]] = {}
@@ -333,9 +312,7 @@ class StepTimes:
             curve = Curve.through({x: getattr(row, name) for x, row in rows.items()})
             if curve.at(_by_cores(worker), self.extrapolate) is not None:
                 known[batch] = [rows[curve.xs[place]] for place in curve.near(_by_cores(worker), self.extrapolate)]
-        batches = Curve.through(dict.fromkeys(known, 0.0))
-        near = batches.near(kind.batch_size, self.extrapolate)
-        return [row for place in near for row in known[batches.xs[place]]]
+        return known, Curve.through(dict.fromkeys(known, 0.0))
 
     def _all_costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
         seconds = self.seconds_per_iteration(kind, worker)

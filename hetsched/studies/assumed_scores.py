@@ -3,7 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from hetsched.domain.learning import KnowsRecordedValues, NamesHyperparameters, SaysAssumptions, SaysLimits
+from hetsched.domain.learning import (
+    KnowsRecordedValues,
+    NamesHyperparameters,
+    SaysAssumptions,
+    SaysImages,
+    SaysLimits,
+)
 from hetsched.domain.workload import Experiment
 from hetsched.errors import RAISED, HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
@@ -30,6 +36,9 @@ def _of_model(setup: Setup) -> Iterator[str]:
     if isinstance(model, KnowsRecordedValues):
         for experiment in evaluated:
             yield from _values(setup, model, experiment)
+    if isinstance(model, SaysImages):
+        for experiment in evaluated:
+            yield from _images(setup, model, experiment)
     if not isinstance(model, SaysAssumptions):
         return
     kinds = list(dict.fromkeys(kind for experiment in evaluated for kind in experiment.kinds))
@@ -59,6 +68,19 @@ def _values(setup: Setup, model: KnowsRecordedValues, experiment: Experiment) ->
         lambda: [line for kind in experiment.kinds for line in beyond_values(experiment, model.recorded_values(kind))],
     )
     return [f"{experiment.metric.name}: beyond the recordings: {line}" for line in dict.fromkeys(told)]
+
+
+def _images(setup: Setup, model: SaysImages, experiment: Experiment) -> list[str]:
+    """How the images on which the experiment trains differ from those of the recordings."""
+    augment = setup.scenario.real.augment and setup.scenario.training is None
+    told = _answered(
+        setup,
+        "unlike_recorded",
+        lambda: [
+            line for kind in experiment.kinds for line in model.unlike_recorded(kind, experiment.train_images, augment)
+        ],
+    )
+    return [f"{experiment.metric.name}: {line}" for line in dict.fromkeys(told)]
 
 
 def _ignored(setup: Setup) -> Iterator[str]:

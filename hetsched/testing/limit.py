@@ -27,7 +27,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         raise TooLongError(f"no answer after {seconds:g} s")
 
     before = signal.signal(signal.SIGVTALRM, too_long)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)  # again, where Python ignores it, as in `__del__`
     try:
         yield
     finally:

@@ -43,6 +43,10 @@ FITTED_TO = ("resnet18", "cifar10")
 """The model and the data set whose recordings gave the constants."""
 
 
+TRAIN_IMAGES = 50_000
+"""The training images of these recordings: all of the data set."""
+
+
 class Recorded(NamedTuple):
     """How far the recordings go that gave the constants: their least and greatest batch size, their
     last iteration, and their least and greatest learning rate and momentum."""
@@ -169,6 +173,16 @@ class SGDCurve(Struct, frozen=True):
         if not self._was_recorded(kind) or iterations <= RECORDED.iterations:
             return None
         return f"the curve goes on as it was fitted beyond the {RECORDED.iterations} iterations that were recorded"
+
+    def unlike_recorded(self, kind: TrialKind, train_images: int | None, augment: bool) -> Iterator[str]:
+        """That the recordings are of more images, or not augmented. Nothing, if the constants or the
+        network are not those of the recordings."""
+        if not self._was_recorded(kind):
+            return
+        if train_images is not None and train_images < TRAIN_IMAGES:
+            yield f"ResNet-18's curve on {TRAIN_IMAGES} training images, not fitted to {train_images}"
+        if augment:
+            yield "ResNet-18's curve without augmentation, not fitted to real.augment"
 
     def recorded_values(self, kind: TrialKind) -> Mapping[str, Collection[float]]:
         """The least and the greatest recorded learning rate and momentum. Empty: the constants or the

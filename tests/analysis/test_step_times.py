@@ -1,6 +1,7 @@
 """How fast real workers trained against what was foretold: logs made by hand."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from hetsched.core.events import (
 )
 from hetsched.domain.cluster import Node, NodeId, Worker, cpu_worker, gpu_worker
 from hetsched.domain.profiles import StepTimes
-from tests.conftest import make_setup, profile_row
+from tests.conftest import Simulate, make_setup, profile_row
 
 PACED = cpu_worker(Node(NodeId("p"), 1, pace=3.0), 0, 1)
 ALONE = cpu_worker(Node(NodeId("a"), 1), 0, 1)
@@ -27,14 +28,18 @@ ITERATIONS = 10
 
 
 def log(
-    workers: Iterable[Worker], *segments: tuple[Worker, float, float], start_up_s: float = 5.0, evaluate_s: float = 0.1
+    workers: Iterable[Worker],
+    *segments: tuple[Worker, float, float],
+    start_up_s: float = 5.0,
+    evaluate_s: float = 0.1,
+    batch_size: int = 32,
 ) -> list[Event]:
     """The log of one trial that goes through segments: worker, seconds of training, seconds late.
     By the profile they start up in 5 s and evaluate in 0.1 s."""
     [experiment] = make_setup(population=1, stop_iterations=1000).workload.experiments
     [trial] = experiment.trial_ids()
     events: list[Event] = [WorkerJoined(0.0, worker) for worker in workers]
-    events += [ExperimentArrived(0.0, experiment), TrialAdded(0.0, trial, experiment.id, 32, {"lr": 0.1})]
+    events += [ExperimentArrived(0.0, experiment), TrialAdded(0.0, trial, experiment.id, batch_size, {"lr": 0.1})]
     for worker, train_s, late_s in segments:
         events.append(SegmentStarted(0.0, trial, worker.id, ITERATIONS))
         parts = Parts(start_up_s, 0.0, train_s, evaluate_s, 0.0, 0.0)
@@ -69,6 +74,14 @@ def test_the_scale_that_is_advised_would_hold_for_the_slowest_worker_of_its_type
     assert "set real.time_scale to at least 6," in pace_remarks([found], 3.0)[-1]
     held = worker_steps([log([PACED, other], *[(PACED, 4.0, 0.0)] * 39, (other, 8.0, 4.0))], TIMES)
     assert "set real.time_scale to at least 6," in pace_remarks(held, 3.0)[-1]
+
+
+def test_the_scale_that_is_advised_would_hold_for_the_slowest_kind_of_trial() -> None:
+    """It was the mean of a worker: 1.5 where one of two kinds was twice as slow."""
+    held, late = log([PACED], (PACED, 4.0, 0.0)), log([PACED], (PACED, 8.0, 4.0), batch_size=64)
+    [found] = worker_steps([held, late], TIMES)
+    assert (found.factor, found.slowest) == pytest.approx((1.5, 2.0))
+    assert "set real.time_scale to at least 6," in pace_remarks([found], 3.0)[-1]
 
 
 def test_of_a_worker_that_was_late_now_and_then_the_predictions_are_good() -> None:
@@ -122,3 +135,15 @@ def test_start_up_and_evaluation_are_held_against_the_profile_with_a_pace_or_wit
     assert "run hetsched validate" in profile_remarks(slow)[2]
     warm = worker_steps([log([PACED, ALONE], *segments, start_up_s=0.0, evaluate_s=0.2)], TIMES)
     assert profile_remarks(warm) == []
+
+
+@pytest.mark.parametrize("cost", [{"state_growth": 0.1}, {"sharing": 1.5}], ids=["a state that grows", "neighbours"])
+def test_a_run_that_lasts_as_long_as_its_profile_says_is_of_the_same_machine(
+    cost: dict[str, Any], simulate_log: Simulate
+) -> None:
+    """It was told that start-up and evaluation took too long."""
+    nodes, row = [{"name": "a", "cores": 2}], profile_row(noise_cv=0.0, evaluation_s_per_image=0.5, **cost)
+    setup = make_setup(nodes, [row])
+    found = worker_steps([simulate_log(setup, "uniform+fifo")], setup.times)
+    assert [step.segments for step in found] == [8]
+    assert profile_remarks(found) == []

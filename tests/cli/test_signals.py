@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -256,3 +256,47 @@ def test_a_second_signal_of_either_kind_leaves_what_is_put_away(
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     assert type(stopped.value) is raised
     assert put_away == ["all"]
+
+
+class Dropped:
+    """A thing at whose end something is raised, which Python ignores."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        self.end = end
+
+    def __del__(self) -> None:
+        self.end()
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_signal_that_comes_where_python_ignores_exceptions_is_not_lost(
+    number: int, raised: type[BaseException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`hetsched policies check` went on after a SIGTERM in a callback of the garbage collector."""
+
+    def study() -> None:
+        with one_interrupt():
+            Dropped(lambda: signal.raise_signal(number))
+            time.sleep(LONG_S)
+
+    before = sys.unraisablehook, signal.getsignal(signal.SIGALRM)
+    with pytest.raises(KeyboardInterrupt) as stopped, sigterm_as_ctrl_c():
+        study()
+    assert type(stopped.value) is raised
+    assert (sys.unraisablehook, signal.getsignal(signal.SIGALRM)) == before
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_raised_again_waits_while_signals_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hetsched.signals.MOMENT_S", LONG_S)
+    done = []
+
+    def study() -> None:
+        Dropped(lambda: signal.raise_signal(signal.SIGTERM))
+        with signals_held():
+            signal.raise_signal(signal.SIGALRM)  # the moment is over
+            done.append("the rest")
+
+    with pytest.raises(Terminated), sigterm_as_ctrl_c():
+        study()
+    assert done == ["the rest"]

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from hetsched.domain.cluster import WorkerType
+from hetsched.domain.curve import Curve
 from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import NOTHING, Costs, ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
@@ -381,3 +382,12 @@ def test_the_growth_of_a_state_is_not_taken_from_other_workers() -> None:
     times = StepTimes([profile_row(state_growth=0.05), profile_row(cores=2), profile_row("v100")])
     growth = [times.costs(kind(32), worker).state_growth for worker in (ONE, TWO, V100)]
     assert growth == [0.05, 0, 0]
+
+
+def test_what_is_behind_a_second_batch_size_is_found_without_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All rows of the network were read again for each batch size: most of the time of a short simulation."""
+    times = StepTimes([profile_row(batch_size=size) for size in range(16, 64)])
+    found = [times.rows_behind(kind(20), ONE)]
+    monkeypatch.setattr(Curve, "through", lambda _: pytest.fail("all rows are read again"))
+    found.append(times.rows_behind(kind(30), ONE))
+    assert [[row.batch_size for row in rows] for rows in found] == [[20], [30]]

@@ -325,6 +325,28 @@ def test_a_cost_that_is_left_out_is_not_assumed(tmp_path: Path) -> None:
     assert assumptions(setup([row()], tmp_path, overheads=off).resolve(), FIFO) == []
 
 
+@pytest.mark.parametrize(
+    ("train_images", "real", "said"),
+    [
+        (50_000, {}, []),
+        (500, {}, ["accuracy: ResNet-18's curve on 50000 training images, not fitted to 500"]),
+        (None, {"augment": True}, ["accuracy: ResNet-18's curve without augmentation, not fitted to real.augment"]),
+    ],
+)
+def test_accuracies_of_training_on_other_images_than_the_recordings(
+    train_images: int | None, real: dict[str, Any], said: list[str], tmp_path: Path
+) -> None:
+    scenario = setup([row(**MEASURED)], tmp_path, real=real)
+    [experiment] = scenario.workload.experiments
+    for copies in (1, 2):
+        trained = experiment.model_copy(update={"train_images": train_images, "count": copies})
+        workload = scenario.workload.model_copy(update={"experiments": [trained]})
+        told = assumptions(scenario.replace(workload=workload).resolve(), FIFO)
+        assert [line for line in told if "curve" in line] == said
+    own = scenario.replace(workload=workload, learning={"model": "sgd", **OWN_CURVE})
+    assert not any("images" in line or "augment" in line for line in assumptions(own.resolve(), FIFO))
+
+
 def test_accuracies_of_a_network_that_nobody_recorded(tmp_path: Path) -> None:
     scenario = setup([row("mynet", **MEASURED)], tmp_path)
     [line] = assumptions(scenario.resolve(), FIFO)
