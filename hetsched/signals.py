@@ -17,8 +17,8 @@ TERMINATED = 128 + signal.SIGTERM
 """The exit status of a command that SIGTERM ended, 143, as a shell has it of a process that SIGTERM
 killed."""
 
-AGAIN = signal.SIGALRM
-"""The signal that raises again what Python has ignored."""
+AGAIN: int | None = getattr(signal, "SIGALRM", None)
+"""The signal that raises again what Python has ignored. Windows has none."""
 
 MOMENT_S = 0.01
 """After so long an exception that Python has ignored is raised again."""
@@ -60,7 +60,7 @@ def signals_held() -> Iterator[None]:
     end."""
     held: list[int] = []
     try:
-        with _handled_by(dict.fromkeys(_raising(AGAIN), lambda number, frame: held.append(number))):
+        with _handled_by(dict.fromkeys(_raising(), lambda number, frame: held.append(number))):
             yield
     finally:
         if held:
@@ -95,8 +95,11 @@ def interrupts_ignored() -> Iterator[None]:
 def _raised_again() -> Iterator[None]:
     """Within the block what Ctrl-C and SIGTERM raise is raised again a moment later, if Python
     ignored it, as in a callback of the garbage collector or in `__del__`."""
+    if AGAIN is None:
+        yield
+        return
     lost: list[BaseException] = []
-    hook, before = sys.unraisablehook, signal.getsignal(AGAIN)
+    alarm, hook, before = AGAIN, sys.unraisablehook, signal.getsignal(AGAIN)
 
     def again(number: int, frame: FrameType | None) -> None:
         if lost:
@@ -107,7 +110,7 @@ def _raised_again() -> Iterator[None]:
             hook(unraisable)
             return
         lost.append(unraisable.exc_value)
-        signal.signal(AGAIN, again)
+        signal.signal(alarm, again)
         signal.setitimer(signal.ITIMER_REAL, MOMENT_S)
 
     sys.unraisablehook = ignored
@@ -115,9 +118,9 @@ def _raised_again() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = hook
-        if signal.getsignal(AGAIN) is again:
+        if signal.getsignal(alarm) is again:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(AGAIN, before)
+            signal.signal(alarm, before)
 
 
 def _is_main_thread() -> bool:
@@ -125,12 +128,12 @@ def _is_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _raising(*further: int) -> dict[int, Handler]:
-    """The handlers of Ctrl-C, SIGTERM and further signals, where they raise something in this
-    thread."""
+def _raising() -> dict[int, Handler]:
+    """The handlers of Ctrl-C, SIGTERM and `AGAIN`, where they raise something in this thread."""
     if not _is_main_thread():
         return {}
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, *further)}
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM, AGAIN) if number is not None]
+    handlers = {number: signal.getsignal(number) for number in numbers}
     return {number: handler for number, handler in handlers.items() if callable(handler)}
 
 
