@@ -91,6 +91,17 @@ def interrupts_ignored() -> Iterator[None]:
         yield
 
 
+class _Again:
+    """Handles the alarm after which the exceptions that Python ignored are raised again."""
+
+    def __init__(self) -> None:
+        self.lost: list[BaseException] = []
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.lost:
+            raise self.lost.pop()
+
+
 @contextmanager
 def _raised_again() -> Iterator[None]:
     """Within the block what Ctrl-C and SIGTERM raise is raised again a moment later, if Python
@@ -98,18 +109,13 @@ def _raised_again() -> Iterator[None]:
     if AGAIN is None:
         yield
         return
-    lost: list[BaseException] = []
-    alarm, hook, before = AGAIN, sys.unraisablehook, signal.getsignal(AGAIN)
-
-    def again(number: int, frame: FrameType | None) -> None:
-        if lost:
-            raise lost.pop()
+    alarm, again, hook, before = AGAIN, _Again(), sys.unraisablehook, signal.getsignal(AGAIN)
 
     def ignored(unraisable: "sys.UnraisableHookArgs") -> None:
         if not isinstance(unraisable.exc_value, KeyboardInterrupt):
             hook(unraisable)
             return
-        lost.append(unraisable.exc_value)
+        again.lost.append(unraisable.exc_value)
         signal.signal(alarm, again)
         signal.setitimer(signal.ITIMER_REAL, MOMENT_S)
 
@@ -129,12 +135,13 @@ def _is_main_thread() -> bool:
 
 
 def _raising() -> dict[int, Handler]:
-    """The handlers of Ctrl-C, SIGTERM and `AGAIN`, where they raise something in this thread."""
+    """The handlers of Ctrl-C and SIGTERM, and of what is raised again, where they raise something in
+    this thread."""
     if not _is_main_thread():
         return {}
     numbers = [number for number in (signal.SIGINT, signal.SIGTERM, AGAIN) if number is not None]
     handlers = {number: signal.getsignal(number) for number in numbers}
-    return {number: handler for number, handler in handlers.items() if callable(handler)}
+    return {n: one for n, one in handlers.items() if callable(one) and (n != AGAIN or isinstance(one, _Again))}
 
 
 @contextmanager

@@ -19,6 +19,9 @@ LATE = 0.05
 """A worker whose segment takes longer than its pace asks, by more than this fraction, cannot hold
 its pace."""
 
+SOME = 0.05
+"""See `_slowest`."""
+
 OFF = 0.10
 """Step times that differ from the profile's by more than this fraction are of another machine. The
 same holds if the time beside the steps differs by more than this fraction of the whole time."""
@@ -34,7 +37,8 @@ class WorkerSteps(Struct, frozen=True):
     - `late_s`: the seconds beyond the pace in total
     - `late_segments`: how many of `segments` were late by more than 5%
     - `factor`: measured / predicted seconds, by the nearer end of the predicted range
-    - `slowest`: the largest `factor` of one of the workers in one kind of trial
+    - `slowest`: the largest `factor` of one of the workers in one kind of trial. What trained
+      hardly at all does not count.
     - `beside_s`: the seconds of start-up and evaluation, of `busy_s` in total. A pace says nothing
       about them.
     - `foretold_beside_s`: the prediction of `beside_s` by the profile. Neighbours slow it down as
@@ -165,9 +169,6 @@ def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
     beside_s = sum(part.start_up_s + part.evaluate_s for part in parts)
     least_beside_s = sum(segment.least_beside_s for segment in segments)
     most_beside_s = sum(segment.most_beside_s for segment in segments)
-    of_each: defaultdict[tuple[WorkerId, TrialKind], list[_Segment]] = defaultdict(list)
-    for segment in segments:
-        of_each[segment.ended.worker, segment.kind].append(segment)
     return WorkerSteps(
         worker=str(worker),
         paced=worker.pace is not None,
@@ -178,11 +179,23 @@ def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
         late_segments=sum(is_late(segment.ended) for segment in segments),
         late_s=sum(segment.ended.late_s for segment in segments),
         factor=_factor(segments),
-        slowest=max(map(_factor, of_each.values())),
+        slowest=_slowest(segments),
         busy_s=sum(part.total_s for part in parts),
         beside_s=beside_s,
         foretold_beside_s=_nearest(beside_s, least_beside_s, most_beside_s),
     )
+
+
+def _slowest(segments: Sequence[_Segment]) -> float:
+    """The largest factor of a worker in a kind of trial that it trained for at least the share
+    `SOME` of the seconds that a worker of the type trained on average. If there is no such kind,
+    the factor of all segments."""
+    of_each: defaultdict[tuple[WorkerId, TrialKind], list[_Segment]] = defaultdict(list)
+    for segment in segments:
+        of_each[segment.ended.worker, segment.kind].append(segment)
+    seconds = {key: sum(one.ended.parts.train_s for one in found) for key, found in of_each.items()}
+    least_s = SOME * sum(seconds.values()) / len({worker for worker, _ in of_each})
+    return max((_factor(one) for key, one in of_each.items() if seconds[key] >= least_s), default=_factor(segments))
 
 
 def _factor(segments: Iterable[_Segment]) -> float:

@@ -84,7 +84,7 @@ FRUITLESS_WAKES = 1000
 stall."""
 
 FRUITLESS_IN_ALL = 10 * FRUITLESS_WAKES
-"""This many count as a stall, though workers or experiments came in between."""
+"""This many count as a stall, though workers came in between. They may come and go for ever."""
 
 
 class Decided(Struct, gc=False):
@@ -167,8 +167,10 @@ class Dispatcher:
         self._tell(event)
         if type(event) is not ResourcesSampled:  # which policies do not see
             self._unanswered = True
-        if type(event) is WorkerJoined or type(event) is ExperimentArrived:
+        if type(event) is WorkerJoined:
             self._fruitless = 0
+        elif type(event) is ExperimentArrived:
+            self._fruitless = self._fruitless_in_all = 0
 
     def remember(self, events: Iterable[Event]) -> None:
         """Pass on events of earlier drivers, which are in the log already."""

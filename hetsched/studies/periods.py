@@ -226,7 +226,8 @@ def _iteration_and_costs(setup: Setup, workers: Iterable[Worker]) -> tuple[float
     types = {worker.type for worker in workers}
     iteration_s = costs_s = 0.0
     for experiment in setup.workload.experiments:
-        for kind, worker in product(experiment.kinds, types):
+        usable = [worker for worker in types if experiment.may_use(worker.device)]
+        for kind, worker in product(experiment.kinds, usable):
             gang = worker.gang(experiment.gang)
             iteration_s = max(iteration_s, setup.times.seconds_per_iteration(kind, gang) or 0.0)
             costs = setup.charged_times.costs(kind, gang)

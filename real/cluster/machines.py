@@ -34,8 +34,8 @@ class Machines:
     their own, and share its cores. Those that were given different cores count as different
     machines.
 
-    A Ray node that names no machine, or does not answer within `ANSWER_S`, counts as a machine of
-    its address.
+    A Ray node that names no machine, or does not answer within `ANSWER_S`, is on the machine that
+    has its address. If no machine has, the address is a machine.
     """
 
     def __init__(self, address_of: Callable[[RayNodeId], str], there: Mapping[NodeId, RayNodeId]) -> None:
@@ -43,6 +43,7 @@ class Machines:
         self._address_of = address_of
         self._asked = {ray_node: _ask(ray_node) for ray_node in set(there.values())}
         self._named: dict[RayNodeId, str] = {}
+        self._at: dict[str, str] = {}  # the first machine of each address
 
     def of(self, ray_node: RayNodeId) -> str:
         """The machine of the Ray node, which is asked only once."""
@@ -52,7 +53,9 @@ class Machines:
                 named = ray.get(asked, timeout=ANSWER_S)
             except RayError:  # also GetTimeoutError
                 named = None
-            self._named[ray_node] = named or self._address_of(ray_node)
+            address = self._address_of(ray_node)
+            at_address = self._at.setdefault(address, named or address)
+            self._named[ray_node] = at_address if named is None or at_address == address else named
         return self._named[ray_node]
 
 

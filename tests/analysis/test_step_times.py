@@ -84,6 +84,12 @@ def test_the_scale_that_is_advised_would_hold_for_the_slowest_kind_of_trial() ->
     assert "set real.time_scale to at least 6," in pace_remarks([found], 3.0)[-1]
 
 
+def test_a_kind_that_hardly_trained_does_not_set_the_scale_that_is_advised() -> None:
+    often = log([PACED], *[(PACED, 4.4, 0.4)] * 20)
+    [found] = worker_steps([often, log([PACED], (PACED, 1.0, 0.8), batch_size=64)], TIMES)
+    assert found.slowest == pytest.approx(1.1)
+
+
 def test_of_a_worker_that_was_late_now_and_then_the_predictions_are_good() -> None:
     [told] = pace_remarks(steps((PACED, 4.4, 0.4), *[(PACED, 4.0, 0.0)] * 9), 3.0)
     assert "could not hold its pace in 1 of 10 segments" in told and told.endswith("(+1%)")

@@ -287,6 +287,24 @@ def test_a_signal_that_comes_where_python_ignores_exceptions_is_not_lost(
     assert capsys.readouterr().err == ""
 
 
+def test_a_programs_own_alarm_is_no_interrupt() -> None:
+    """It was taken for the first Ctrl-C, so the next one was ignored."""
+    rung: list[int] = []
+
+    def interrupt_after_alarm() -> None:
+        signal.raise_signal(signal.SIGALRM)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGALRM, lambda number, frame: rung.append(number))
+    try:
+        for block in (one_interrupt, signals_held):
+            with pytest.raises(KeyboardInterrupt), block():
+                interrupt_after_alarm()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert rung == [signal.SIGALRM] * 2
+
+
 def test_what_is_raised_again_waits_while_signals_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hetsched.signals.MOMENT_S", LONG_S)
     done = []

@@ -119,6 +119,18 @@ def test_pods_of_one_machine_share_its_cores_whatever_their_addresses(monkeypatc
     assert [cores.take(WorkerId(pod), asked.of(RayNodeId(pod)), 2) for pod in ("pod-a", "pod-b")] == [(0, 1), (2, 3)]
 
 
+@pytest.mark.parametrize("silent_first", [False, True])
+def test_a_node_that_names_no_machine_shares_the_cores_of_its_address(
+    monkeypatch: pytest.MonkeyPatch, silent_first: bool
+) -> None:
+    answers = {"silent": None, "speaks": "boot-1"}
+    monkeypatch.setattr(machines, "_ask", lambda ray_node: ray_node)
+    monkeypatch.setattr(machines, "ray", SimpleNamespace(get=lambda node, timeout: answers[node]))
+    asked = Machines(lambda ray_node: "10.0.0.1", {})
+    order = ("silent", "speaks") if silent_first else ("speaks", "silent")
+    assert len({asked.of(RayNodeId(name)) for name in order}) == 1
+
+
 def test_containers_with_cores_of_their_own_do_not_share_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine that names no kernel has no name."""
     monkeypatch.setattr(machines, "BOOT_ID", tmp_path / "boot_id")

@@ -96,7 +96,7 @@ def test_the_old_board_is_not_asked_where_no_run_could_end_clearly_sooner(
 
     def seek(board: Board, rule: Rule, patience: float) -> Found:
         found = best_rule(board, rule, patience)
-        are_best.append(found.is_best)
+        are_best.append(found.unbeatable)
         return found
 
     def ask(board: Board, limit: float = inf) -> float:

@@ -114,6 +114,15 @@ def test_a_round_is_too_short_only_for_what_lasts_longer_than_an_iteration() -> 
     assert "too often" in unfit(with_costs(short, restore_s=10.0), {GAVEL: 1000.0})[str(GAVEL)]
 
 
+def test_only_devices_that_trials_may_use_make_a_round_too_short() -> None:
+    rows = [profile_row("v100", seconds=0.1), profile_row(cores=1, restore_s=100.0)]
+    nodes = [{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}, {"name": "c", "cores": 1}]
+    costs = NO_OVERHEADS | {"restore": True}
+    for devices, is_named in ((["v100"], False), (None, True)):
+        setup = with_options(make_setup(nodes, rows, costs, devices=devices), "gavel-makespan", round_s=5.0)
+        assert bool(unfit(setup, {GAVEL: 1e5})) == is_named
+
+
 def test_a_policys_own_round_is_not_called_too_short() -> None:
     """`sia` weighs the costs itself: with the suggested rounds it was slower in the suite."""
     setup, sia = with_costs(make_setup(), restore_s=100.0), Strategy("fusion", "sia")

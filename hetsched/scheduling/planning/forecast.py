@@ -74,11 +74,11 @@ def play_on(board: Board, limit: float = inf) -> float:
 
 class Found(NamedTuple):
     """The rule by which the run ends soonest, and the end in seconds since the start of the run.
-    `is_best`: no run could end clearly sooner."""
+    `unbeatable`: no run could end clearly sooner."""
 
     rule: Rule
     end: float
-    is_best: bool
+    unbeatable: bool
 
 
 def best_rule(board: Board, rule: Rule, patience: float) -> Found:

@@ -107,8 +107,8 @@ class Lookahead:
     def _seek(self, state: StateView, board: Board, old: Board | None) -> bool:
         """Seek the rule for the board. Returns False if the run ends as soon when the old board
         goes on. That is not asked if no run could end clearly sooner."""
-        rule, end, is_best = best_rule(board, self._rule, self._patience)
-        kept = inf if old is None or is_best else play_on(old.copy(), end)
+        rule, end, unbeatable = best_rule(board, self._rule, self._patience)
+        kept = inf if old is None or unbeatable else play_on(old.copy(), end)
         if kept > end:
             self._rule = rule
         left = min(kept, end) - state.now

@@ -1,5 +1,6 @@
 """Makes recordings from the real runs of a validation, which has probed the machine before them."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -12,7 +13,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.json_text import decoded
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME
-from hetsched.studies.fidelity.recordings import RECORDINGS, About, is_recorded, is_recording_of, keep
+from hetsched.studies.fidelity.recordings import RECORDINGS, About, is_recording_of, keep, recorded
 from hetsched.studies.folder import MEASURED, PREDICTED, PROBE, SUMMARY_NAME
 
 
@@ -54,10 +55,8 @@ def add(folder: Path, validation: Path) -> Iterator[str]:
 def _name(folder: Path, usual: str, log: Path) -> str | None:
     """The name of a new recording of the log: the usual one, or else the first free one with a
     number. None: the run is recorded already."""
-    for number in count(1):
-        name = usual if number == 1 else f"{usual}-{number}"
-        if not is_recorded(folder, name):
-            return name
-        if is_recording_of(folder, name, log):
-            return None
-    return None
+    taken = [name for name in recorded(folder) if re.fullmatch(re.escape(usual) + r"(-\d+)?", name)]
+    if any(is_recording_of(folder, name, log) for name in taken):
+        return None
+    names = (usual if number == 1 else f"{usual}-{number}" for number in count(1))
+    return next(name for name in names if name not in taken)

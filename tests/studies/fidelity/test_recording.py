@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import copy
+from shutil import copy, rmtree
 from statistics import fmean
 from typing import Any
 
@@ -223,6 +223,9 @@ def test_two_validations_of_one_scenario_both_count(folder: Path, capsys: pytest
             assert packed.read() == (day / LOG_NAME).read_bytes()
     assert main(add) == 0
     assert capsys.readouterr().out == "all are recorded already\n"
+    aside = (folder / RECORDINGS / names[0]).rename(folder / "aside")
+    assert main(add) == 0 and capsys.readouterr().out == f"recorded: {names[0]}\n"
+    rmtree(aside)
     whole = (folder / RECORDINGS / names[0] / LOG).read_bytes()
     for damaged in (whole[:-9], whole[:30] + b"?" * 30 + whole[60:]):
         (folder / RECORDINGS / names[0] / LOG).write_bytes(damaged)
