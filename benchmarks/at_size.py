@@ -168,11 +168,13 @@ def costs(sizes: list[Size], chosen: list[str], limit_s: float, times: int) -> I
     """The least cost of `times` runs of each policy, which take turns."""
     for size in sizes:
         found: dict[str, Cost | str] = {}
-        for policy in (POOL, *chosen) * times:
-            cost, before = in_own_process(size, policy, limit_s), found.get(policy)
-            if not isinstance(before, Cost) or (isinstance(cost, Cost) and cost.seconds < before.seconds):
-                found[policy] = cost
-        yield from ((size, policy, cost) for policy, cost in found.items())
+        for turn in range(times):
+            for policy in (POOL, *chosen):
+                cost, before = in_own_process(size, policy, limit_s), found.get(policy)
+                if not isinstance(before, Cost) or (isinstance(cost, Cost) and cost.seconds < before.seconds):
+                    found[policy] = cost
+                if turn == times - 1:
+                    yield size, policy, found[policy]
 
 
 def main() -> None:

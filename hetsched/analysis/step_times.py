@@ -20,7 +20,8 @@ LATE = 0.05
 its pace."""
 
 SOME = 0.05
-"""See `_slowest`."""
+"""A kind of trial sets no pace for a worker that trained it for less than this share of the seconds
+of an average worker of the type."""
 
 OFF = 0.10
 """Step times that differ from the profile's by more than this fraction are of another machine. The
@@ -37,8 +38,8 @@ class WorkerSteps(Struct, frozen=True):
     - `late_s`: the seconds beyond the pace in total
     - `late_segments`: how many of `segments` were late by more than 5%
     - `factor`: measured / predicted seconds, by the nearer end of the predicted range
-    - `slowest`: the largest `factor` of one of the workers in one kind of trial. What trained
-      hardly at all does not count.
+    - `slowest`: the largest `factor` of one of the workers in one kind of trial. A kind that a worker
+      hardly trained does not count (`SOME`).
     - `beside_s`: the seconds of start-up and evaluation, of `busy_s` in total. A pace says nothing
       about them.
     - `foretold_beside_s`: the prediction of `beside_s` by the profile. Neighbours slow it down as
@@ -187,9 +188,8 @@ def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
 
 
 def _slowest(segments: Sequence[_Segment]) -> float:
-    """The largest factor of a worker in a kind of trial that it trained for at least the share
-    `SOME` of the seconds that a worker of the type trained on average. If there is no such kind,
-    the factor of all segments."""
+    """The largest factor of a worker in a kind of trial that it trained for long enough (`SOME`). If
+    there is no such kind, the factor of all segments."""
     of_each: defaultdict[tuple[WorkerId, TrialKind], list[_Segment]] = defaultdict(list)
     for segment in segments:
         of_each[segment.ended.worker, segment.kind].append(segment)
@@ -212,7 +212,7 @@ def _nearest(value: float, least: float, most: float) -> float:
 
 def pace_remarks(steps: Iterable[WorkerSteps], time_scale: float) -> list[str]:
     """Which workers could not keep their pace, and what to do. Empty: all did. The slowest worker
-    would have kept the pace that is advised in every kind of trial.
+    would have kept the advised pace in its slowest kind of trial.
 
     `time_scale` is the run's: see `hetsched.scenario.tables.RealTable`.
     """

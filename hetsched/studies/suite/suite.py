@@ -2,7 +2,7 @@
 policies."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from io import StringIO
@@ -153,7 +153,7 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
     """The plan of a new suite. The plan is the last file to be written, after the scenarios and the
     package's runs. The folder is that of a suite once it has the plan."""
     setups, suite, held_out = asked.scenarios.setups, asked.scenarios.suite, asked.scenarios.held_out
-    of_users = held_out if suite else [*setups]
+    of_users = {name: _strategies(setups[name], asked.policies) for name in (held_out if suite else setups)}
     for name, setup in setups.items():
         setup.save(home / SCENARIOS / name)
     copies = copy_files(asked.policy_files, home, POLICIES)
@@ -168,8 +168,8 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
         files=files_in(home),
         costs=asked.costs,
         held_out=held_out,
-        assumed={name: _assumed(setups[name], asked.policies) for name in of_users},
-        rounds={name: _rounds(setups[name], asked.policies) for name in of_users},
+        assumed={name: _assumed(setups[name], found.values()) for name, found in of_users.items()},
+        rounds={name: _rounds(setups[name], found) for name, found in of_users.items()},
         targets=[] if suite else [name for name, setup in setups.items() if targets_of(setup)],
     )
     for record in _shipped(plan) if use_cached else ():
@@ -178,16 +178,15 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
     return plan
 
 
-def _assumed(setup: Setup, policies: Iterable[str]) -> list[str]:
-    """What simulations of these policies assume, and the warnings that hold whatever the runs do."""
-    strategies = [*_strategies(setup, policies).values()]
+def _assumed(setup: Setup, strategies: Collection[Strategy]) -> list[str]:
+    """What simulations of these strategies assume, and the warnings that hold whatever the runs do."""
     warned = idle_workers(setup, strategies), no_checkpoints(setup, strategies)
     return [*assumptions(setup, strategies), *dict.fromkeys(line for each in warned for line in each.values())]
 
 
-def _rounds(setup: Setup, policies: Iterable[str]) -> dict[str, str]:
-    """The warning about the periods of each policy that has one, for runs far from their bounds."""
-    strategies = _strategies(setup, policies)
+def _rounds(setup: Setup, strategies: Mapping[str, Strategy]) -> dict[str, str]:
+    """The warning about the periods of each policy that has one, for runs far from their bounds.
+    `strategies` are by policy."""
     found = kept_unfit(setup, strategies.values())
     return {policy: found[str(one)] for policy, one in strategies.items() if str(one) in found}
 
