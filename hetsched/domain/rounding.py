@@ -1,4 +1,4 @@
-"""Numbers that are equal but for rounding errors."""
+"""Numbers that are equal but for rounding errors, and rounded numbers."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -47,3 +47,12 @@ def rounded(number: float) -> float:
     (False, True)
     """
     return float(f"{number:.10g}")
+
+
+def two_digits(number: float) -> float:
+    """The number to two significant digits, as advice has it.
+
+    >>> two_digits(523.4), two_digits(8.72), two_digits(0.0321)
+    (520.0, 8.7, 0.032)
+    """
+    return float(f"{number:.2g}")

@@ -1,4 +1,5 @@
-"""Whether the periods of policies, such as the length of a round, fit the run and its costs."""
+"""Whether the periods of policies, such as the length of a round, fit the run and its costs. Also
+whether their thresholds fit."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -13,9 +14,11 @@ from hetsched import scheduling
 from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
 from hetsched.domain.cluster import Worker
 from hetsched.domain.registry import Strategy
+from hetsched.domain.rounding import two_digits
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.one_run import RunResult
+from hetsched.studies.thresholds import unfit_thresholds
 
 ROOM = 1.25
 """A suggested period fits into the run this many times as often as it must."""
@@ -57,12 +60,12 @@ def _fit(setup: Setup, strategy: Strategy, bound_s: float, sharing: Collection[S
 
 
 def kept_unfit(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]:
-    """A warning for each strategy with a period that `fit` leaves as it is, though it does not fit.
-    Raises InputError as `fit` does."""
+    """A warning for each strategy with a period that `fit` leaves as it is, though it does not fit,
+    or with thresholds that do not. Raises InputError as `fit` does."""
     found: dict[str, str] = {}
-    for strategy in filter(_periods, strategies):
-        bound_s = _bound_s(setup, strategy)
-        wanted = _fit(setup, strategy, bound_s)
+    for strategy in strategies:
+        bound_s = _bound_s(setup, strategy) if _periods(strategy) else None
+        wanted = None if bound_s is None else _fit(setup, strategy, bound_s)
         fits = {} if wanted is None else {strategy.scheduling: wanted}
         found |= unfit(with_periods(setup, fits), {strategy: bound_s})
     return found
@@ -103,7 +106,7 @@ def _bound_s(setup: Setup, strategy: Strategy) -> float:
 def _set_in_words(setup: Setup, strategy: Strategy, bound_s: float, wanted: Mapping[str, float]) -> str:
     are = " and ".join(f"{name} = {seconds:g}" for name, seconds in wanted.items())
     own = " and ".join(f"{_seconds_of(setup, strategy, name):g}" for name in wanted)
-    return f"{are}; its own {own} would be too long for a run whose bound is {_two_digits(bound_s):g} s"
+    return f"{are}; its own {own} would be too long for a run whose bound is {two_digits(bound_s):g} s"
 
 
 class _Misfits(NamedTuple):
@@ -118,6 +121,7 @@ class _Misfits(NamedTuple):
 def unfit(setup: Setup, bounds_s: Mapping[Strategy, float | None], beside: Iterable[Strategy] = ()) -> dict[str, str]:
     """A warning for each strategy whose scheduling policy has a period that is too long for the
     run, or a round of the scenario that is shorter than what it costs beside training, in words.
+    Thresholds that tell no trials apart belong to the warning, too (`unfit_thresholds`).
 
     `bounds_s` are lower bounds on the makespans, in seconds. The class attribute `periods` of a
     policy names its options that are periods. It says how often each must at least fit into a run.
@@ -129,8 +133,9 @@ def unfit(setup: Setup, bounds_s: Mapping[Strategy, float | None], beside: Itera
     found, every = {}, dict.fromkeys([*bounds_s, *beside])
     for strategy, bound_s in bounds_s.items():
         sharing = [other for other in every if other.scheduling == strategy.scheduling]
-        if bound_s and (warning := _in_words(setup, strategy, bound_s, _misfits(setup, strategy, bound_s, sharing))):
-            found[str(strategy)] = warning
+        rounds = _in_words(setup, strategy, bound_s, _misfits(setup, strategy, bound_s, sharing)) if bound_s else ""
+        if warnings := [*filter(None, (rounds, unfit_thresholds(setup, strategy)))]:
+            found[str(strategy)] = "; ".join(warnings)
     return found
 
 
@@ -138,9 +143,9 @@ def _in_words(setup: Setup, strategy: Strategy, bound_s: float, found: _Misfits)
     """The warning about these periods. Empty: all fit."""
     why = []
     if found.too_long:
-        why.append(f"too seldom for a run whose bound is {_two_digits(bound_s):g} s")
+        why.append(f"too seldom for a run whose bound is {two_digits(bound_s):g} s")
     if found.too_short:
-        why.append(f"too often for costs of up to {_two_digits(found.costs_s):g} s per round")
+        why.append(f"too often for costs of up to {two_digits(found.costs_s):g} s per round")
     advice = found.too_long | found.too_short
     are = " and ".join(f"{name} = {_seconds_of(setup, strategy, name):g}" for name in advice)
     if not why:
@@ -259,7 +264,7 @@ def _whole(strategy: Strategy, name: str) -> bool:
 
 def _settable(strategy: Strategy, name: str, seconds: float) -> float:
     """A value that the option takes, of about so many seconds."""
-    return max(1, int(_two_digits(seconds))) if _whole(strategy, name) else _two_digits(seconds)
+    return max(1, int(two_digits(seconds))) if _whole(strategy, name) else two_digits(seconds)
 
 
 def _set_options(setup: Setup, strategy: Strategy) -> Mapping[str, object]:
@@ -273,12 +278,3 @@ def _seconds_of(setup: Setup, strategy: Strategy, name: str) -> float | None:
     default = _option(strategy, name).default
     seconds = _set_options(setup, strategy).get(name, default)
     return seconds if isinstance(seconds, (int, float)) else None
-
-
-def _two_digits(seconds: float) -> float:
-    """A number of seconds, rounded to two digits.
-
-    >>> _two_digits(523.4), _two_digits(8.72), _two_digits(0.0321)
-    (520.0, 8.7, 0.032)
-    """
-    return float(f"{seconds:.2g}")
