@@ -4,15 +4,17 @@ profile says."""
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from math import ceil, floor, log10
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from hetsched.analysis.starts_at_once import StartsAtOnce
 from hetsched.core.events import Event, SegmentEnded
 from hetsched.core.state import State
+from hetsched.core.trial import Trial
 from hetsched.domain.cluster import WorkerId, WorkerType
-from hetsched.domain.profiles import StepTimes, grown
-from hetsched.domain.workload import TrialKind
+from hetsched.domain.profiles import Costs, StepTimes, grown
+from hetsched.domain.workload import Place, TrialKind
 from hetsched.errors import counted
 
 LATE = 0.05
@@ -26,6 +28,16 @@ of an average worker of the type."""
 OFF = 0.10
 """Step times that differ from the profile's by more than this fraction are of another machine. The
 same holds if the time beside the steps differs by more than this fraction of the whole time."""
+
+
+class Checkpoints(Protocol):
+    """Where a run keeps its checkpoints, and how fast they move from node to node."""
+
+    @property
+    def place(self) -> Place: ...
+
+    @property
+    def network_bytes_per_s(self) -> float: ...
 
 
 class WorkerSteps(Struct, frozen=True):
@@ -45,6 +57,8 @@ class WorkerSteps(Struct, frozen=True):
     - `foretold_beside_s`: the prediction of `beside_s` by the profile. Neighbours slow it down as
       they slow down steps, so the prediction is a range, and this is its point nearest
       to `beside_s`.
+    - `checkpoints_s`, `foretold_checkpoints_s`: the same for restores and checkpoints. What the
+      profile does not have is in neither of them.
     """
 
     worker: str
@@ -60,6 +74,8 @@ class WorkerSteps(Struct, frozen=True):
     busy_s: float
     beside_s: float
     foretold_beside_s: float
+    checkpoints_s: float = 0.0
+    foretold_checkpoints_s: float = 0.0
 
     @property
     def late(self) -> str | None:
@@ -87,22 +103,28 @@ class WorkerSteps(Struct, frozen=True):
     def unlike_profile_beside(self) -> str | None:
         """A sentence that start-up and evaluation did not take as long as the profile says. None:
         they did."""
-        if abs(self.beside_s - self.foretold_beside_s) <= OFF * self.busy_s:
+        return self._unlike("start-up and evaluation", self.beside_s, self.foretold_beside_s)
+
+    @property
+    def unlike_profile_checkpoints(self) -> str | None:
+        """A sentence that restores and checkpoints did not take as long as the profile says. None:
+        they did. Such runs are often on other storage."""
+        return self._unlike("restores and checkpoints", self.checkpoints_s, self.foretold_checkpoints_s)
+
+    def _unlike(self, what: str, seconds: float, foretold_s: float) -> str | None:
+        if abs(seconds - foretold_s) <= OFF * self.busy_s:
             return None
         segments = counted(self.segments, "segment")
-        return (
-            f"{self.worker}: start-up and evaluation took {self.beside_s:.1f} s in {segments}, "
-            f"by the profile {self.foretold_beside_s:.1f} s"
-        )
+        return f"{self.worker}: {what} took {seconds:.1f} s in {segments}, by the profile {foretold_s:.1f} s"
 
     def unlike(self, lost: bool) -> list[str]:
         """Sentences on how the steps differed from the profile. Empty: they did not.
 
-        `lost`: the runs lost segments. Then start-ups are not compared, because a lost segment
-        makes further start-ups.
+        `lost`: the runs lost segments. Then start-ups and restores are not compared, because a lost
+        segment makes further ones.
         """
-        told = [self.unlike_profile, None if lost else self.unlike_profile_beside]
-        return [line for line in told if line is not None]
+        beside = [] if lost else [self.unlike_profile_beside, self.unlike_profile_checkpoints]
+        return [line for line in (self.unlike_profile, *beside) if line is not None]
 
 
 def is_late(ended: SegmentEnded) -> bool:
@@ -110,12 +132,18 @@ def is_late(ended: SegmentEnded) -> bool:
     return ended.late_s > LATE * (ended.parts.train_s - ended.late_s)
 
 
-def worker_steps(logs: Iterable[Iterable[Event]], times: StepTimes, host_cores: int | None = None) -> list[WorkerSteps]:
+def worker_steps(
+    logs: Iterable[Iterable[Event]],
+    times: StepTimes,
+    host_cores: int | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> list[WorkerSteps]:
     """The steps in the logs of real runs by type of worker, in the order in which the types first
     ended a segment.
 
     A type without a pace is left out if the profile lacks its step time. `host_cores` is the number
-    of cores of the one host that all nodes were on. None: there were several hosts.
+    of cores of the one host that all nodes were on. None: there were several hosts. Without
+    `checkpoints`, restores and checkpoints are left out.
     """
     seen: defaultdict[WorkerType, list[_Segment]] = defaultdict(list)
     for events in logs:
@@ -124,15 +152,24 @@ def worker_steps(logs: Iterable[Iterable[Event]], times: StepTimes, host_cores: 
             starts.see(event, state)
             if isinstance(event, SegmentEnded):
                 worker = state.workers[event.worker]
-                if (segment := _segment(event, state, times, starts.slowdown(event, state))) is not None:
+                slowdown = starts.slowdown(event, state)
+                if (segment := _segment(event, state, times, slowdown, checkpoints)) is not None:
                     seen[worker.type].append(segment)
             state.apply(event)
     return [_steps(worker, segments) for worker, segments in seen.items()]
 
 
+class _Compared(NamedTuple):
+    """Measured seconds, and the least and the most predicted ones."""
+
+    measured_s: float = 0.0
+    least_s: float = 0.0
+    most_s: float = 0.0
+
+
 class _Segment(Struct, frozen=True):
     """A segment that ended, and its predicted seconds: the least and the most of training, and of
-    start-up and evaluation."""
+    start-up and evaluation. Also the seconds of its restore and checkpoint."""
 
     ended: SegmentEnded
     kind: TrialKind
@@ -140,9 +177,12 @@ class _Segment(Struct, frozen=True):
     most_s: float
     least_beside_s: float
     most_beside_s: float
+    checkpoints: _Compared
 
 
-def _segment(ended: SegmentEnded, state: State, times: StepTimes, slowdown: float) -> _Segment | None:
+def _segment(
+    ended: SegmentEnded, state: State, times: StepTimes, slowdown: float, kept: Checkpoints | None
+) -> _Segment | None:
     """The segment with its predicted seconds. None: nothing was predicted. `slowdown` is the factor
     by which the start-up takes longer."""
     trial, worker = state.trials[ended.trial], state.workers[ended.worker]
@@ -150,16 +190,43 @@ def _segment(ended: SegmentEnded, state: State, times: StepTimes, slowdown: floa
     beside_s = state.experiments[trial.experiment].evaluation_images * costs.evaluation_s_per_image
     beside_s *= grown(costs.state_growth, trial.iterations + ended.iterations)
     beside_s += costs.start_up_s * slowdown if ended.parts.start_up_s else 0.0
+    checkpoints = _Compared() if kept is None else _checkpoints(ended, trial, times, costs, kept)
     if worker.pace is not None:
         asked_s = ended.parts.train_s - ended.late_s
-        return _Segment(ended, trial.kind, asked_s, asked_s, beside_s, beside_s)
+        return _Segment(ended, trial.kind, asked_s, asked_s, beside_s, beside_s, checkpoints)
     seconds = times.seconds_per_iteration(trial.kind, worker.type)
     if seconds is None:
         return None
     alone = all(other.node != worker.node for other in state.workers.values() if other.id != worker.id)
     sharing = 1.0 if alone else costs.sharing
     train_s = ended.iterations * seconds
-    return _Segment(ended, trial.kind, train_s, train_s * sharing, beside_s, beside_s * sharing)
+    checkpoints = checkpoints._replace(most_s=checkpoints.most_s * sharing)
+    return _Segment(ended, trial.kind, train_s, train_s * sharing, beside_s, beside_s * sharing, checkpoints)
+
+
+def _checkpoints(ended: SegmentEnded, trial: Trial, times: StepTimes, costs: Costs, kept: Checkpoints) -> _Compared:
+    """The seconds of the segment's restore and checkpoint, each if the profile has any for the
+    model. A state in memory may come from the node's own, from another node or from a file."""
+    in_memory = kept.place != "storage"
+
+    def knows(memory: str, storage: str) -> bool:
+        return any(
+            times.where_measured(trial.kind.model, name) for name in ((memory, storage) if in_memory else (storage,))
+        )
+
+    measured_s = least_s = most_s = 0.0
+    if knows("object_store_save_s", "checkpoint_s"):
+        measured_s = ended.parts.checkpoint_s
+        save_s = costs.object_store_save_s if in_memory else costs.checkpoint_s
+        least_s = most_s = save_s * grown(costs.state_growth, trial.iterations + ended.iterations)
+    if ended.parts.restore_s and knows("object_store_restore_s", "restore_s"):
+        measured_s += ended.parts.restore_s
+        moved_s = costs.object_store_restore_s + costs.checkpoint_bytes / kept.network_bytes_per_s
+        far_s = moved_s if kept.place == "object-store" else costs.restore_s
+        ways = (costs.object_store_restore_s, far_s) if in_memory else (costs.restore_s,)
+        least_s += min(ways) * grown(costs.state_growth, trial.iterations)
+        most_s += max(ways) * grown(costs.state_growth, trial.iterations)
+    return _Compared(measured_s, least_s, most_s)
 
 
 def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
@@ -170,6 +237,7 @@ def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
     beside_s = sum(part.start_up_s + part.evaluate_s for part in parts)
     least_beside_s = sum(segment.least_beside_s for segment in segments)
     most_beside_s = sum(segment.most_beside_s for segment in segments)
+    checkpoints = _Compared(*map(sum, zip(*(segment.checkpoints for segment in segments), strict=True)))
     return WorkerSteps(
         worker=str(worker),
         paced=worker.pace is not None,
@@ -184,6 +252,8 @@ def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
         busy_s=sum(part.total_s for part in parts),
         beside_s=beside_s,
         foretold_beside_s=_nearest(beside_s, least_beside_s, most_beside_s),
+        checkpoints_s=checkpoints.measured_s,
+        foretold_checkpoints_s=_nearest(*checkpoints),
     )
 
 

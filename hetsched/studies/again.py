@@ -183,8 +183,8 @@ def strategy_in(folder: Path) -> StrategyResult:
     if len(names) > 1 or len(scenarios) > 1:
         raise InputError(f"{folder}: has runs of several strategies or scenarios; name the folder of one")
     real = study_in(folder) == "run"
-    cores = setup.scenario.overheads.host_cores
-    steps = worker_steps((read_log(run.log) for run, _ in found), setup.times, cores) if real else ()
+    cores, kept = setup.scenario.overheads.host_cores, setup.scenario.checkpoints
+    steps = worker_steps((read_log(run.log) for run, _ in found), setup.times, cores, kept) if real else ()
     begun = (folder / run_plan.PLAN_NAME).is_file()
     prediction = run_plan.load_plan(folder).prediction if begun else None
     said = said_of(folder, logs)

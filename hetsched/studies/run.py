@@ -161,8 +161,8 @@ def _written(
     home: ResultsFolder, setup: Setup, plan: RunPlan, runs: Sequence[tuple[RunResult, State]], *, again: bool = True
 ) -> StrategyResult:
     """The result. It is written to its folder if that has none, or if `again` is true."""
-    cores = setup.scenario.overheads.host_cores
-    steps = worker_steps((read_log(run.log) for run, _ in runs), setup.times, cores)
+    cores, kept = setup.scenario.overheads.host_cores, setup.scenario.checkpoints
+    steps = worker_steps((read_log(run.log) for run, _ in runs), setup.times, cores, kept)
     chosen = parse_strategy(plan.strategy)
     assumed = of_measured(setup, [chosen], plan.assumed)
     result = strategy_result(home, setup, chosen, runs, steps, assumed, plan.prediction)

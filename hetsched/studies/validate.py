@@ -296,8 +296,8 @@ def warnings_of(
 def agreement_of(predicting: Setup, predicted: Sequence[Draws], measured: Sequence[RunResult]) -> Agreement:
     """The agreement of measured runs with the predictions of each, made with the step times of
     `predicting`."""
-    cores = predicting.scenario.overheads.host_cores
-    steps = worker_steps((read_log(run.log) for run in measured), predicting.times, cores)
+    cores, kept = predicting.scenario.overheads.host_cores, predicting.scenario.checkpoints
+    steps = worker_steps((read_log(run.log) for run in measured), predicting.times, cores, kept)
     found = validation.agreement([*map(_repetitions, predicted)], _repetitions(measured), steps)
     return replace(found, parts=_parts(predicted, measured))
 

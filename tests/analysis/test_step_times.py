@@ -1,7 +1,7 @@
 """How fast real workers trained against what was foretold: logs made by hand."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -17,6 +17,7 @@ from hetsched.core.events import (
 )
 from hetsched.domain.cluster import Node, NodeId, Worker, cpu_worker, gpu_worker
 from hetsched.domain.profiles import StepTimes
+from hetsched.scenario.tables import CheckpointsTable
 from tests.conftest import Simulate, make_setup, profile_row
 
 PACED = cpu_worker(Node(NodeId("p"), 1, pace=3.0), 0, 1)
@@ -32,6 +33,8 @@ def log(
     *segments: tuple[Worker, float, float],
     start_up_s: float = 5.0,
     evaluate_s: float = 0.1,
+    restore_s: float = 0.0,
+    checkpoint_s: float = 0.0,
     batch_size: int = 32,
 ) -> list[Event]:
     """The log of one trial that goes through segments: worker, seconds of training, seconds late.
@@ -42,7 +45,7 @@ def log(
     events += [ExperimentArrived(0.0, experiment), TrialAdded(0.0, trial, experiment.id, batch_size, {"lr": 0.1})]
     for worker, train_s, late_s in segments:
         events.append(SegmentStarted(0.0, trial, worker.id, ITERATIONS))
-        parts = Parts(start_up_s, 0.0, train_s, evaluate_s, 0.0, 0.0)
+        parts = Parts(start_up_s, restore_s, train_s, evaluate_s, checkpoint_s, 0.0)
         events.append(SegmentEnded(0.0, trial, worker.id, ITERATIONS, 0.5, parts, late_s))
     return events
 
@@ -143,13 +146,57 @@ def test_start_up_and_evaluation_are_held_against_the_profile_with_a_pace_or_wit
     assert profile_remarks(warm) == []
 
 
+Place = Literal["storage", "object-store", "both"]
+
+
+def kept(place: Place, restored_s: float, saved_s: float, **profile: float | None) -> list[str]:
+    """What is said of a segment of 7.1 s beside its restore and checkpoint, by a profile of 0.5 s and
+    0.25 s for files and a tenth of that for memory."""
+    costs = {"restore_s": 0.5, "checkpoint_s": 0.25, "object_store_restore_s": 0.05, "object_store_save_s": 0.025}
+    changes: dict[str, Any] = costs | profile
+    events = log([ALONE], (ALONE, 2.0, 0.0), restore_s=restored_s, checkpoint_s=saved_s)
+    times = StepTimes([profile_row(cores=1, seconds=0.2, **changes)])
+    found = worker_steps([events], times, None, CheckpointsTable(place=place))
+    assert profile_remarks(found, lost=True) == []
+    return profile_remarks(found)[:1]
+
+
+def test_restores_and_checkpoints_are_held_against_the_profile() -> None:
+    """Slow storage made a run 2.5 times as long as foretold, without a word."""
+    said = ["1 cpu: restores and checkpoints took 16.0 s in 1 segment, by the profile 0.8 s"]
+    assert kept("storage", 8.0, 8.0) == said
+    assert kept("storage", 0.5, 0.25) == []
+    assert kept("both", 0.5, 0.025) == kept("both", 0.05, 0.025) == []  # from a file, from memory
+    assert "took 2.0 s in 1 segment, by the profile 0.5 s" in kept("both", 0.05, 2.0)[0]
+    assert kept("object-store", 2.05, 0.025, checkpoint_bytes=250_000_000) == []  # over the network in 2 s
+    assert "by the profile 0.1 s" in kept("object-store", 2.05, 0.025)[0]
+
+
+def test_a_restore_or_checkpoint_that_the_profile_lacks_is_not_compared() -> None:
+    nothing = dict.fromkeys(("restore_s", "checkpoint_s", "object_store_restore_s", "object_store_save_s"))
+    assert kept("storage", 8.0, 8.0, **nothing) == kept("both", 8.0, 8.0, **nothing) == []
+    assert kept("storage", 8.0, 0.25, restore_s=None) == []
+    assert "took 8.0 s in 1 segment, by the profile 0.2 s" in kept("storage", 8.0, 8.0, restore_s=None)[0]
+    steps = worker_steps([log([ALONE], (ALONE, 2.0, 0.0), checkpoint_s=8.0)], TIMES)  # without a place
+    assert profile_remarks(steps) == []
+
+
+@pytest.mark.parametrize("place", ["storage", "object-store", "both"])
 @pytest.mark.parametrize("cost", [{"state_growth": 0.1}, {"sharing": 1.5}], ids=["a state that grows", "neighbours"])
 def test_a_run_that_lasts_as_long_as_its_profile_says_is_of_the_same_machine(
-    cost: dict[str, Any], simulate_log: Simulate
+    cost: dict[str, Any], place: Place, simulate_log: Simulate
 ) -> None:
     """It was told that start-up and evaluation took too long."""
-    nodes, row = [{"name": "a", "cores": 2}], profile_row(noise_cv=0.0, evaluation_s_per_image=0.5, **cost)
-    setup = make_setup(nodes, [row])
-    found = worker_steps([simulate_log(setup, "uniform+fifo")], setup.times)
-    assert [step.segments for step in found] == [8]
+    nodes = [{"name": name, "cores": 2} for name in ("a", "b")]
+    files: dict[str, Any] = {
+        "restore_s": 40.0,
+        "checkpoint_s": 20.0,
+        "object_store_save_s": 1.0,
+        "checkpoint_bytes": 10**10,
+    }
+    row = profile_row(noise_cv=0.0, evaluation_s_per_image=0.5, **files, **cost)
+    checkpoints = CheckpointsTable(place=place)
+    setup = make_setup(nodes, [row], population=6, stop_iterations=30).replace(checkpoints=checkpoints)
+    found = worker_steps([simulate_log(setup, "uniform+fifo")], setup.times, None, checkpoints)
+    assert [step.segments for step in found] == [18] and found[0].checkpoints_s > 0.1 * found[0].busy_s
     assert profile_remarks(found) == []

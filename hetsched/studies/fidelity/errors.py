@@ -96,7 +96,8 @@ def predict(recording: Recording) -> Prediction:
         simulator_s = (time.process_time() - begun) / len(runs)
         draws = [_draw(recording, run) for run in runs]
         assumed = _assumed(recording, runs)
-    steps = worker_steps([events], setup.times, setup.scenario.overheads.host_cores)
+    cores, checkpoints = setup.scenario.overheads.host_cores, setup.scenario.checkpoints
+    steps = worker_steps([events], setup.times, cores, checkpoints)
     real = measure(events, setup)
     warnings = _of_another_machine(steps, recording.about.machine, lost=real.lost_segments > 0)
     factors = _factors(recording, measured, "another" if warnings else "as probed")
