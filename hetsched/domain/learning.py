@@ -65,8 +65,9 @@ class KnowsRecordedValues(Protocol):
     values are far beyond them."""
 
     def recorded_values(self, kind: TrialKind) -> Mapping[str, Collection[Any]]:
-        """The recorded values of each hyperparameter that has an effect. Of numbers, the least and
-        the greatest one suffice. Empty: they are not known for such a trial."""
+        """The recorded values of each hyperparameter, also of one that has no effect on scores. Of
+        numbers, the least and the greatest one suffice. Empty: they are not known for such a
+        trial."""
         ...
 
 

@@ -1,6 +1,6 @@
 """What simulations assume of scores that nobody recorded."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from hetsched.domain.learning import (
@@ -10,7 +10,7 @@ from hetsched.domain.learning import (
     SaysImages,
     SaysLimits,
 )
-from hetsched.domain.workload import Experiment
+from hetsched.domain.workload import Experiment, TrialKind
 from hetsched.errors import RAISED, HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.beyond_values import beyond_values
@@ -61,11 +61,17 @@ def limits(setup: Setup, model: SaysLimits, experiment: Experiment, iterations: 
 
 
 def _values(setup: Setup, model: KnowsRecordedValues, experiment: Experiment) -> list[str]:
-    """Which values of the experiment's hyperparameters are far beyond all recorded ones."""
+    """Which values of the experiment's hyperparameters are far beyond all recorded ones. `_ignored`
+    names those that are searched in vain."""
+    in_vain = _searched_in_vain(setup, model, experiment)
+
+    def recorded(kind: TrialKind) -> dict[str, Collection[Any]]:
+        return {name: values for name, values in model.recorded_values(kind).items() if name not in in_vain}
+
     told = _answered(
         setup,
         "recorded_values",
-        lambda: [line for kind in experiment.kinds for line in beyond_values(experiment, model.recorded_values(kind))],
+        lambda: [line for kind in experiment.kinds for line in beyond_values(experiment, recorded(kind))],
     )
     return [f"{experiment.metric.name}: beyond the recordings: {line}" for line in dict.fromkeys(told)]
 
@@ -87,13 +93,17 @@ def _ignored(setup: Setup) -> Iterator[str]:
     """The searched hyperparameters that have no effect, because the learning model does not use
     them."""
     model = setup.learning_model()
-    if not isinstance(model, NamesHyperparameters):
-        return
     evaluated = [experiment for experiment in setup.workload.experiments if experiment.evaluation_images]
-    searched = [name for experiment in evaluated for name in experiment.searched]
-    known = _answered(setup, "known_hyperparameters", lambda: model.known_hyperparameters)
-    if ignored := [name for name in searched if name not in known]:
+    if ignored := [name for experiment in evaluated for name in _searched_in_vain(setup, model, experiment)]:
         yield f"learning: the curve knows nothing of {some(ignored)}: no value is better than another"
+
+
+def _searched_in_vain(setup: Setup, model: object, experiment: Experiment) -> list[str]:
+    """The searched hyperparameters of the experiment that the learning model does not use."""
+    if not isinstance(model, NamesHyperparameters):
+        return []
+    known = _answered(setup, "known_hyperparameters", lambda: model.known_hyperparameters)
+    return [name for name in experiment.searched if name not in known]
 
 
 def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]]) -> list[str]:

@@ -43,6 +43,7 @@ class Nearness:
         self._of_sgd = ("lr", "momentum") if self._by_rate else ()
         names = [key for key in dict.fromkeys(chain(*self._last)) if key not in self._of_sgd]
         self._others = [key for key in names if self._counts(key)]
+        self._recorded = (*self._of_sgd, *names)
         self.known: Collection[str] = (*self._of_sgd, *filter(self._differs, self._others), BATCH_SIZE)
         """The hyperparameters whose values count. One with a single recorded value tells no recordings
         apart."""
@@ -51,13 +52,13 @@ class Nearness:
         self._whole = whole if (whole := max(rates) - min(rates)) > ALIKE else 1.0
 
     def values(self, numbers: Collection[int]) -> dict[str, list[Any]]:
-        """The values of the known hyperparameters in the recordings with these numbers, each once.
-        The batch size is left out."""
+        """The values of the hyperparameters in the recordings with these numbers, each once. A
+        hyperparameter that tells no recordings apart has one. The batch size is left out."""
         there = [self._last[number] for number in numbers]
         zero = dict.fromkeys(ZERO_IF_MISSING, 0.0)
         found = {
             key: [(zero | each)[key] for each in there if key in each or key in zero]
-            for key in self.known
+            for key in self._recorded
             if key != BATCH_SIZE
         }
         return {key: [*{repr(value): value for value in values}.values()] for key, values in found.items() if values}

@@ -27,6 +27,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from msgspec import Struct
 
+from hetsched.domain.hyperparameters import OF_SGD
 from hetsched.domain.workload import TrialKind
 from sim.learning.networks import named, networks_of, one_curve_of_all
 
@@ -49,15 +50,16 @@ TRAIN_IMAGES = 50_000
 
 class Recorded(NamedTuple):
     """How far the recordings go that gave the constants: their least and greatest batch size, their
-    last iteration, and their least and greatest learning rate and momentum."""
+    last iteration, and their least and greatest learning rate, momentum and weight decay."""
 
     batches: tuple[int, int]
     iterations: int
     lr: tuple[float, float]
     momentum: tuple[float, float]
+    weight_decay: tuple[float, float]
 
 
-RECORDED = Recorded((16, 512), 1000, (8.98402e-06, 1.4646), (0.0, 0.9754))
+RECORDED = Recorded((16, 512), 1000, (8.98402e-06, 1.4646), (0.0, 0.9754), (0.0, 0.0))
 """How far the package's recordings of `FITTED_TO` go (docs/learning.md). A test compares."""
 
 
@@ -185,9 +187,9 @@ class SGDCurve(Struct, frozen=True):
             yield "ResNet-18's curve without augmentation, not fitted to real.augment"
 
     def recorded_values(self, kind: TrialKind) -> Mapping[str, Collection[float]]:
-        """The least and the greatest recorded learning rate and momentum. Empty: the constants or the
-        network are not those of the recordings."""
-        return {"lr": RECORDED.lr, "momentum": RECORDED.momentum} if self._was_recorded(kind) else {}
+        """The least and the greatest recorded value of each hyperparameter of SGD. Empty: the
+        constants or the network are not those of the recordings."""
+        return {name: getattr(RECORDED, name) for name in OF_SGD} if self._was_recorded(kind) else {}
 
     def _was_recorded(self, kind: TrialKind) -> bool:
         return self._is_as_shipped and (kind.model, kind.dataset) == FITTED_TO

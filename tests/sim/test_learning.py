@@ -312,4 +312,6 @@ def test_the_limits_of_the_shipped_curve_are_those_of_its_recordings() -> None:
     lines = [line for each in found for line in each.evaluations]
     lr = [line.hyperparameters["lr"] for line in lines]
     momentum = [line.hyperparameters.get("momentum", 0.0) for line in lines]
-    assert ((min(batches), max(batches)), last, (min(lr), max(lr)), (min(momentum), max(momentum))) == RECORDED
+    decay = [line.hyperparameters["weight_decay"] for line in lines]
+    spans = [(min(values), max(values)) for values in (lr, momentum, decay)]
+    assert ((min(batches), max(batches)), last, *spans) == RECORDED

@@ -106,6 +106,8 @@ def searching(folder: Path, space: dict[str, Any], learning: dict[str, Any]) -> 
         ({"lr": {"low": 1e-9, "high": 1.0}}, "lr: searched 1e-09 to 1, recorded 8.984e-06 to 1.465"),
         ({"lr": 100.0}, "lr: set to 100, recorded 8.984e-06 to 1.465"),
         ({"lr": {"low": 1e-4, "high": 1.0}, "momentum": {"low": 0.0, "high": 1.0}}, None),
+        ({"lr": 0.1, "weight_decay": 0.5}, "weight_decay: set to 0.5, recorded 0"),
+        ({"lr": 0.1, "weight_decay": 0.0}, None),
     ],
 )
 def test_values_far_beyond_the_recordings_of_the_shipped_curve(
@@ -129,6 +131,10 @@ def test_values_far_beyond_the_recordings_of_the_shipped_curve(
             {"lr": 0.1, "momentum": 0.9, "optimizer": {"choices": ["sgd", "lion"]}},
             ["optimizer: searched sgd, lion, recorded adam, sgd"],
         ),
+        (
+            {"lr": 0.1, "momentum": 0.9, "optimizer": "sgd", "weight_decay": 0.1},
+            ["weight_decay: set to 0.1, recorded 0"],
+        ),
     ],
 )
 def test_values_far_beyond_recordings_of_ones_own(space: dict[str, Any], said: list[str], tmp_path: Path) -> None:
@@ -141,6 +147,20 @@ def test_values_far_beyond_recordings_of_ones_own(space: dict[str, Any], said: l
     (tmp_path / "own.csv").write_text(header + "".join(lines))
     found = searching(tmp_path, space, {"model": "tabular", "options": {"file": "own.csv"}})
     assert found == [f"accuracy: beyond the recordings: {line}" for line in said]
+
+
+def test_a_value_that_tells_no_recordings_apart_is_said_once(tmp_path: Path) -> None:
+    """A searched weight decay was said to have no effect. Nothing was said of one that is set."""
+    for decay, said in (
+        (0.5, "accuracy: beyond the recordings: weight_decay: set to 0.5, recorded 0"),
+        (
+            {"low": 0.4, "high": 0.5},
+            "learning: the curve knows nothing of weight_decay: no value is better than another",
+        ),
+    ):
+        space = {"lr": 0.1, "momentum": 0.9, "weight_decay": decay}
+        assert searching(tmp_path, space, {"model": "sgd"}) == [said]
+        assert searching(tmp_path, space, {"model": "tabular"}) == [said]
 
 
 @pytest.mark.parametrize(
