@@ -34,7 +34,7 @@ def of_bounds(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
     types = types_of(setup, strategies)
     possible = may_run(setup, types)
     pairs = timed(setup, possible)
-    own = *step_times(setup.times, pairs), *costs(setup, pairs, counted_by_bounds(setup)), *memory(setup, possible)
+    own = *step_times(setup, pairs), *costs(setup, pairs, counted_by_bounds(setup)), *memory(setup, possible)
     missing = *not_there(setup, types), *nothing_there(setup, types)
     return [*own, *missing, *gangs(setup, types), *bound_of_any(setup, possible)]
 
@@ -45,7 +45,7 @@ def bound_of_any(setup: Setup, said: Sequence[Pair]) -> Iterator[str]:
     known = set(said)
     others = [pair for pair in _anywhere(setup) if pair not in known]
     of_others, of_said = timed(setup, others), timed(setup, said)
-    for how, found in not_measured_pairs(setup.times, of_others).items():
+    for how, found in not_measured_pairs(setup, of_others).items():
         yield f"{ANY}: {how}: {some(f'{kind} on {worker.device}' for kind, worker in found)}"
     for line in (*costs(setup, of_others, counted_by_bounds(setup), of_said), *memory(setup, others, said)):
         yield f"{ANY}: {line}"

@@ -1,5 +1,6 @@
 """What simulations and bounds assume of step times that nobody measured."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -17,19 +18,22 @@ OWN_WORD = "step times not measured, by the profile's own word"
 NOT_THERE = "no step time, so does not run there"
 NOTHING_THERE = "no step times, so nothing runs there"
 
+_SAYS_SPEED_UPS = re.compile(r"by hetsched profile\b|^\s*published\b", re.IGNORECASE)
 
-def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
-    """Which step times were not measured."""
-    for how, found in not_measured_pairs(times, pairs).items():
+
+def step_times(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
+    """Which step times were not measured, or not as real runs train."""
+    for how, found in not_measured_pairs(setup, pairs).items():
         yield f"{how}: {some(f'{kind} on {worker.as_profiled}' for kind, worker in found)}"
 
 
-def not_measured_pairs(times: StepTimes, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
-    """The pairs whose step times were not measured, by how the step times came about."""
-    lookups = Lookups(times)
+def not_measured_pairs(setup: Setup, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """The pairs whose step times were not measured, or not as real runs train, by how the step times
+    came about."""
+    times, lookups = setup.times, Lookups(setup.times)
     known = {pair: lookups.how(*pair, "seconds_per_iteration") for pair in pairs}
     between, beyond = ([pair for pair in pairs if known[pair] is how] for how in (Known.BETWEEN, Known.BEYOND))
-    found = {INTERPOLATED: between, EXTRAPOLATED: beyond, **_by_own_word(times, pairs)}
+    found = {INTERPOLATED: between, EXTRAPOLATED: beyond, **_by_own_word(times, pairs), **_not_sped_up(setup, pairs)}
     return {how: those for how, those in found.items() if those}
 
 
@@ -42,6 +46,19 @@ def _by_own_word(times: StepTimes, pairs: Sequence[Pair]) -> dict[str, list[Pair
         for how in dict.fromkeys(says[row.provenance] for row in times.rows_behind(*pair)):
             if how is not None:
                 found[f"{OWN_WORD} ({how})"].append(pair)
+    return found
+
+
+def _not_sped_up(setup: Setup, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """The pairs whose step times are from rows without some of the scenario's `real.speed_ups`, by
+    these. Only rows by `hetsched profile`, which names its speed-ups, and published rows are known
+    to be without. A training of the user's own gets no speed-ups."""
+    asked = setup.scenario.real.speed_ups if setup.scenario.training is None else []
+    found: defaultdict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs if asked else ():
+        behind = [row.provenance for row in setup.times.rows_behind(*pair) if _SAYS_SPEED_UPS.search(row.provenance)]
+        if without := [one for one in dict.fromkeys(asked) if not all(one in said.split(", ") for said in behind)]:
+            found[f"step times measured without {', '.join(without)} of real.speed_ups"].append(pair)
     return found
 
 

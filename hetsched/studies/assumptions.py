@@ -26,7 +26,7 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
     possible = may_run(setup, types)
     pairs = timed(setup, possible)
     said = [
-        *step_times(setup.times, pairs),
+        *step_times(setup, pairs),
         *bound_of_any(setup, possible),
         *costs(setup, pairs),
         *growing(setup, pairs),

@@ -220,6 +220,35 @@ def test_step_times_that_the_profile_itself_calls_unmeasured(
         assert [line for line in found if line.startswith("step times not measured")] == expected
 
 
+MEASURED_HERE = "measured 2026-11-26 by hetsched profile on NVIDIA H200, torch 2.11.0, 4 of 16 cores, random images"
+
+
+@pytest.mark.parametrize(
+    ("provenance", "without"),
+    [
+        (MEASURED_HERE, "bfloat16, compile"),
+        (f"{MEASURED_HERE}, compile", "bfloat16"),
+        (f"{MEASURED_HERE}, bfloat16, channels-last, compile", None),
+        ("published: Gavel", "bfloat16, compile"),
+        ("measured by the probe", None),  # a real run, which trains as the scenario says
+        ("not said", None),
+    ],
+)
+def test_step_times_without_the_speed_ups_of_real_runs_are_named(
+    tmp_path: Path, provenance: str, without: str | None
+) -> None:
+    """They were assumed away without a word."""
+    measured = row(**MEASURED).model_copy(update={"provenance": provenance})
+    scenario = setup([measured], tmp_path, real={"speed_ups": ["bfloat16", "compile"]})
+    said = f"step times measured without {without} of real.speed_ups: resnet18 on cifar10, batch 32 on 2 cpu"
+    for found in (assumptions(scenario.resolve(), FIFO), hetsched.bound(scenario).assumptions):
+        assert [line for line in found if "speed_ups" in line] == ([] if without is None else [said])
+    assert not any("speed_ups" in line for line in assumptions(scenario.replace(real={}).resolve(), FIFO))
+    (tmp_path / "own.py").write_text("class Own:\n    pass\n")
+    own = scenario.replace(training=TrainingTable.model_validate({"class": "own.py:Own"}))
+    assert not any("step times measured without" in line for line in assumptions(own.resolve(), FIFO))
+
+
 def test_declared_step_times_of_a_published_cluster_are_named() -> None:
     lines = assumptions(hetsched.load_scenario("sia-testbed").resolve(), [Strategy("gpu-only", "srtf")])
     [line] = [line for line in lines if line.startswith("step times not measured, by the profile's own word (")]
