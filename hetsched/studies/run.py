@@ -18,11 +18,11 @@ from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup
 from hetsched.studies.assumed_bounds import of_measured
 from hetsched.studies.driver_load import warn_of_overload
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder, report_command, unused
-from hetsched.studies.inputs import Seeds, chosen_files, chosen_seeds, chosen_strategy, studied
+from hetsched.studies.inputs import Seeds, chosen_files, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out, look_up
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.plan import plan as find_best
-from hetsched.studies.real_scenario import for_real, load_real_setup, studied_for_real
+from hetsched.studies.real_scenario import load_real_setup, studied_for_real
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.run_plan import AUTO, RunPlan, is_complete, load_plan
 from hetsched.studies.simulate import strategy_result, write_strategy
@@ -108,7 +108,7 @@ def resume(
         if policy_files:
             plan = replace(plan, policy_files=[str(path.resolve()) for path in chosen_files(policy_files)])
         plan.check(folder)
-        with studied(for_real(read(folder / SCENARIO_NAME))) as setup:
+        with studied_for_real(read(folder / SCENARIO_NAME), policy_files) as setup:
             setup, plan = _with_strategy(setup, plan, ResultsFolder(folder), planner, new=False)
             return _gone_on(setup, plan, folder, watch, complete)
 
