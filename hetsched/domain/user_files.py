@@ -20,25 +20,26 @@ Registered = list[tuple[Registry[Any], dict[str, Callable[..., Any]]]]
 
 
 class UserFile(NamedTuple):
-    """A file of a user, and its text."""
+    """A file of a user, its text, and what it registers in words."""
 
     path: Path
     source: bytes
+    what: str = "policy"
 
     @classmethod
-    def read(cls, path: Path | str) -> "UserFile":
-        """Raises InputError if there is no such Python file."""
-        path = path_of(path, "the file of a policy")
+    def read(cls, path: Path | str, what: str = "policy") -> "UserFile":
+        """The file as it is now. Raises InputError if there is no such Python file."""
+        path = path_of(path, f"the file of a {what}")
         if path.suffix != ".py" or not path.is_file():
             problem = "not a Python file" if path.exists() else "no such file"
-            raise InputError(f"{path}: {problem}: expected a Python file with a policy, such as mine.py")
-        return cls(path, path.read_bytes())
+            raise InputError(f"{path}: {problem}: expected a Python file with a {what}, such as mine.py")
+        return cls(path, path.read_bytes(), what)
 
     @property
     def module(self) -> str:
         """The name of its module. Two files may have one name."""
         digest = blake2b(str(self.path.resolve()).encode(), digest_size=8).hexdigest()
-        return f"hetsched_policy_file_{self.path.stem}_{digest}"
+        return f"hetsched_{self.what}_file_{self.path.stem}_{digest}"
 
     @property
     def has_run(self) -> bool:
@@ -50,14 +51,15 @@ _RAN: dict[str, tuple[bytes, Registered]] = {}
 """By module, the text that was executed last, and what it registered."""
 
 
-def load_file(path: Path | str, *, replaces: bool = False) -> None:
-    """Import a user's own file. Its `@register` lines add its policies.
+def load_file(path: Path | str, what: str = "policy", *, replaces: bool = False) -> None:
+    """Import a user's own file. Its `@register` lines add its policies. `what` says what they add
+    instead.
 
     A file that is loaded again replaces what it registered before. With `replaces` it also replaces
     policies of other files that have its names. Raises InputError if the file is missing, or
     raises. It also raises for a name that is taken.
     """
-    _run(UserFile.read(path), replaces)
+    _run(UserFile.read(path, what), replaces)
 
 
 @contextmanager
@@ -71,7 +73,7 @@ def registered(files: Sequence[UserFile], *, again: bool = False) -> Iterator[No
     if not files:
         yield
         return
-    before = {registry: registry.registered() for registry in REGISTRIES}
+    before, own = {registry: registry.registered() for registry in REGISTRIES}, {file.module for file in files}
     try:
         for file in files:
             if again or not file.has_run:
@@ -82,8 +84,8 @@ def registered(files: Sequence[UserFile], *, again: bool = False) -> Iterator[No
     finally:
         for registry in REGISTRIES:
             known = before.get(registry, {})
-            new = {name: one for name, one in registry.registered().items() if name not in known}
-            registry.put_back(known | {name: one for name, one in new.items() if _module(one) not in FILES})
+            others = {name: one for name, one in registry.registered().items() if _module(one) not in own}
+            registry.put_back(others | known)
 
 
 @contextmanager
