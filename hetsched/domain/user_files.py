@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from hetsched.domain.registry import FILES, REGISTERING, REGISTRIES, Registry, replacing
 from hetsched.errors import RAISED, InputError, path_of, where
 
-Registered = list[tuple[Registry[Any], dict[str, Callable[..., Any]]]]
-"""What registries have, by name."""
+Registered = dict[Registry[Any], dict[str, Callable[..., Any]]]
+"""What each registry has, by name."""
 
 
 class UserFile(NamedTuple):
@@ -73,7 +73,7 @@ def registered(files: Sequence[UserFile], *, again: bool = False) -> Iterator[No
     if not files:
         yield
         return
-    before, own = {registry: registry.registered() for registry in REGISTRIES}, {file.module for file in files}
+    before = _registered()
     try:
         for file in files:
             if again or not file.has_run:
@@ -82,10 +82,14 @@ def registered(files: Sequence[UserFile], *, again: bool = False) -> Iterator[No
                 _put(file)
         yield
     finally:
-        for registry in REGISTRIES:
-            known = before.get(registry, {})
-            others = {name: one for name, one in registry.registered().items() if _module(one) not in own}
-            registry.put_back(others | known)
+        own = [_RAN[file.module][1] for file in files if file.module in _RAN]
+        for registry, parts in _registered().items():
+            others = {
+                name: one
+                for name, one in parts.items()
+                if not any(of_file.get(registry, {}).get(name) is one for of_file in own)
+            }
+            registry.put_back(others | before.get(registry, {}))
 
 
 @contextmanager
@@ -104,46 +108,48 @@ def _run(file: UserFile, replaces: bool) -> None:
     module = module_from_spec(spec)
     sys.modules[name] = module
     with _in_place_of(name), replacing(replaces):
-        known = [registry.registered() for registry in REGISTRIES]
+        known, modules = _registered(), {name, *sys.modules}
         try:
             exec(compile(file.source, str(file.path), "exec", dont_inherit=True), module.__dict__)
         except RAISED as error:
             raise InputError(
                 f"{file.path}: cannot be imported: {type(error).__name__}{where(error)}: {error}"
             ) from error
-        if [registry.registered() for registry in REGISTRIES] != known:
+        if (now := _registered()) != known:
             REGISTERING.add(name)
-    _RAN[name] = (
-        file.source,
-        [
-            (registry, {key: one for key, one in registry.registered().items() if _module(one) == name})
-            for registry in REGISTRIES
-        ],
-    )
+    new = {  # a module that the file imports is imported once, and what it registers stays
+        registry: {
+            key: one
+            for key, one in parts.items()
+            if one is not known.get(registry, {}).get(key) and getattr(one, "__module__", name) in modules
+        }
+        for registry, parts in now.items()
+    }
+    _RAN[name] = file.source, new
 
 
 def _put(file: UserFile) -> None:
     """Register what the file registered when it was executed last."""
-    for registry, own in _RAN[file.module][1]:
+    for registry, own in _RAN[file.module][1].items():
         registry.forget([file.module])
         registry.put_back(registry.registered() | own)
 
 
-def _module(part: Callable[..., Any]) -> str | None:
-    return getattr(part, "__module__", None)
+def _registered() -> Registered:
+    return {registry: registry.registered() for registry in REGISTRIES}
 
 
 @contextmanager
 def _in_place_of(module: str) -> Iterator[None]:
     """Within this context, what the module registered before is removed. After an error it is
     restored."""
-    before = [(registry, registry.registered()) for registry in REGISTRIES]
-    for registry, _ in before:
+    before = _registered()
+    for registry in before:
         registry.forget([module])
     try:
         yield
     except BaseException:
-        for registry, known in before:
+        for registry, known in before.items():
             registry.put_back(known)
         raise
 

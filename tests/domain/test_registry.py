@@ -64,7 +64,36 @@ def test_what_files_register_within_a_context_goes_with_it(tmp_path: Path) -> No
         assert scheduling.policies.summary("within") == "of the session"
         assert "beside" not in scheduling.policies.names()
     assert (tmp_path / "runs").read_text() == "x"
-    with pytest.raises(KeyError), registered([UserFile.read(copy)]):
+
+
+def test_a_context_takes_back_also_what_was_made_of_another_modules_class(tmp_path: Path) -> None:
+    head = "from functools import partial\nfrom hetsched.scheduling import policies, register\n"
+    files = []
+    for name, shipped in (("a.py", "fifo"), ("b.py", "hrfs")):
+        (tmp_path / name).write_text(head + f"register('made')(partial(policies.factory({shipped!r})))\n")
+        files.append(UserFile.read(tmp_path / name))
+    made = []
+    for file in (*files, *files):
+        with registered([file]):
+            made.append(type(scheduling.policies.create("made")).__name__)
+        assert "made" not in scheduling.policies.names()
+    assert made == ["Fifo", "HRFS"] * 2
+
+
+def test_what_a_file_imports_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python imports a module once."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "of_a_lab.py").write_text(CODE.format(name="of-a-lab", doc=""))
+    (tmp_path / "mine.py").write_text("import of_a_lab\n")
+    with registered([UserFile.read(tmp_path / "mine.py")]):
+        assert "of-a-lab" in scheduling.policies.names()
+    assert "of-a-lab" in scheduling.policies.names()
+    scheduling.policies.forget(["of_a_lab"])
+
+
+def test_an_error_ends_a_context(tmp_path: Path) -> None:
+    load_file(policy_file(tmp_path / "a", "within", "of the session"))
+    with pytest.raises(KeyError), registered([UserFile.read(policy_file(tmp_path / "b", "within", "a copy"))]):
         raise KeyError
     assert scheduling.policies.summary("within") == "of the session"
 
