@@ -9,7 +9,11 @@ import hetsched
 from hetsched import scheduling
 from hetsched.cli.main import main
 from hetsched.scenario.profile_files import write_profile
+from hetsched.scenario.scenario import Setup
+from hetsched.studies import run
 from hetsched.studies.compare import resume_comparison
+from hetsched.studies.run_plan import RunPlan
+from hetsched.version import __version__
 from tests.conftest import ROWS
 from tests.test_front_door import TABLES
 
@@ -42,7 +46,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def makespan_s(scenario: hetsched.Scenario) -> float:
+def makespan_s(scenario: hetsched.Scenario | Setup) -> float:
     return hetsched.simulate(scenario, MINE[0]).runs[0].metrics.makespan_s
 
 
@@ -111,3 +115,16 @@ def test_a_scenario_refuses_the_policy_of_another_ones_file(folder: Path) -> Non
     result = hetsched.suite(["A/s.toml", "B/s.toml"], ["mine"], 1, "out")
     refused = {record.scenario: record.refused for record in result.records if record.policy == "mine"}
     assert refused["A"] is None and "unknown scheduling policy 'mine'" in str(refused["B"])
+
+
+def test_a_run_goes_on_with_the_given_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy in the folder replaced it."""
+    hetsched.load_scenario("A/s.toml").resolve().save(folder / "out")
+    plan = RunPlan(MINE[0], [0], [], __version__).with_files(folder / "out")
+    plan.save(folder / "out")
+    hetsched.load_policies("B/mine.py")
+    ran: list[float] = []
+    monkeypatch.setattr(run, "_gone_on", lambda setup, *_: ran.append(makespan_s(setup)))
+    hetsched.resume("out", policy_files=["B/mine.py"])
+    hetsched.resume("out")
+    assert ran == [alone()["B"], alone()["A"]]
