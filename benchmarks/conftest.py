@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.kept_rows import MEASURED, Keep, keep
-from hetsched.domain.registry import load_file
+from hetsched.domain.user_files import load_file
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

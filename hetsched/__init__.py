@@ -127,7 +127,7 @@ if TYPE_CHECKING:
     from hetsched.core.view import StateView
     from hetsched.domain.exploring import register as register_explore
     from hetsched.domain.learning import register as register_learning
-    from hetsched.domain.registry import load_file as load_policies
+    from hetsched.domain.user_files import load_file as load_policies
     from hetsched.errors import HetschedError, InputError, PolicyError
     from hetsched.report.export.exporting import export
     from hetsched.report.figures.folder import figures
@@ -158,7 +158,7 @@ else:
         "core.view": ["StateView"],
         "domain.exploring": ["register_explore"],
         "domain.learning": ["register_learning"],
-        "domain.registry": ["load_policies"],
+        "domain.user_files": ["load_policies"],
         "errors": ["HetschedError", "InputError", "PolicyError"],
         "report.page.page": ["write_report"],
         "report.export.exporting": ["export"],

@@ -15,7 +15,8 @@ from hetsched import allocation, scheduling
 from hetsched.core.events import Event
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.exploring import explorers
-from hetsched.domain.registry import Registry, Strategy, forget_files
+from hetsched.domain.registry import Registry, Strategy
+from hetsched.domain.user_files import forget_files
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.testing.scenarios import NO_OVERHEADS, ROWS, make_setup, profile_row

@@ -23,6 +23,7 @@ from hetsched.report.figures_in_words import share
 from hetsched.report.further_table import further_columns, further_table
 from hetsched.report.legend import COMPARISON, legend, where_time_goes
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
+from hetsched.scenario.loading import load_tables
 from hetsched.scenario.packaged import scenario_file
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.chosen_workers import chosen_workers
@@ -112,7 +113,7 @@ def over_scenarios(options: argparse.Namespace, emit: Emit) -> None:
         raise InputError(f"{', '.join(superfluous)}: for one scenario only; leave it out")
     if options.seeds == "auto":
         raise InputError("--seeds auto: for one scenario only; give a number")
-    first = simulated_scenario(options).scenario
+    first = load_tables(options.scenario)
     strategies = options.strategies or first.strategies
     result = suite(
         [options.scenario, *map(scenario_file, options.more)],

@@ -176,7 +176,7 @@ def fail(error: BaseException, status: int, message: str | None = None) -> int:
 def load_policies(files: Sequence[Path]) -> None:
     """Run the files, which registers their policies. Raises InputError if a file cannot be run."""
     if files:
-        from hetsched.domain.registry import load_file
+        from hetsched.domain.user_files import load_file
 
         for path in files:
             load_file(path)

@@ -14,7 +14,8 @@ from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_whole, show
 from hetsched.domain.entry_points import needed_for
-from hetsched.domain.registry import OWN, REGISTERS_NOTHING, Registry, load_file
+from hetsched.domain.registry import OWN, REGISTERS_NOTHING, Registry
+from hetsched.domain.user_files import load_file
 from hetsched.errors import HetschedError, InputError, counted, nearest
 from hetsched.report import tables
 from hetsched.report.legend import OPTIONS, POLICIES, legend

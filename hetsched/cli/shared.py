@@ -19,7 +19,7 @@ from hetsched.core.dispatcher import Listener
 from hetsched.core.events import CheckpointLost, Event, SegmentEnded, TrialAdded, TrialCompleted
 from hetsched.core.state import State
 from hetsched.domain.metric import shared
-from hetsched.domain.registry import Strategy, load_file
+from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
@@ -49,12 +49,11 @@ def simulated_scenario(options: argparse.Namespace) -> Setup:
 
 
 def _with_policies(options: argparse.Namespace, setup: Setup) -> Setup:
-    """The setup with the policy files of the command line. They replace files of the same names in
-    the scenario."""
-    if setup.policy_files:
-        for file in options.policy_file:
-            load_file(file, replaces=True)
-    return setup.with_policy_files(options.policy_file)
+    """The setup with the policy files of the command line. They go before files of their names that
+    the scenario has. All these files count until the command ends."""
+    setup = setup.with_policy_files(options.policy_file)
+    setup.scenario.load_policies()
+    return setup
 
 
 def real_scenario(options: argparse.Namespace, path: Path) -> Setup:

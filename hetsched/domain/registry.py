@@ -1,21 +1,18 @@
 """Policies by name: built in, from an installed package's entry points, or from a user's own
 file."""
 
-import importlib.util
 import inspect
 import re
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from hashlib import blake2b
 from importlib.metadata import EntryPoint, entry_points
 from math import inf, isfinite
 from pathlib import Path
 from types import MappingProxyType, NoneType
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
-from hetsched.errors import MOST_NUMBER, RAISED, InputError, PolicyError, brief, closest, nearest, path_of, where
+from hetsched.errors import MOST_NUMBER, RAISED, InputError, PolicyError, brief, closest, nearest, where
 
 P = TypeVar("P")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -31,7 +28,32 @@ OWN = (
 REGISTERS_NOTHING = "registers no policy; put @register(NAME) before the class"
 
 
-_REGISTRIES: "list[Registry[Any]]" = []
+REGISTRIES: "list[Registry[Any]]" = []
+
+FILES: dict[str, Path] = {}
+"""The loaded files of users, by the names of their modules."""
+
+REGISTERING: set[str] = set()
+"""The modules of loaded files that have registered something."""
+
+_replacing = False
+"""Whether the file that is being loaded may take names of policies that another file has."""
+
+
+@contextmanager
+def replacing(replaces: bool) -> Iterator[None]:
+    """Within this context, a file may take names of policies that another file has, or may not."""
+    global _replacing
+    before, _replacing = _replacing, replaces
+    try:
+        yield
+    finally:
+        _replacing = before
+
+
+def idle_files() -> list[Path]:
+    """The loaded files that have registered nothing."""
+    return [file for module, file in FILES.items() if module not in REGISTERING]
 
 
 class Registry(Generic[P]):
@@ -57,7 +79,7 @@ class Registry(Generic[P]):
         self._what_is_wrong = what_is_wrong
         self._reserved = reserved
         self._factories: dict[str, Callable[..., P]] = {}
-        _REGISTRIES.append(self)
+        REGISTRIES.append(self)
 
     def register(self, name: str) -> Callable[[C], C]:
         """A class decorator. `name` is the policy's name on the command line and in scenarios.
@@ -74,10 +96,10 @@ class Registry(Generic[P]):
             if (home := self._offered_by(name, factory.__module__)) is not None:
                 raise ValueError(f"{home} has a {self.kind} {name!r} already: choose another name")
             before = self._factories.get(name, factory)
-            if before.__module__ != factory.__module__ and not (_replacing and before.__module__ in _FILES):
-                home = _FILES.get(before.__module__, before.__module__)
+            if before.__module__ != factory.__module__ and not (_replacing and before.__module__ in FILES):
+                home = FILES.get(before.__module__, before.__module__)
                 raise ValueError(f"{home} has a {self.kind} {name!r} already: choose another name")
-            if before is not factory and before.__module__ == factory.__module__ in _FILES:
+            if before is not factory and before.__module__ == factory.__module__ in FILES:
                 raise ValueError(f"the file has a {self.kind} {name!r} already, {before.__qualname__}: rename one")
             if isinstance(factory, type) and (wrong := self._wrong(factory)):
                 raise TypeError(f"@register({name!r}) before class {factory.__name__}: {wrong}")
@@ -118,7 +140,7 @@ class Registry(Generic[P]):
 
     def of_file(self, path: Path) -> list[str]:
         """The names that this loaded file has registered."""
-        modules = [module for module, origin in _FILES.items() if origin == path.resolve()]
+        modules = [module for module, origin in FILES.items() if origin == path.resolve()]
         return [name for name, one in self._factories.items() if getattr(one, "__module__", None) in modules]
 
     def registered(self) -> dict[str, Callable[..., P]]:
@@ -281,80 +303,3 @@ class Strategy(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.allocation}+{self.scheduling}"
-
-
-_FILES: dict[str, Path] = {}
-"""The loaded files, by the names of their modules."""
-
-_registering: set[str] = set()
-"""The modules of loaded files that have registered something."""
-
-_replacing = False
-"""Whether the file that is being loaded may take names of policies that another file has."""
-
-
-def load_file(path: Path | str, what: str = "policy", origin: Path | None = None, *, replaces: bool = False) -> None:
-    """Import a user's own file. Its `@register` lines add its policies. `what` says what they add
-    instead.
-
-    A file that is loaded again replaces what it registered before. With `replaces` it also replaces
-    policies of other files that have its names. `origin` is the file's original place, if this is a
-    copy. Raises InputError if the file is missing, or raises. It also raises for a name that is
-    taken.
-    """
-    path = path_of(path, f"the file of a {what}")
-    origin = (origin or path).resolve()
-    digest = blake2b(str(origin).encode(), digest_size=8).hexdigest()  # two files may have one name
-    name = f"hetsched_{what}_file_{path.stem}_{digest}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        expected = f"expected a Python file with a {what}, such as mine.py"
-        raise InputError(f"{path}: {'no such file' if not path.exists() else 'not a Python file'}: {expected}")
-    _FILES[name] = origin
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    global _replacing
-    before, _replacing = _replacing, replaces
-    with _in_place_of(name):
-        known = _known()
-        try:
-            spec.loader.exec_module(module)
-        except RAISED as error:
-            raise InputError(f"{path}: cannot be imported: {type(error).__name__}{where(error)}: {error}") from error
-        finally:
-            _replacing = before
-        if _known() != known:
-            _registering.add(name)
-
-
-def _known() -> list[dict[str, Callable[..., Any]]]:
-    """What each registry has."""
-    return [registry.registered() for registry in _REGISTRIES]
-
-
-@contextmanager
-def _in_place_of(module: str) -> Iterator[None]:
-    """Within this context, what the module registered before is removed. After an error it is
-    restored."""
-    before = [(registry, registry.registered()) for registry in _REGISTRIES]
-    for registry, _ in before:
-        registry.forget([module])
-    try:
-        yield
-    except BaseException:
-        for registry, known in before:
-            registry.put_back(known)
-        raise
-
-
-def idle_files() -> list[Path]:
-    """The loaded files that have registered nothing."""
-    return [file for module, file in _FILES.items() if module not in _registering]
-
-
-def forget_files() -> None:
-    """Remove everything that users' files registered, so that other files may be loaded."""
-    for registry in _REGISTRIES:
-        registry.forget(_FILES)
-    _FILES.clear()
-    _registering.clear()

@@ -9,6 +9,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.cluster_tables import DISCOVER
 from hetsched.scenario.part_names import check_parts
+from hetsched.scenario.policy_files import policies_of
 from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.scenario.toml_file import read_toml
 from hetsched.scenario.written_by import other_version
@@ -37,9 +38,10 @@ def load_setup(path: Path, discover: Discover | None = None, policy_files: Seque
         kept = [name for name in scenario.policy_files if Path(name).name not in replaced]
         scenario = scenario.replace(policy_files=[*kept, *(str(file.absolute()) for file in policy_files)])
     try:
-        scenario.load_files()
-        _check_names(scenario)
-        return scenario.read()
+        with policies_of(scenario.policy_paths, again=True):
+            _ = scenario.training_source
+            _check_names(scenario)
+            return scenario.read()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 

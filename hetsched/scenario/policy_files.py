@@ -1,9 +1,13 @@
-"""Copies users' own files into a results folder, so that the same code can be run again."""
+"""Users' own files that a scenario names: contexts in which their policies count, and copies in a
+results folder, so that the same code can be run again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from hetsched.domain.user_files import UserFile, load_file, registered
+from hetsched.errors import InputError
 from hetsched.scenario.whole_file import write_whole
 
 POLICIES = "policies"
@@ -17,6 +21,38 @@ OPTIONS = "options"
 
 SUMS = "SHA256SUMS"
 """The file with the SHA-256 sums of the copies, in the format of `sha256sum --check`."""
+
+
+def read_files(files: Iterable[Path]) -> list[UserFile]:
+    """The files of policies. Raises InputError, naming the key, if one does not exist."""
+    try:
+        return [UserFile.read(file) for file in files]
+    except InputError as error:
+        raise InputError(f"policy_files: {error}") from error
+
+
+def load_files(files: Iterable[Path]) -> None:
+    """Run the files, which registers their policies, also in the place of other files' policies.
+    Raises InputError, naming the key, if a file cannot be run."""
+    try:
+        for file in files:
+            load_file(file, replaces=True)
+    except InputError as error:
+        raise InputError(f"policy_files: {error}") from error
+
+
+@contextmanager
+def policies_of(files: Iterable[Path], *, again: bool = False) -> Iterator[None]:
+    """Within this context, the policies of these files count, in the place of others of their
+    names. `again` is as in `registered`. Raises InputError, naming the key, if a file cannot be
+    run."""
+    with ExitStack() as stack:
+        read = read_files(files)
+        try:
+            stack.enter_context(registered(read, again=again))
+        except InputError as error:
+            raise InputError(f"policy_files: {error}") from error
+        yield
 
 
 def copy_files(files: Iterable[Path], folder: Path, into: str) -> list[str]:

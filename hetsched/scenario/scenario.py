@@ -22,8 +22,9 @@ from hetsched.domain.learning import LearningModel
 from hetsched.domain.prediction import Prediction
 from hetsched.domain.problem import Problem
 from hetsched.domain.profiles import DATASET, OWN, StepTimes
-from hetsched.domain.registry import Registry, Strategy, load_file
+from hetsched.domain.registry import Registry, Strategy
 from hetsched.domain.training_class import TrainingSource
+from hetsched.domain.user_files import registered_again
 from hetsched.domain.workload import Experiment
 from hetsched.errors import RAISED, InputError, PolicyError, nearest, where
 from hetsched.scenario.explaining import explain_all
@@ -31,7 +32,7 @@ from hetsched.scenario.learning_metrics import check_metrics
 from hetsched.scenario.node_checks import check_budget, check_faulty_nodes
 from hetsched.scenario.option_files import copy_option_files, create
 from hetsched.scenario.part_names import check_parts
-from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files
+from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files, load_files, policies_of
 from hetsched.scenario.profile_files import read_sources, write_profile
 from hetsched.scenario.scenario_tables import ScenarioTables
 from hetsched.scenario.search_space import OF_SGD_CURVES, check_sgd, domains
@@ -130,15 +131,22 @@ class Scenario(ScenarioTables):
         """The path of a file that the scenario names."""
         return self._folder / name
 
+    @property
+    def policy_paths(self) -> list[Path]:
+        """The files of policies that the scenario names."""
+        return [self.path(name) for name in self.policy_files]
+
+    def with_whole_paths(self) -> Self:
+        """A copy whose files are found from any current folder."""
+        copy = self.model_copy()
+        copy._folder = self._folder.resolve()
+        return copy
+
     def load_policies(self) -> None:
-        """Run the files of `policy_files`, which registers their policies. A policy replaces
-        another file's policy of the same name, because results folders have copies of files. Raises
-        InputError if a file cannot be run."""
-        for name in self.policy_files:
-            try:
-                load_file(self.path(name), replaces=True)
-            except InputError as error:
-                raise InputError(f"policy_files: {error}") from error
+        """Run the files of `policy_files`, which registers their policies also for other scenarios.
+        A policy replaces another file's policy of its name. Raises InputError if a file cannot be
+        run."""
+        load_files(self.policy_paths)
 
     @property
     def training_source(self) -> TrainingSource | None:
@@ -166,18 +174,13 @@ class Scenario(ScenarioTables):
         }
         return of_all.pop() if len(of_all) == 1 else None
 
-    def load_files(self) -> None:
-        """Run the policy files, and read the file of the training without running it. Raises
-        InputError if a file cannot be read, or if a policy file cannot be run."""
-        self.load_policies()
-        _ = self.training_source
-
     def resolve(self) -> "Setup":
         """Run the policy files, and read the profile and the trace. Raises InputError, naming the
         key, if a file cannot be read, or if options are of no policy."""
-        self.load_files()
-        check_parts(self, self.path)
-        return self.read()
+        with policies_of(self.policy_paths, again=True):
+            _ = self.training_source
+            check_parts(self, self.path)
+            return self.read()
 
     def read(self) -> "Setup":
         """Read the profile and the trace. The policy files are not run. Raises InputError, naming
@@ -198,17 +201,20 @@ class Scenario(ScenarioTables):
         scenario's deadline and budget are further options, if the policy has options of these
         names."""
         name, known = strategy.scheduling, scheduling.policies
-        limits = {option: limit for option, limit in self.metrics.limits.items() if known.takes(name, option)}
-        return create(known, name, limits | self.scheduling.get(name, {}), self.path)
+        with registered_again(self.policy_paths):
+            limits = {option: limit for option, limit in self.metrics.limits.items() if known.takes(name, option)}
+            return create(known, name, limits | self.scheduling.get(name, {}), self.path)
 
     def allocation_policy(self, strategy: Strategy) -> AllocationPolicy:
         """A new allocation policy of the strategy, with the scenario's options for it."""
-        return create(allocation.policies, name := strategy.allocation, self.allocation.get(name, {}), self.path)
+        with registered_again(self.policy_paths):
+            return create(allocation.policies, name := strategy.allocation, self.allocation.get(name, {}), self.path)
 
     def learning_model(self) -> LearningModel:
         """The learning-curve model. Raises InputError if no model has that name, and if an option
         is wrong."""
-        return create(learning.models, self.learning.model, self.learning.options, self.path)
+        with registered_again(self.policy_paths):
+            return create(learning.models, self.learning.model, self.learning.options, self.path)
 
     def to_toml(self) -> str:
         """The scenario as TOML, with every default written out."""
@@ -307,7 +313,8 @@ class Setup(Problem, frozen=True, kw_only=True):
         profile or trace, or has options of no policy."""
         scenario = self.scenario.replace(**changes)
         if not changes.keys().isdisjoint(("allocation", "scheduling")):
-            check_parts(scenario, scenario.path)
+            with registered_again(scenario.policy_paths):
+                check_parts(scenario, scenario.path)
         for key, before, after in (
             ("profile", self.scenario.profile, scenario.profile),
             ("workload.trace", self.scenario.workload.of_trace, scenario.workload.of_trace),
@@ -339,11 +346,11 @@ class Setup(Problem, frozen=True, kw_only=True):
     @property
     def policy_files(self) -> list[Path]:
         """The files of policies that the scenario names."""
-        return [self.scenario.path(name) for name in self.scenario.policy_files]
+        return self.scenario.policy_paths
 
     def with_policy_files(self, files: Iterable[Path | str]) -> "Setup":
-        """A setup with these files of policies beside those that the scenario names. The files are
-        loaded already. Raises InputError if a file does not exist."""
+        """A setup with these files of policies beside those that the scenario names. Raises
+        InputError if a file does not exist."""
         given = [Path(file).resolve() for file in files]
         for file in given:
             if not file.is_file():
@@ -375,7 +382,8 @@ class Setup(Problem, frozen=True, kw_only=True):
             (scheduling.policies, scenario.scheduling),
             (learning.models, {scenario.learning.model: scenario.learning.options}),
         ]
-        placing, dispatching, learnt = copy_option_files(tables, scenario.path, folder)
+        with registered_again(self.policy_files):
+            placing, dispatching, learnt = copy_option_files(tables, scenario.path, folder)
         curve = scenario.learning.model_copy(update={"options": learnt[scenario.learning.model]})
         complete = complete.replace(allocation=placing, scheduling=dispatching, learning=curve)
         complete = complete.replace(real=scenario.real.with_whole_paths(scenario.path))

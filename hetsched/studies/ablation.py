@@ -15,14 +15,14 @@ from hetsched.domain.metric import Metric
 from hetsched.domain.registry import Strategy
 from hetsched.domain.rounding import level
 from hetsched.scenario.checks import check_policies, profiled_workers
-from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
 from hetsched.studies.assumed_scores import check_learning
 from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame, metric_columns
-from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
+from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy, studied
 from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import unfit_for
@@ -121,28 +121,29 @@ def ablate(
     Raises InputError for what is wrong in the input, PolicyError if the policy fails, HetschedError
     if a run trained nothing.
     """
-    setup = resolved(scenario)
-    chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
-    profiled_workers(setup, chosen)
-    check_policies(setup, [chosen])
-    check_learning(setup)
-    home, parts = ResultsFolder.new(folder, setup, "ablate"), variants(setup)
-    with home.kept(), progress(len(parts) * len(listed)) as advance:
-        runs = {name: _simulated(parts[name], name, chosen, listed, home.path, advance) for name in parts}
-    every = tuple(run for of_variant in runs.values() for run in of_variant)
-    of_all = idle_workers(setup, [chosen]), no_checkpoints(setup, [chosen]), unfit_for(setup, {chosen: runs[WHOLE]})
-    result = AblationResult(
-        home=home,
-        runs=every,
-        setup=setup,
-        strategy=str(chosen),
-        assumptions=[*assumptions(setup, [chosen]), *beyond_recordings(setup, every)],
-        warnings=joined(*of_all, unknown_scores(runs), *(unreached(parts[name], {name: runs[name]}) for name in runs)),
-        seeds=listed,
-        variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),
-    )
-    write_summary(home.path, "ablate", result.document())
-    return result
+    with studied(scenario) as setup:
+        chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
+        profiled_workers(setup, chosen)
+        check_policies(setup, [chosen])
+        check_learning(setup)
+        home, parts = ResultsFolder.new(folder, setup, "ablate"), variants(setup)
+        with home.kept(), progress(len(parts) * len(listed)) as advance:
+            runs = {name: _simulated(parts[name], name, chosen, listed, home.path, advance) for name in parts}
+        every = tuple(run for of_variant in runs.values() for run in of_variant)
+        of_all = idle_workers(setup, [chosen]), no_checkpoints(setup, [chosen]), unfit_for(setup, {chosen: runs[WHOLE]})
+        far = (unreached(parts[name], {name: runs[name]}) for name in runs)
+        result = AblationResult(
+            home=home,
+            runs=every,
+            setup=setup,
+            strategy=str(chosen),
+            assumptions=[*assumptions(setup, [chosen]), *beyond_recordings(setup, every)],
+            warnings=joined(*of_all, unknown_scores(runs), *far),
+            seeds=listed,
+            variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),
+        )
+        write_summary(home.path, "ablate", result.document())
+        return result
 
 
 def _simulated(

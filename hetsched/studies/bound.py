@@ -9,11 +9,11 @@ from hetsched.analysis.bounds_groups import Devices
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError
-from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.studies.assumed_bounds import of_bounds
 from hetsched.studies.assumed_jobs import dealt_jobs
 from hetsched.studies.frames import frame
-from hetsched.studies.inputs import Strategies, chosen_strategies
+from hetsched.studies.inputs import Strategies, chosen_strategies, studied
 from hetsched.studies.results import scenario_facts
 
 if TYPE_CHECKING:
@@ -76,29 +76,29 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
 
     Raises InputError if the profile lacks a step time.
     """
-    setup = resolved(scenario)
-    workload, times = setup.workload, setup.times
-    devices = cluster_devices(setup.cluster, times)
-    overall = _bounds(setup, devices)
-    alone = workload_bounds(workload, devices, times)
-    by_allocation, training_alone = {}, {"any": alone}
-    chosen = chosen_strategies(setup, strategies)
-    assumed = dict.fromkeys([*dealt_jobs(setup), *of_bounds(setup, chosen)])
-    for strategy in chosen:
-        devices = worker_devices(setup.workers(strategy))
-        # A schedule under this allocation is also a schedule under any allocation.
-        own = _bounds(setup, devices, strategy)
-        by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))
-        own_alone = workload_bounds(workload, devices, times)
-        training_alone[strategy.allocation] = Bounds(*map(max, own_alone, alone))
-    return BoundResult(
-        setup=setup,
-        overall=overall,
-        by_allocation=by_allocation,
-        training_alone=training_alone,
-        assumptions=list(assumed),
-        notes=list(uncertain_work(workload.experiments)),
-    )
+    with studied(scenario) as setup:
+        workload, times = setup.workload, setup.times
+        devices = cluster_devices(setup.cluster, times)
+        overall = _bounds(setup, devices)
+        alone = workload_bounds(workload, devices, times)
+        by_allocation, training_alone = {}, {"any": alone}
+        chosen = chosen_strategies(setup, strategies)
+        assumed = dict.fromkeys([*dealt_jobs(setup), *of_bounds(setup, chosen)])
+        for strategy in chosen:
+            devices = worker_devices(setup.workers(strategy))
+            # A schedule under this allocation is also a schedule under any allocation.
+            own = _bounds(setup, devices, strategy)
+            by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))
+            own_alone = workload_bounds(workload, devices, times)
+            training_alone[strategy.allocation] = Bounds(*map(max, own_alone, alone))
+        return BoundResult(
+            setup=setup,
+            overall=overall,
+            by_allocation=by_allocation,
+            training_alone=training_alone,
+            assumptions=list(assumed),
+            notes=list(uncertain_work(workload.experiments)),
+        )
 
 
 def _bounds(setup: Setup, devices: Devices, strategy: Strategy | None = None) -> Bounds:

@@ -15,7 +15,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, counted, path_of
 from hetsched.scenario.checks import check_policies, parse_strategy, profiled_workers
 from hetsched.scenario.loading import load_setup
-from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
+from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup
 from hetsched.signals import one_interrupt
 from hetsched.studies import comparison
 from hetsched.studies.assumed_scores import check_learning
@@ -25,7 +25,7 @@ from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished
 from hetsched.studies.fan_out import Simulate, Task, fan_out
 from hetsched.studies.folder import ResultsFolder, report_command, write_running_results, write_summary
 from hetsched.studies.frames import frame, metric_columns
-from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_files, chosen_seeds, chosen_strategies
+from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_seeds, chosen_strategies, studied
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import fitted
 from hetsched.studies.results import Results, scenario_facts
@@ -138,20 +138,20 @@ def compare(
     for wrong input, PolicyError if a policy fails, and HetschedError if a run trained nothing.
     Ctrl-C raises Interrupted with the result so far. `resume_comparison` goes on.
     """
-    setup = resolved(scenario).with_policy_files(chosen_files(policy_files, there=True))
-    check_counts(max_seeds=max_seeds, jobs=jobs)
-    chosen = _with_baseline(setup, strategies, baseline)
-    setup, periods = fitted(setup, chosen)
-    listed = _first_seeds(setup, seeds, chosen)
-    at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
-    with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
-        home = ResultsFolder.new(folder, setup, "compare")
-        asked, done = None if seeds == "auto" else at_most, dict[Task, RunResult]()
-        with _going_on(home, len(chosen), asked, done), sole_owner(home.path, COMPARISON):
-            plan = ComparisonPlan.begun(
-                home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds, periods
-            )
-            return _carried_out(home, setup, plan, simulating, progress, done)
+    with studied(scenario, policy_files) as setup:
+        check_counts(max_seeds=max_seeds, jobs=jobs)
+        chosen = _with_baseline(setup, strategies, baseline)
+        setup, periods = fitted(setup, chosen)
+        listed = _first_seeds(setup, seeds, chosen)
+        at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
+        with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), ray_address) as simulating:
+            home = ResultsFolder.new(folder, setup, "compare")
+            asked, done = None if seeds == "auto" else at_most, dict[Task, RunResult]()
+            with _going_on(home, len(chosen), asked, done), sole_owner(home.path, COMPARISON):
+                plan = ComparisonPlan.begun(
+                    home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds, periods
+                )
+                return _carried_out(home, setup, plan, simulating, progress, done)
 
 
 def resume_comparison(
@@ -170,16 +170,16 @@ def resume_comparison(
     folder = path_of(folder, "folder")
     plan = load_plan(folder)
     plan.check(folder)
-    setup = load_setup(folder / SCENARIO_NAME)
-    chosen = chosen_strategies(setup, plan.strategies)
-    check_learning(setup)
-    with sole_owner(folder, COMPARISON):
-        done = finished(folder, setup, chosen, plan.seeds_from(setup.scenario.first_seed))
-        with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
-            home = ResultsFolder(folder)
-            go_on_with_study(folder)
-            with _going_on(home, len(chosen), plan.asked, done):
-                return _carried_out(home, setup, plan, simulating, progress, done)
+    with studied(load_setup(folder / SCENARIO_NAME)) as setup:
+        chosen = chosen_strategies(setup, plan.strategies)
+        check_learning(setup)
+        with sole_owner(folder, COMPARISON):
+            done = finished(folder, setup, chosen, plan.seeds_from(setup.scenario.first_seed))
+            with one_interrupt(), fan_out(setup, jobs, ray_address) as simulating:
+                home = ResultsFolder(folder)
+                go_on_with_study(folder)
+                with _going_on(home, len(chosen), plan.asked, done):
+                    return _carried_out(home, setup, plan, simulating, progress, done)
 
 
 def _carried_out(

@@ -15,9 +15,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from warnings import catch_warnings, simplefilter
 
+from msgspec.structs import replace
+
 from hetsched.core.log import LOG_NAME
-from hetsched.domain.registry import Strategy, forget_files, load_file
+from hetsched.domain.registry import Strategy
+from hetsched.domain.user_files import UserFile, registered
 from hetsched.errors import HetschedError
+from hetsched.scenario.policy_files import read_files
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.signals import children_without_interrupts
 from hetsched.studies.backends import backend
@@ -63,22 +67,20 @@ def run_folder(folder: Path, strategy: Strategy, seed: int) -> Path:
 def fan_out(
     scenario: Scenario | Setup,
     jobs: int | None = None,
-    policy_files: Sequence[Path] = (),
     ray_address: str | None = None,
 ) -> Iterator[Simulate]:
     """A way to simulate the scenario on `jobs` cores (None: all), of this machine or of the Ray
     cluster at an address.
 
-    `policy_files`, and those of the scenario, are loaded in every process. Raises InputError if
-    there is no such cluster, and HetschedError if a process dies.
+    In every process the scenario's policy files count, as they are now. Raises InputError if there
+    is no such cluster, and HetschedError if a process dies.
     """
     setup = resolved(scenario)
-    policy_files = [*setup.policy_files, *policy_files]
     if ray_address is not None:
         with backend("ray").executor(ray_address, jobs) as parallel:
-            yield _with_logs(_Away(parallel, setup, policy_files, _simulate))
+            yield _with_logs(_Away(parallel, setup, _simulate))
     else:
-        with _here(setup, jobs, policy_files, _simulate) as simulating:
+        with _here(setup, jobs, _simulate) as simulating:
             yield _with_logs(simulating)
 
 
@@ -98,18 +100,19 @@ def attempts(setup: Setup, jobs: int | None = None, ray_address: str | None = No
     """A way to simulate as `fan_out` gives it, which also yields the errors of tasks."""
     if ray_address is not None:
         with backend("ray").executor(ray_address, jobs) as parallel:
-            yield _Away(parallel, setup, setup.policy_files, _attempt)
+            yield _Away(parallel, setup, _attempt)
     else:
-        with _here(setup, jobs, setup.policy_files, _attempt) as attempting:
+        with _here(setup, jobs, _attempt) as attempting:
             yield attempting
 
 
 @contextmanager
 def _here(
-    setup: Setup, jobs: int | None, policy_files: Sequence[Path], carry_out_one: Callable[[Setup, Task, Path], R]
+    setup: Setup, jobs: int | None, carry_out_one: Callable[[Setup, Task, Path], R]
 ) -> Iterator[Callable[[Sequence[Task], Path], Generator[tuple[Task, R], None, None]]]:
     if jobs == 1:
-        yield lambda tasks, folder: ((task, carry_out_one(setup, task, folder)) for task in tasks)
+        files = read_files(setup.policy_files)
+        yield lambda tasks, folder: ((task, _registered(files, carry_out_one, setup, task, folder)) for task in tasks)
         return
     from joblib import Parallel  # a tenth of a second, which the processes that it starts can do without
 
@@ -119,7 +122,7 @@ def _here(
             _lost_calls_unsaid(),
             Parallel(jobs or -1, backend="loky", return_as="generator_unordered", max_nbytes=None) as parallel,
         ):
-            yield _OnCores(parallel, setup, policy_files, carry_out_one)
+            yield _OnCores(parallel, setup, carry_out_one)
     except BrokenProcessPool as error:
         raise HetschedError("a simulating process died: out of memory, or a policy that ends it?") from error
 
@@ -165,12 +168,10 @@ class _OnCores(Generic[R]):
         self,
         parallel: "Parallel",
         setup: Setup,
-        policy_files: Sequence[Path],
         carry_out_one: Callable[[Setup, Task, Path], R],
     ) -> None:
         self._parallel = parallel
-        files = tuple((path.resolve(), path.stat().st_mtime_ns) for path in policy_files)
-        self._common = (os.getpid(), carry_out_one, pickle.dumps(setup), files)
+        self._common = (os.getpid(), *_packed(setup, carry_out_one))
 
     def __call__(self, tasks: Sequence[Task], folder: Path) -> Generator[tuple[Task, R], None, None]:
         calls = (_call(_carry_out_here, task, folder.resolve(), *self._common) for task in tasks)
@@ -188,19 +189,16 @@ class _OnCores(Generic[R]):
 
 
 class _Away(Generic[R]):
-    """Simulates on a Ray cluster. Its nodes may share no disk, so policy files travel there with
-    the tasks, and logs travel back."""
+    """Simulates on a Ray cluster. Its nodes may share no disk, so logs travel back."""
 
     def __init__(
         self,
         parallel: "Parallel",
         setup: Setup,
-        policy_files: Sequence[Path],
         carry_out_one: Callable[[Setup, Task, Path], R],
     ) -> None:
         self._parallel = parallel
-        sources = tuple((path.resolve(), path.read_bytes()) for path in policy_files)
-        self._common = (carry_out_one, pickle.dumps(setup), sources)
+        self._common = _packed(setup, carry_out_one)
 
     def __call__(self, tasks: Sequence[Task], folder: Path) -> Generator[tuple[Task, R], None, None]:
         many = AWAY_AT_ONCE * self._parallel.n_jobs
@@ -212,6 +210,15 @@ class _Away(Generic[R]):
                 for name, content in files.items():
                     (home / name).write_bytes(content)
                 yield task, result
+
+
+def _packed(
+    setup: Setup, carry_out_one: Callable[[Setup, Task, Path], R]
+) -> tuple[Callable[[Setup, Task, Path], R], bytes, list[UserFile]]:
+    """What all calls have in common. Policy files travel with the tasks: a file that is changed
+    while runs go on changes nothing. Other processes have another current folder."""
+    setup = replace(setup, scenario=setup.scenario.with_whole_paths())
+    return carry_out_one, pickle.dumps(setup), read_files(setup.policy_files)
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
@@ -228,23 +235,21 @@ def _carry_out_here(
     study: int,
     carry_out_one: Callable[[Setup, Task, Path], R],
     setup: bytes,
-    policy_files: tuple[tuple[Path, int], ...],
+    files: Sequence[UserFile],
 ) -> tuple[Task, R]:
     _end_with(study)
-    _load(policy_files)
     with _without_collection():
-        return task, carry_out_one(_unpacked(setup), task, folder)
+        return task, _registered(files, carry_out_one, _unpacked(setup), task, folder)
 
 
 def _carry_out_away(
     task: Task,
     carry_out_one: Callable[[Setup, Task, Path], R],
     setup: bytes,
-    sources: tuple[tuple[Path, bytes], ...],
+    files: Sequence[UserFile],
 ) -> tuple[Task, R, dict[str, bytes]]:
-    _load_sources(sources)
     with TemporaryDirectory() as folder, _without_collection():
-        result = carry_out_one(_unpacked(setup), task, Path(folder))
+        result = _registered(files, carry_out_one, _unpacked(setup), task, Path(folder))
         home = run_folder(Path(folder), *task)
         return task, result, {path.name: path.read_bytes() for path in home.iterdir()}
 
@@ -281,6 +286,14 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
+def _registered(
+    files: Sequence[UserFile], carry_out_one: Callable[[Setup, Task, Path], R], setup: Setup, task: Task, folder: Path
+) -> R:
+    """The run, in which the policies of these files count."""
+    with registered(files):
+        return carry_out_one(setup, task, folder)
+
+
 def _simulate(setup: Setup, task: Task, folder: Path) -> RunResult:
     run, _ = carry_out("sim", setup, task.strategy, task.seed, run_folder(folder, *task))
     return run
@@ -299,23 +312,3 @@ def _unpacked(setup: bytes) -> Setup:
     the next run."""
     unpacked: Setup = pickle.loads(setup)
     return unpacked
-
-
-@lru_cache(maxsize=1)
-def _load(policy_files: tuple[tuple[Path, int], ...]) -> None:
-    """Load exactly these files, in their latest version: joblib keeps its processes for the next
-    comparison."""
-    forget_files()
-    for path, _ in policy_files:
-        load_file(path, replaces=True)
-
-
-@lru_cache(maxsize=1)
-def _load_sources(sources: tuple[tuple[Path, bytes], ...]) -> None:
-    forget_files()
-    with TemporaryDirectory() as folder:
-        for number, (origin, source) in enumerate(sources):
-            path = Path(folder) / str(number) / origin.name
-            path.parent.mkdir()
-            path.write_bytes(source)
-            load_file(path, origin=origin, replaces=True)

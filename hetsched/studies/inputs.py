@@ -1,6 +1,7 @@
 """The arguments of a study, checked: strategies, seeds and files of policies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from operator import index
 from os import PathLike
 from pathlib import Path
@@ -9,7 +10,8 @@ from hetsched.argument_types import MOST, MOST_SEED
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, brief, path_of
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.scenario import Setup
+from hetsched.scenario.policy_files import policies_of
+from hetsched.scenario.scenario import Scenario, Setup, resolved
 
 Strategies = Iterable[str | Strategy]
 """Such as `["uniform+fifo", "fusion+hrfs"]`."""
@@ -52,6 +54,16 @@ def chosen_files(given: Iterable[Path | str] | Path | str, *, there: bool = Fals
         if there and not path.is_file():
             raise InputError(f"policy_files: {path}: no such file")
     return paths
+
+
+@contextmanager
+def studied(scenario: Scenario | Setup, policy_files: Iterable[Path | str] | Path | str = ()) -> Iterator[Setup]:
+    """The setup of the scenario, with these files of policies. Within this context the policies of
+    its files count, and after it those that counted before. Raises InputError as `resolved` and
+    `chosen_files` do, and for a file that cannot be run."""
+    setup = resolved(scenario).with_policy_files(chosen_files(policy_files, there=True))
+    with policies_of(setup.policy_files):
+        yield setup
 
 
 def chosen_seeds(setup: Setup, given: Seeds) -> list[int]:

@@ -10,6 +10,7 @@ from hetsched.core.events import RunStarted
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
+from hetsched.domain.user_files import registered_again
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.backends import backend
@@ -42,7 +43,8 @@ def carry_out(
     setup = resolved(scenario)
     measurement = Measurement(setup)
     listeners: list[Listener] = [measurement] if listen is None else [measurement, listen]
-    outcome = backend(name).run(setup, strategy, seed, folder, listeners)
+    with registered_again(setup.policy_files):
+        outcome = backend(name).run(setup, strategy, seed, folder, listeners)
     metrics = measurement.metrics(outcome.state)
     return RunResult(metrics, folder / LOG_NAME, outcome.decision_s, outcome.decisions), outcome.state
 

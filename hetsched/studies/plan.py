@@ -3,6 +3,7 @@ rank them."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import join
@@ -19,7 +20,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.rounding import level
 from hetsched.errors import HetschedError, InputError, PolicyError, path_of
 from hetsched.scenario.checks import profiled_workers
-from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
+from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup
 from hetsched.studies.assumed_scores import check_learning
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.beyond_recordings import beyond_in_words
@@ -28,12 +29,12 @@ from hetsched.studies.comparison import SIMILAR_WORK
 from hetsched.studies.folder import PROBES, ResultsFolder, default_folder, write_summary
 from hetsched.studies.forecast import Forecast, Simulations, forecast
 from hetsched.studies.frames import frame
-from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seeds, chosen_strategies
+from hetsched.studies.inputs import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.measured import Measured
 from hetsched.studies.measuring import measure, workers_to_measure
 from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.periods import unfit_for
-from hetsched.studies.real_scenario import for_real
+from hetsched.studies.real_scenario import studied_for_real
 from hetsched.studies.results import scenario_facts
 from hetsched.studies.run_warnings import of_any_runs
 from hetsched.studies.unknown_scores import joined
@@ -148,30 +149,31 @@ def plan(
 
     Raises InputError for wrong input, HetschedError if nothing was measured or no strategy fits."""
     budget = Budget(budget_s)
-    setup = _asked_for(scenario, policy_files)
-    chosen = _all_strategies(setup) if strategies is None else chosen_strategies(setup, strategies)
-    listed = chosen_seeds(setup, setup.scenario.seeds if seeds is None else seeds)
-    home = ResultsFolder.new(folder or default_folder("plan", setup), setup, "plan")
-    measured = Measured(setup)
-    if not measure_again:
-        measured.look_for(home.path.parent if beside is None else path_of(beside, "beside"))
-    with home.kept(), home.nothing_of_nothing():
-        not_measured = measure(setup, _allocations(chosen), measured, home.path, budget, watch)
-        measured.save(home.path)
-        fitting = _fitting(measured.setup, chosen, not_measured, merge=strategies is None)
-        fitting.setup.save(home.path)
-        simulated = forecast(fitting.setup, fitting.strategies, listed, jobs, budget, progress)
-        if not simulated.forecasts:
-            raise _nothing_left(fitting.left_out | simulated.failed)
-        return _written(home, fitting, measured, simulated, budget)
+    with _asked_for(scenario, policy_files) as setup:
+        chosen = _all_strategies(setup) if strategies is None else chosen_strategies(setup, strategies)
+        listed = chosen_seeds(setup, setup.scenario.seeds if seeds is None else seeds)
+        home = ResultsFolder.new(folder or default_folder("plan", setup), setup, "plan")
+        measured = Measured(setup)
+        if not measure_again:
+            measured.look_for(home.path.parent if beside is None else path_of(beside, "beside"))
+        with home.kept(), home.nothing_of_nothing():
+            not_measured = measure(setup, _allocations(chosen), measured, home.path, budget, watch)
+            measured.save(home.path)
+            fitting = _fitting(measured.setup, chosen, not_measured, merge=strategies is None)
+            fitting.setup.save(home.path)
+            simulated = forecast(fitting.setup, fitting.strategies, listed, jobs, budget, progress)
+            if not simulated.forecasts:
+                raise _nothing_left(fitting.left_out | simulated.failed)
+            return _written(home, fitting, measured, simulated, budget)
 
 
-def _asked_for(scenario: Scenario | Setup, policy_files: Sequence[Path | str]) -> Setup:
-    """The scenario with these files of policies. Raises InputError or HetschedError if no plan is
-    possible for it."""
-    setup = for_real(resolved(scenario).with_policy_files(chosen_files(policy_files, there=True)))
-    check_learning(setup)
-    return setup
+@contextmanager
+def _asked_for(scenario: Scenario | Setup, policy_files: Sequence[Path | str]) -> Iterator[Setup]:
+    """As `studied_for_real`. Raises InputError or HetschedError if no plan is possible for the
+    scenario."""
+    with studied_for_real(scenario, policy_files) as setup:
+        check_learning(setup)
+        yield setup
 
 
 def _allocations(strategies: Iterable[Strategy]) -> list[str]:

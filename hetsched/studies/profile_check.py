@@ -15,7 +15,7 @@ from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.profile_files import read_profile, taken_defaults
 from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.studies.frames import frame
-from hetsched.studies.inputs import chosen_strategies
+from hetsched.studies.inputs import chosen_strategies, studied
 from hetsched.studies.pairs import may_run
 
 if TYPE_CHECKING:
@@ -85,15 +85,15 @@ def check_profile(path: Path | str, scenario: Scenario | None = None) -> Profile
     if scenario is None:
         return ProfileCheck(rows=rows, defaults=defaults)
     profile = scenario.profile.model_copy(update={"sources": [str(file.absolute())]})
-    setup = scenario.replace(profile=profile).resolve()
-    refused, types = {}, dict[WorkerType, None]()
-    for strategy in chosen_strategies(setup, None):
-        types |= {worker.type._replace(pace=None): None for worker in setup.workers(strategy)}
-        try:
-            profiled_workers(setup, strategy)
-        except InputError as error:
-            refused[str(strategy)] = str(error)
-    return ProfileCheck(rows=rows, defaults=defaults, known=list(_known(setup, types)), refused=refused)
+    with studied(scenario.replace(profile=profile)) as setup:
+        refused, types = {}, dict[WorkerType, None]()
+        for strategy in chosen_strategies(setup, None):
+            types |= {worker.type._replace(pace=None): None for worker in setup.workers(strategy)}
+            try:
+                profiled_workers(setup, strategy)
+            except InputError as error:
+                refused[str(strategy)] = str(error)
+        return ProfileCheck(rows=rows, defaults=defaults, known=list(_known(setup, types)), refused=refused)
 
 
 def _known(setup: Setup, types: dict[WorkerType, None]) -> Iterator[KnownTime]:

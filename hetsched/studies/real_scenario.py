@@ -1,6 +1,8 @@
 """What a scenario needs for a real run: the nodes of a running Ray cluster, and files that
 exist."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged import scenario_file
 from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.studies.backends import backend
+from hetsched.studies.inputs import studied
 
 
 def load_scenario(path: Path | str, address: str | None = None) -> Scenario:
@@ -64,3 +67,10 @@ def for_real(setup: Setup, data_dir: Path | str | None = None, address: str | No
     if address is not None:
         changes["address"] = address
     return setup.replace(real=real.model_copy(update=changes))
+
+
+@contextmanager
+def studied_for_real(scenario: Scenario | Setup, policy_files: Iterable[Path | str] = ()) -> Iterator[Setup]:
+    """As `studied`, with the setup that `for_real` makes."""
+    with studied(scenario, policy_files) as setup:
+        yield for_real(setup)

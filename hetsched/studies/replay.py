@@ -14,7 +14,7 @@ from hetsched.errors import InputError, listed, path_of
 from hetsched.scenario.loading import load_setup, load_tables
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Replayed, backend
-from hetsched.studies.inputs import chosen_files
+from hetsched.studies.inputs import chosen_files, studied
 from hetsched.studies.one_run import check_run
 from hetsched.studies.results import scenario_facts, scenario_of
 
@@ -58,19 +58,19 @@ def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> Repla
     log = run / LOG_NAME
     if not log.is_file():
         raise InputError(f"{run}: has no {LOG_NAME}; name the folder of one run, such as results/X/seed-0")
-    setup = _setup(scenario_of(run), chosen_files(policy_files))
-    events = list(read_log(log))
-    if events and isinstance(events[0], RunStarted):
-        check_run(log, events[0], setup)
-    _check_experiments(log, events, setup)
-    try:
-        found = backend("sim").replay(setup, events)
-    except InputError as error:
-        raise InputError(f"{log}: {error}") from error
-    error_percent = None
-    if found.replayed_makespan_s is not None and found.makespan_s:
-        error_percent = 100 * (found.replayed_makespan_s - found.makespan_s) / found.makespan_s
-    return ReplayResult(setup=setup, log=log, found=found, error_percent=error_percent)
+    with studied(_setup(scenario_of(run), chosen_files(policy_files))) as setup:
+        events = list(read_log(log))
+        if events and isinstance(events[0], RunStarted):
+            check_run(log, events[0], setup)
+        _check_experiments(log, events, setup)
+        try:
+            found = backend("sim").replay(setup, events)
+        except InputError as error:
+            raise InputError(f"{log}: {error}") from error
+        error_percent = None
+        if found.replayed_makespan_s is not None and found.makespan_s:
+            error_percent = 100 * (found.replayed_makespan_s - found.makespan_s) / found.makespan_s
+        return ReplayResult(setup=setup, log=log, found=found, error_percent=error_percent)
 
 
 def _setup(scenario: Path, policy_files: Sequence[Path]) -> Setup:

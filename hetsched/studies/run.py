@@ -14,7 +14,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, path_of
 from hetsched.scenario.checks import check_policies, parse_strategy
 from hetsched.scenario.policy_files import TRAINING
-from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
+from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup
 from hetsched.studies.assumed_bounds import of_measured
 from hetsched.studies.driver_load import warn_of_overload
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder, report_command, unused
@@ -22,7 +22,7 @@ from hetsched.studies.inputs import Seeds, chosen_files, chosen_seeds, chosen_st
 from hetsched.studies.one_run import RunResult, carry_out, look_up
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.plan import plan as find_best
-from hetsched.studies.real_scenario import for_real, load_real_setup
+from hetsched.studies.real_scenario import load_real_setup, studied_for_real
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.run_plan import AUTO, RunPlan, is_complete, load_plan
 from hetsched.studies.simulate import strategy_result, write_strategy
@@ -63,24 +63,24 @@ def run(
     InputError for wrong input, PolicyError if the policy fails, and HetschedError if the run fails.
     """
     given = chosen_files(policy_files, there=True)
-    setup = for_real(resolved(scenario).with_policy_files(given))
-    name = AUTO if strategy == AUTO else str(chosen_strategy(strategy))
-    files = [str(path.resolve()) for path in given]
-    plan = RunPlan(name, chosen_seeds(setup, seeds), files, __version__, planning=[*planning])
-    if name != AUTO:
-        setup.workers(parse_strategy(name))
-        check_policies(setup, [parse_strategy(name)])
-    home = ResultsFolder.new(folder or default_folder("run", setup), setup, "run")
-    with sole_owner(home.path, "run"):
-        plan = plan.with_files(home.path)
-        plan.save(home.path)
-        setup, plan = _with_strategy(setup, plan, home, planner)
-        warn_of_overload(setup, [parse_strategy(plan.strategy)])
-        runs = []
-        for seed in plan.seeds:
-            with what_stays(plan, home, new=name != AUTO):
-                runs.append(_carry_out(setup, parse_strategy(plan.strategy), seed, plan.home(home.path, seed), watch))
-        return _written(home, setup, plan, runs)
+    with studied_for_real(scenario, given) as setup:
+        name = AUTO if strategy == AUTO else str(chosen_strategy(strategy))
+        files = [str(path.resolve()) for path in given]
+        plan = RunPlan(name, chosen_seeds(setup, seeds), files, __version__, planning=[*planning])
+        if name != AUTO:
+            setup.workers(parse_strategy(name))
+            check_policies(setup, [parse_strategy(name)])
+        home = ResultsFolder.new(folder or default_folder("run", setup), setup, "run")
+        with sole_owner(home.path, "run"):
+            plan = plan.with_files(home.path)
+            plan.save(home.path)
+            setup, plan = _with_strategy(setup, plan, home, planner)
+            warn_of_overload(setup, [parse_strategy(plan.strategy)])
+            runs = []
+            for seed in plan.seeds:
+                with what_stays(plan, home, new=name != AUTO):
+                    runs.append(_carry_out(setup, plan, seed, home.path, watch))
+            return _written(home, setup, plan, runs)
 
 
 def resume(
@@ -108,9 +108,9 @@ def resume(
         if policy_files:
             plan = replace(plan, policy_files=[str(path.resolve()) for path in chosen_files(policy_files)])
         plan.check(folder)
-        setup = for_real(read(folder / SCENARIO_NAME))
-        setup, plan = _with_strategy(setup, plan, ResultsFolder(folder), planner, new=False)
-        return _gone_on(setup, plan, folder, watch, complete)
+        with studied_for_real(read(folder / SCENARIO_NAME), policy_files) as setup:
+            setup, plan = _with_strategy(setup, plan, ResultsFolder(folder), planner, new=False)
+            return _gone_on(setup, plan, folder, watch, complete)
 
 
 def _gone_on(
@@ -131,7 +131,7 @@ def _gone_on(
             go_on_with_study(folder)
         nothing_left = False
         with what_stays(plan, ResultsFolder(folder), new=False):
-            runs.append(_carry_out(setup, chosen, seed, home, watch))
+            runs.append(_carry_out(setup, plan, seed, folder, watch))
     return _written(ResultsFolder(folder), setup, plan, runs, again=not nothing_left)
 
 
@@ -171,9 +171,10 @@ def _written(
     return result
 
 
-def _carry_out(setup: Setup, strategy: Strategy, seed: int, home: Path, watch: Watch) -> tuple[RunResult, State]:
+def _carry_out(setup: Setup, plan: RunPlan, seed: int, folder: Path, watch: Watch) -> tuple[RunResult, State]:
+    strategy = parse_strategy(plan.strategy)
     with watch("running", setup, strategy, seed) as listen:
-        return carry_out("ray", setup, strategy, seed, home, listen)
+        return carry_out("ray", setup, strategy, seed, plan.home(folder, seed), listen)
 
 
 @contextmanager

@@ -8,12 +8,12 @@ from hetsched.core.state import State
 from hetsched.domain.prediction import Prediction
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import check_policies, profiled_workers
-from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.studies.assumed_scores import check_learning
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
-from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
+from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy, studied
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.results_csv import write_results_csv
@@ -36,24 +36,24 @@ def simulate(
     folder, which is deleted together with the result. Raises InputError for wrong input, and
     PolicyError if the policy fails.
     """
-    setup = resolved(scenario)
-    chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
-    profiled_workers(setup, chosen)
-    check_policies(setup, [chosen])
-    check_learning(setup)
-    home = ResultsFolder.new(folder, setup, "simulate")
-    runs: list[tuple[RunResult, State]] = []
-    with home.kept():
-        for seed in listed:
-            place = home.path if len(listed) == 1 else home.path / f"seed-{seed}"
-            with watch("simulating", setup, chosen, seed) as listen:
-                runs.append(carry_out("sim", setup, chosen, seed, place, listen))
-    only = [run for run, _ in runs]
-    warnings = joined(of_any_runs(setup, [chosen]), of_runs(setup, {chosen: only}))
-    assumed = [*assumptions(setup, [chosen]), *beyond_recordings(setup, only)]
-    result = strategy_result(home, setup, chosen, runs, assumed=assumed, warnings=warnings)
-    write_strategy(result, "simulate", "simulation")
-    return result
+    with studied(scenario) as setup:
+        chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
+        profiled_workers(setup, chosen)
+        check_policies(setup, [chosen])
+        check_learning(setup)
+        home = ResultsFolder.new(folder, setup, "simulate")
+        runs: list[tuple[RunResult, State]] = []
+        with home.kept():
+            for seed in listed:
+                place = home.path if len(listed) == 1 else home.path / f"seed-{seed}"
+                with watch("simulating", setup, chosen, seed) as listen:
+                    runs.append(carry_out("sim", setup, chosen, seed, place, listen))
+        only = [run for run, _ in runs]
+        warnings = joined(of_any_runs(setup, [chosen]), of_runs(setup, {chosen: only}))
+        assumed = [*assumptions(setup, [chosen]), *beyond_recordings(setup, only)]
+        result = strategy_result(home, setup, chosen, runs, assumed=assumed, warnings=warnings)
+        write_strategy(result, "simulate", "simulation")
+        return result
 
 
 def strategy_result(

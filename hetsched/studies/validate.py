@@ -21,7 +21,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import path_of
 from hetsched.scenario.checks import check_policies, check_profile_covers
 from hetsched.scenario.profile_files import read_profile, write_profile
-from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.studies import validation
 from hetsched.studies.assumed_scores import check_learning
 from hetsched.studies.assumptions import idle_workers, of_validation
@@ -46,7 +46,7 @@ from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import unfit_for
 from hetsched.studies.probe import probe
-from hetsched.studies.real_scenario import for_real
+from hetsched.studies.real_scenario import studied_for_real
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.results_csv import write_results_csv
 from hetsched.studies.score_agreement import ScoreAgreement, score_agreements, score_order
@@ -164,25 +164,25 @@ def validate(
     does.
     """
     check_counts(MOST_PREDICTIONS, predictions=predictions)
-    setup = for_real(resolved(scenario))
-    check_learning(setup)  # refused before anything is measured
-    chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
-    given = None if profile is None else path_of(profile, "profile")
-    if given is not None:
-        rows = read_profile(given, setup.scenario.dataset_of_rows, setup.scenario.batch_size_of_rows)
-        setup = setup.replace_times(StepTimes(rows, extrapolate=setup.scenario.profile.extrapolate))
-    setup = setup.freeze_workers(chosen)  # probed, predicted and measured on the same ones
-    for strategy in chosen:
+    with studied_for_real(scenario) as setup:
+        check_learning(setup)  # refused before anything is measured
+        chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
+        given = None if profile is None else path_of(profile, "profile")
         if given is not None:
-            check_profile_covers(given, setup, strategy)
-        else:
-            validation.check_pace(setup.workers(strategy))
-    check_policies(setup, chosen)
-    warn_of_overload(setup, chosen)
-    home = ResultsFolder.new(folder or default_folder("validate", setup), setup, "validate")
-    with home.kept(), home.nothing_of_nothing():
-        runs = _carry_out_all(setup, chosen, listed, home.path, given is None, predictions, watch)
-    return _written(home, setup, listed, runs)
+            rows = read_profile(given, setup.scenario.dataset_of_rows, setup.scenario.batch_size_of_rows)
+            setup = setup.replace_times(StepTimes(rows, extrapolate=setup.scenario.profile.extrapolate))
+        setup = setup.freeze_workers(chosen)  # probed, predicted and measured on the same ones
+        for strategy in chosen:
+            if given is not None:
+                check_profile_covers(given, setup, strategy)
+            else:
+                validation.check_pace(setup.workers(strategy))
+        check_policies(setup, chosen)
+        warn_of_overload(setup, chosen)
+        home = ResultsFolder.new(folder or default_folder("validate", setup), setup, "validate")
+        with home.kept(), home.nothing_of_nothing():
+            runs = _carry_out_all(setup, chosen, listed, home.path, given is None, predictions, watch)
+        return _written(home, setup, listed, runs)
 
 
 class _Runs(NamedTuple):

@@ -22,8 +22,9 @@ from msgspec.structs import replace
 
 from hetsched.domain.cluster import CPU, Worker
 from hetsched.domain.entry_points import needed_for
-from hetsched.domain.registry import Registry, load_file
+from hetsched.domain.registry import Registry
 from hetsched.domain.training_class import TrainingSource, training_class
+from hetsched.domain.user_files import load_file
 from hetsched.domain.workload import Experiment, SpeedUp
 from hetsched.errors import HetschedError, InputError, nearest
 

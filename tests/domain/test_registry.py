@@ -9,7 +9,7 @@ import pytest
 from hetsched import allocation, scheduling
 from hetsched.domain import registry
 from hetsched.domain.learning import models
-from hetsched.domain.registry import forget_files, load_file
+from hetsched.domain.user_files import UserFile, forget_files, load_file, registered
 from hetsched.errors import InputError
 
 CODE = """
@@ -40,13 +40,62 @@ def test_two_files_of_one_stem_cannot_have_one_policy(tmp_path: Path) -> None:
     assert "of-the-second-file" in scheduling.policies.names()
 
 
-def test_a_file_that_was_changed_can_be_loaded_again_from_wherever_it_is_copied_to(tmp_path: Path) -> None:
-    load_file(policy_file(tmp_path / "a", "loaded-again", "as it was"))
-    home = policy_file(tmp_path / "a", "loaded-again", "as it is now")
-    load_file(home)
-    assert scheduling.policies.summary("loaded-again") == "as it is now"
-    load_file(policy_file(tmp_path / "b", "loaded-again", "a copy"), origin=home)
-    assert scheduling.policies.summary("loaded-again") == "a copy"
+def test_a_file_that_was_changed_can_be_loaded_again(tmp_path: Path) -> None:
+    """Also within the second in which Python takes a file of the same length for the same."""
+    for doc in ("as it was", "as it is"):
+        load_file(policy_file(tmp_path / "a", "loaded-again", doc))
+        assert scheduling.policies.summary("loaded-again") == doc
+
+
+def test_what_files_register_within_a_context_goes_with_it(tmp_path: Path) -> None:
+    """The copy runs once, because its text stays the same."""
+    own = policy_file(tmp_path / "a", "within", "of the session")
+    copy = policy_file(tmp_path / "b", "within", "a copy")
+    copy.write_text(copy.read_text() + CODE.format(name="beside", doc="").replace("Policy", "Other"))
+    copy.write_text(copy.read_text() + f"\nopen({str(tmp_path / 'runs')!r}, 'a').write('x')\n")
+    load_file(own)
+    for _ in range(2):
+        with registered([UserFile.read(copy)]):
+            assert scheduling.policies.summary("within") == "a copy"
+            assert "beside" in scheduling.policies.names()
+            with registered([UserFile.read(own)]):
+                assert scheduling.policies.summary("within") == "of the session"
+            assert scheduling.policies.summary("within") == "a copy"
+        assert scheduling.policies.summary("within") == "of the session"
+        assert "beside" not in scheduling.policies.names()
+    assert (tmp_path / "runs").read_text() == "x"
+
+
+def test_a_context_takes_back_also_what_was_made_of_another_modules_class(tmp_path: Path) -> None:
+    head = "from functools import partial\nfrom hetsched.scheduling import policies, register\n"
+    files = []
+    for name, shipped in (("a.py", "fifo"), ("b.py", "hrfs")):
+        (tmp_path / name).write_text(head + f"register('made')(partial(policies.factory({shipped!r})))\n")
+        files.append(UserFile.read(tmp_path / name))
+    made = []
+    for file in (*files, *files):
+        with registered([file]):
+            made.append(type(scheduling.policies.create("made")).__name__)
+        assert "made" not in scheduling.policies.names()
+    assert made == ["Fifo", "HRFS"] * 2
+
+
+def test_what_a_file_imports_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python imports a module once."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "of_a_lab.py").write_text(CODE.format(name="of-a-lab", doc=""))
+    (tmp_path / "mine.py").write_text("import of_a_lab\n")
+    with registered([UserFile.read(tmp_path / "mine.py")]):
+        assert "of-a-lab" in scheduling.policies.names()
+    assert "of-a-lab" in scheduling.policies.names()
+    scheduling.policies.forget(["of_a_lab"])
+
+
+def test_an_error_ends_a_context(tmp_path: Path) -> None:
+    load_file(policy_file(tmp_path / "a", "within", "of the session"))
+    with pytest.raises(KeyError), registered([UserFile.read(policy_file(tmp_path / "b", "within", "a copy"))]):
+        raise KeyError
+    assert scheduling.policies.summary("within") == "of the session"
 
 
 def test_a_file_cannot_take_the_name_of_what_a_package_offers_and_nobody_has_used_yet(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from hetsched.core.events import (
 )
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State, state_of
-from hetsched.domain.registry import forget_files
+from hetsched.domain.user_files import forget_files
 from hetsched.testing import check_log
 from real.cluster import ray_cluster
 from tests.on_ray.conftest import BOTH_IN_ALL, INTERVAL, STOP, descendants, raylet, small_scenario, trained, wait_until

@@ -9,7 +9,7 @@ import hetsched
 from hetsched import allocation, scheduling
 from hetsched.cli.main import main
 from hetsched.core.log import LOG_NAME
-from hetsched.domain.registry import forget_files
+from hetsched.domain.user_files import forget_files
 from hetsched.scenario.policy_files import OPTIONS, SUMS, copy_files
 from hetsched.scenario.profile_files import write_profile
 from tests.conftest import ROWS

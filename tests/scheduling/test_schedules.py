@@ -153,7 +153,8 @@ def test_logs_do_not_depend_on_the_order_of_sets(tmp_path: Path) -> None:
 import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path
 from hetsched import scheduling
-from hetsched.domain.registry import Strategy, load_file
+from hetsched.domain.registry import Strategy
+from hetsched.domain.user_files import load_file
 from sim.engine import simulate
 from tests.conftest import make_setup, profile_row
 load_file(Path({str(Path(__file__).parents[2])!r}) / "examples" / "my_policy.py")

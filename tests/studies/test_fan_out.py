@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from hetsched.domain.exploring import explorers
 from hetsched.domain.registry import Strategy
+from hetsched.domain.user_files import load_file
 from hetsched.studies import fan_out
 from hetsched.studies.one_run import carry_out
 from tests.conftest import make_setup
@@ -42,6 +44,16 @@ def test_processes_that_only_simulate_collect_no_garbage_meanwhile(
     fan_out._carry_out_away(task, fan_out._simulate, setup, ())
     assert seen == [False, False]
     assert gc.isenabled()
+
+
+def test_what_the_session_has_loaded_stays_where_its_own_process_simulates(tmp_path: Path) -> None:
+    """Where there is one core, joblib starts no process."""
+    file = tmp_path / "mine.py"
+    file.write_text("from hetsched import register_explore\n\n@register_explore('mine')\ndef mine(new, rng): ...\n")
+    load_file(file)
+    setup, task = pickle.dumps(make_setup()), fan_out.Task(FIFO, 0)
+    fan_out._carry_out_here(task, tmp_path, os.getpid(), fan_out._simulate, setup, ())
+    assert "mine" in explorers.names()
 
 
 def test_ctrl_c_while_the_processes_start_leaves_no_warning(

@@ -1,20 +1,22 @@
 """The input of a suite: scenarios, policies and seeds, checked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
 from hetsched import scheduling
-from hetsched.domain.registry import Strategy, load_file
+from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged import packaged_names, packaged_scenario
 from hetsched.scenario.packaged.suite import VERSION, held_out_names, suite_file, suite_names
+from hetsched.scenario.policy_files import policies_of
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import OverheadsTable
-from hetsched.studies.inputs import check_counts, chosen_files
+from hetsched.studies.inputs import check_counts
 from hetsched.studies.measuring_policy import MEASURE
 
 NO_COSTS = OverheadsTable(start_up=False, restore=False, evaluation=False, checkpoint=False, noise=False)
@@ -89,10 +91,18 @@ def _file(given: object) -> Path:
 
 
 def chosen_policies(
-    given: Iterable[str | Strategy] | str | None, baseline: object, policy_files: Iterable[Path]
+    given: Iterable[str | Strategy] | str | None,
+    baseline: object,
+    scenarios: Iterable[Setup],
+    policy_files: Sequence[Path],
 ) -> list[str]:
-    """The baseline and the other policies, each once. All policies of a loaded file take part,
-    unless some of them are named. Raises InputError for a policy that does not exist."""
+    """The baseline and the other policies, each once. All policies of a file take part, unless some
+    of them are named. Raises InputError for a policy that does not exist."""
+    with policies_of([*chain(*(setup.policy_files for setup in scenarios)), *policy_files]):
+        return _chosen(given, baseline, policy_files)
+
+
+def _chosen(given: Iterable[str | Strategy] | str | None, baseline: object, policy_files: Iterable[Path]) -> list[str]:
     known = [name for name in scheduling.policies.names() if name != MEASURE]
     names = known if given is None else _list(given, "policies")
     chosen = dict.fromkeys([_policy(baseline, "baseline"), *(_policy(name, "policies") for name in names)])
@@ -128,15 +138,6 @@ def check_flags(**flags: object) -> None:
     for name, flag in flags.items():
         if not isinstance(flag, bool):
             raise InputError(f"{name}: expected True or False, found {flag!r}")
-
-
-def loaded(policy_files: Iterable[Path | str] | Path | str) -> list[Path]:
-    """The files, after they were executed and have registered their policies. Raises InputError for
-    one that cannot be executed."""
-    files = chosen_files(policy_files, there=True)
-    for file in files:
-        load_file(file, replaces=True)
-    return files
 
 
 def _list(given: object, argument: str) -> list[object]:

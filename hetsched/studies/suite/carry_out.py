@@ -10,6 +10,7 @@ from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, PolicyError
 from hetsched.scenario.checks import parse_strategy, profiled_workers
+from hetsched.scenario.policy_files import policies_of
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.fan_out import Task, attempts, run_folder
 from hetsched.studies.one_run import RunResult
@@ -40,7 +41,8 @@ def strategy_of(setup: Setup, policy: str) -> Strategy:
 def refusal(setup: Setup, policy: str) -> str | None:
     """Why the policy cannot run the scenario. None: it can."""
     try:
-        profiled_workers(setup, strategy_of(setup, policy))
+        with policies_of(setup.policy_files):
+            profiled_workers(setup, strategy_of(setup, policy))
     except InputError as error:
         return str(error)
     return None
@@ -49,8 +51,9 @@ def refusal(setup: Setup, policy: str) -> str | None:
 def fits(setup: Setup, policies: Iterable[str]) -> dict[str, Fit]:
     """The periods that are set for each strategy, by the strategy's own bound. They do not depend
     on the other policies that take part."""
-    strategies = {strategy_of(setup, policy) for policy in policies if refusal(setup, policy) is None}
-    found = {str(strategy): fit(setup, strategy) for strategy in sorted(strategies)}
+    with policies_of(setup.policy_files):
+        strategies = {strategy_of(setup, policy) for policy in policies if refusal(setup, policy) is None}
+        found = {str(strategy): fit(setup, strategy) for strategy in sorted(strategies)}
     return {strategy: of_one for strategy, of_one in found.items() if of_one is not None}
 
 
@@ -72,9 +75,10 @@ def carry_out_all(
     with progress(len(cells)) as advance:
         for name, setup in scenarios.items():
             of_scenario = [cell for cell in cells if cell.scenario == name]
-            for of_one in _carried_out(setup, periods.get(name, {}), of_scenario, folder / name, fan_out):
-                yield of_one
-                advance()
+            with policies_of(setup.policy_files):
+                for of_one in _carried_out(setup, periods.get(name, {}), of_scenario, folder / name, fan_out):
+                    yield of_one
+                    advance()
     rmtree(folder, ignore_errors=True)
 
 

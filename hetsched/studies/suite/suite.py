@@ -2,7 +2,7 @@
 policies."""
 
 import csv
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from io import StringIO
@@ -14,14 +14,14 @@ from hetsched import scheduling
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, nearest, path_of
 from hetsched.scenario.loading import load_setup
-from hetsched.scenario.policy_files import POLICIES, copy_files
+from hetsched.scenario.policy_files import POLICIES, copy_files, policies_of
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.whole_file import write_whole
 from hetsched.signals import one_interrupt, signals_held
 from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.compare import runs_finished
 from hetsched.studies.folder import unused, write_summary
-from hetsched.studies.inputs import check_counts
+from hetsched.studies.inputs import check_counts, chosen_files
 from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.periods import kept_unfit
 from hetsched.studies.results_csv import RESULTS_NAME
@@ -34,7 +34,6 @@ from hetsched.studies.suite.asked import (
     chosen_policies,
     chosen_scenarios,
     first_seeds,
-    loaded,
 )
 from hetsched.studies.suite.cached import cached
 from hetsched.studies.suite.carry_out import FanOut, carry_out_all, fits, refusal, strategy_of
@@ -95,16 +94,16 @@ def suite(
     """
     check_counts(jobs=jobs)
     check_flags(costs=costs, use_cached=use_cached)
-    listed, files = first_seeds(seeds), loaded(policy_files)
-    found = chosen_scenarios(scenarios, held_out, costs)
-    loaded(files)  # they go before files of their names that the scenarios have
-    chosen = chosen_policies(policies, baseline, files)
-    _check_not_refused(found.setups, chosen[0])
-    home = _new_folder(folder)
-    with sole_owner(home, SUITE), one_interrupt(), _going_on(home):
-        with signals_held():
-            plan = _begun(home, Asked(found, chosen, listed, files, costs), use_cached)
-        return _carried_out(home, plan, found.setups, FanOut(jobs, ray_address), progress)
+    listed, files = first_seeds(seeds), chosen_files(policy_files, there=True)
+    with policies_of(files, again=True):
+        found = chosen_scenarios(scenarios, held_out, costs)
+        chosen = chosen_policies(policies, baseline, found.setups.values(), files)
+        _check_not_refused(_with_files(found.setups, files), chosen[0])
+        home = _new_folder(folder)
+        with sole_owner(home, SUITE), one_interrupt(), _going_on(home):
+            with signals_held():
+                plan = _begun(home, Asked(found, chosen, listed, files, costs), use_cached)
+            return _carried_out(home, plan, found.setups, FanOut(jobs, ray_address), progress)
 
 
 def resume_suite(
@@ -127,15 +126,15 @@ def resume_suite(
     plan = load_plan(home)
     with sole_owner(home, SUITE), one_interrupt(), _going_on(home):
         plan.check(home)
-        files = loaded([home / file for file in plan.policy_files])
-        setups = {name: load_setup(scenario_in(home, name)) for name in plan.scenarios}
-        loaded(files)
-        if baseline is not None:
-            plan = _with_baseline(home, plan, str(baseline))
-            _check_not_refused(setups, plan.baseline)
-            plan.save(home)
-        go_on_with_study(home)
-        return _carried_out(home, plan, setups, FanOut(jobs, ray_address), progress)
+        files = [home / file for file in plan.policy_files]
+        with policies_of(files, again=True):
+            setups = {name: load_setup(scenario_in(home, name)) for name in plan.scenarios}
+            if baseline is not None:
+                plan = _with_baseline(home, plan, str(baseline))
+                _check_not_refused(_with_files(setups, files), plan.baseline)
+                plan.save(home)
+            go_on_with_study(home)
+            return _carried_out(home, plan, setups, FanOut(jobs, ray_address), progress)
 
 
 def suite_in(folder: Path | str) -> SuiteResult:
@@ -153,7 +152,8 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
     """The plan of a new suite. The plan is the last file to be written, after the scenarios and the
     package's runs. The folder is that of a suite once it has the plan."""
     setups, suite, held_out = asked.scenarios.setups, asked.scenarios.suite, asked.scenarios.held_out
-    of_users = {name: _strategies(setups[name], asked.policies) for name in (held_out if suite else setups)}
+    own = _with_files(setups, asked.policy_files)
+    of_users = {name: _strategies(own[name], asked.policies) for name in (held_out if suite else setups)}
     for name, setup in setups.items():
         setup.save(home / SCENARIOS / name)
     copies = copy_files(asked.policy_files, home, POLICIES)
@@ -164,12 +164,12 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
         baseline=asked.policies[0],
         seeds=asked.seeds,
         policy_files=copies,
-        periods={name: fits(setup, asked.policies) for name, setup in setups.items()},
+        periods={name: fits(setup, asked.policies) for name, setup in own.items()},
         files=files_in(home),
         costs=asked.costs,
         held_out=held_out,
-        assumed={name: _assumed(setups[name], found.values()) for name, found in of_users.items()},
-        rounds={name: _rounds(setups[name], found) for name, found in of_users.items()},
+        assumed={name: _assumed(own[name], found.values()) for name, found in of_users.items()},
+        rounds={name: _rounds(own[name], found) for name, found in of_users.items()},
         targets=[] if suite else [name for name, setup in setups.items() if targets_of(setup)],
     )
     for record in _shipped(plan) if use_cached else ():
@@ -178,22 +178,31 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
     return plan
 
 
+def _with_files(setups: Mapping[str, Setup], files: Sequence[Path]) -> dict[str, Setup]:
+    """The scenarios with these files of policies. They go before files of their names that the
+    scenarios have."""
+    return {name: setup.with_policy_files(files) for name, setup in setups.items()}
+
+
 def _assumed(setup: Setup, strategies: Collection[Strategy]) -> list[str]:
     """What simulations of these strategies assume, and the warnings that hold whatever the runs do."""
-    warned = idle_workers(setup, strategies), no_checkpoints(setup, strategies)
-    return [*assumptions(setup, strategies), *dict.fromkeys(line for each in warned for line in each.values())]
+    with policies_of(setup.policy_files):
+        warned = idle_workers(setup, strategies), no_checkpoints(setup, strategies)
+        return [*assumptions(setup, strategies), *dict.fromkeys(line for each in warned for line in each.values())]
 
 
 def _rounds(setup: Setup, strategies: Mapping[str, Strategy]) -> dict[str, str]:
     """The warning about the periods of each policy that has one, for runs far from their bounds.
     `strategies` are by policy."""
-    found = kept_unfit(setup, strategies.values())
+    with policies_of(setup.policy_files):
+        found = kept_unfit(setup, strategies.values())
     return {policy: found[str(one)] for policy, one in strategies.items() if str(one) in found}
 
 
 def _strategies(setup: Setup, policies: Iterable[str]) -> dict[str, Strategy]:
     """The strategies of the policies that do not refuse the scenario."""
-    return {policy: strategy_of(setup, policy) for policy in policies if refusal(setup, policy) is None}
+    with policies_of(setup.policy_files):
+        return {policy: strategy_of(setup, policy) for policy in policies if refusal(setup, policy) is None}
 
 
 def _carried_out(
@@ -206,7 +215,7 @@ def _carried_out(
     for record in known.values():
         _check_ranked(home, plan, record)
     missing = [cell for cell in _baseline_first(plan) if cell not in known]
-    own = {name: setup.with_policy_files(home / file for file in plan.policy_files) for name, setup in setups.items()}
+    own = _with_files(setups, [home / file for file in plan.policy_files])
     for record in carry_out_all(own, plan.periods, missing, home / RUNNING, fan_out, progress):
         kept.add(record)
         known[record.cell] = record

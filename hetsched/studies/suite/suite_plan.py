@@ -15,6 +15,7 @@ from hetsched import allocation, scheduling
 from hetsched.domain.learning import models
 from hetsched.domain.limits import Seeds
 from hetsched.domain.registry import Registry
+from hetsched.domain.user_files import registered_again
 from hetsched.errors import InputError
 from hetsched.scenario.json_text import decoded
 from hetsched.scenario.policy_files import POLICIES
@@ -125,9 +126,10 @@ def _option_files(setup: Setup) -> Iterator[Path]:
         (scheduling.policies, scenario.scheduling),
         (models, {scenario.learning.model: scenario.learning.options}),
     ]
-    for registry, table in tables:
-        for name, options in table.items():
-            yield from map(scenario.path, registry.files(name, options).values())
+    with registered_again(setup.policy_files):
+        for registry, table in tables:
+            for name, options in table.items():
+                yield from map(scenario.path, registry.files(name, options).values())
 
 
 def load_plan(folder: Path) -> SuitePlan:
