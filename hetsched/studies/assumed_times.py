@@ -3,11 +3,13 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import get_args
 
 from hetsched.domain.cluster import CPU, Gpu, WorkerType
 from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.provenance import not_measured
+from hetsched.domain.workload import SpeedUp
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.how_known import Known, Lookups
 from hetsched.studies.pairs import Pair, may_run, some, timed
@@ -18,6 +20,7 @@ OWN_WORD = "step times not measured, by the profile's own word"
 NOT_THERE = "no step time, so does not run there"
 NOTHING_THERE = "no step times, so nothing runs there"
 
+SPEED_UPS: tuple[str, ...] = get_args(SpeedUp)
 _SAYS_SPEED_UPS = re.compile(r"by hetsched profile\b|^\s*published\b", re.IGNORECASE)
 
 
@@ -33,7 +36,12 @@ def not_measured_pairs(setup: Setup, pairs: Sequence[Pair]) -> dict[str, list[Pa
     times, lookups = setup.times, Lookups(setup.times)
     known = {pair: lookups.how(*pair, "seconds_per_iteration") for pair in pairs}
     between, beyond = ([pair for pair in pairs if known[pair] is how] for how in (Known.BETWEEN, Known.BEYOND))
-    found = {INTERPOLATED: between, EXTRAPOLATED: beyond, **_by_own_word(times, pairs), **_not_sped_up(setup, pairs)}
+    found = {
+        INTERPOLATED: between,
+        EXTRAPOLATED: beyond,
+        **_by_own_word(times, pairs),
+        **_otherwise_sped_up(setup, pairs),
+    }
     return {how: those for how, those in found.items() if those}
 
 
@@ -49,16 +57,24 @@ def _by_own_word(times: StepTimes, pairs: Sequence[Pair]) -> dict[str, list[Pair
     return found
 
 
-def _not_sped_up(setup: Setup, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
-    """The pairs whose step times are from rows without some of the scenario's `real.speed_ups`, by
-    these. Only rows by `hetsched profile`, which names its speed-ups, and published rows are known
-    to be without. A training of the user's own gets no speed-ups."""
-    asked = setup.scenario.real.speed_ups if setup.scenario.training is None else []
+def _otherwise_sped_up(setup: Setup, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """The pairs whose step times are from rows with other speed-ups than the scenario's
+    `real.speed_ups`, by the difference. Only rows by `hetsched profile`, which names its speed-ups,
+    and published rows say what they were measured with. A training of the user's own gets no
+    speed-ups. An iteration on a worker with a pace lasts as long with them."""
     found: defaultdict[str, list[Pair]] = defaultdict(list)
-    for pair in pairs if asked else ():
-        behind = [row.provenance for row in setup.times.rows_behind(*pair) if _SAYS_SPEED_UPS.search(row.provenance)]
-        if without := [one for one in dict.fromkeys(asked) if not all(one in said.split(", ") for said in behind)]:
-            found[f"step times measured without {', '.join(without)} of real.speed_ups"].append(pair)
+    if setup.scenario.training is not None:
+        return found
+    asked = setup.scenario.real.speed_ups
+    for pair in (pair for pair in pairs if pair[1].pace is None):
+        rows = [row.provenance for row in setup.times.rows_behind(*pair) if _SAYS_SPEED_UPS.search(row.provenance)]
+        behind = [said.split(", ") for said in rows]
+        without = [one for one in dict.fromkeys(asked) if not all(one in said for said in behind)]
+        beside = [one for one in SPEED_UPS if one not in asked and any(one in said for said in behind)]
+        if without:
+            found[f"step times and start-up measured without {', '.join(without)} of real.speed_ups"].append(pair)
+        if beside:
+            found[f"step times and start-up measured with {', '.join(beside)}, not in real.speed_ups"].append(pair)
     return found
 
 

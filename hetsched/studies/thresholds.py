@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from inspect import signature
-from statistics import median
 from typing import NamedTuple
 
 from hetsched import scheduling
@@ -11,6 +10,8 @@ from hetsched.domain.rounding import two_digits
 from hetsched.scenario.scenario import Setup
 
 ATTRIBUTE = "service_thresholds"
+THRESHOLDS = str, int, float
+"""The types of an option with thresholds: a number, or numbers with commas between them."""
 
 MOST = 0.9
 """Thresholds are too low if this share of the trials reaches all of them in the first segment."""
@@ -26,8 +27,8 @@ class _Service(NamedTuple):
 
 
 def unfit_thresholds(setup: Setup, strategy: Strategy) -> str | None:
-    """A warning that the thresholds of the strategy's policy tell no trials apart, with one that
-    does. None: they do, or no threshold would.
+    """A warning that the thresholds of the strategy's policy tell no trials apart. None: they do, or
+    all trials are alike.
 
     The class attribute `service_thresholds` of a policy names its option with thresholds of the
     worker-seconds that a trial has had. Thresholds are too high if no trial reaches the lowest one
@@ -35,15 +36,25 @@ def unfit_thresholds(setup: Setup, strategy: Strategy) -> str | None:
     first segment, and go on. The profile's means say how long segments take.
     """
     policy = scheduling.policies.factory(strategy.scheduling)
-    if (name := getattr(policy, ATTRIBUTE, None)) is None or not (services := [*_services(setup, strategy)]):
+    name = getattr(policy, ATTRIBUTE, None)
+    option = signature(policy).parameters.get(name) if isinstance(name, str) else None
+    if option is None or _are_alike(setup) or not (services := [*_services(setup, strategy)]):
         return None
-    value = setup.scenario.scheduling.get(strategy.scheduling, {}).get(name, signature(policy).parameters[name].default)
-    said = _unfit(services, [float(part) for part in str(value).split(",")])
-    middle_s = median(service.whole_s for service in services)
-    fitting = [s for s in map(two_digits, (middle_s, middle_s / 2)) if _unfit(services, [s]) is None]
-    if said is None or not fitting:
+    value = setup.scenario.scheduling.get(strategy.scheduling, {}).get(option.name, option.default)
+    said = _unfit(services, [float(part) for part in str(value).split(",")]) if isinstance(value, THRESHOLDS) else None
+    if said is None:
         return None
-    return f"{said}: {name} = {value}; in [scheduling.{strategy.scheduling}] try {name} = {fitting[0]:g}"
+    least_s, most_s = (two_digits(choose(service.whole_s for service in services)) for choose in (min, max))
+    takes = f"a trial takes {least_s:g} to {most_s:g} worker-seconds"
+    return f"{said}: {option.name} = {value}, where {takes}; set it in [scheduling.{strategy.scheduling}]"
+
+
+def _are_alike(setup: Setup) -> bool:
+    """Whether all trials are of one kind and length. Then there is nothing to tell apart."""
+    experiments = setup.workload.experiments
+    kinds = {kind for experiment in experiments for kind in experiment.kinds}
+    shapes = {(one.gang, one.stop_iterations, one.interval, one.evaluation_images) for one in experiments}
+    return len(kinds) == len(shapes) == 1
 
 
 def _unfit(services: Sequence[_Service], thresholds_s: Sequence[float]) -> str | None:

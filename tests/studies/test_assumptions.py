@@ -224,29 +224,36 @@ MEASURED_HERE = "measured 2026-11-26 by hetsched profile on NVIDIA H200, torch 2
 
 
 @pytest.mark.parametrize(
-    ("provenance", "without"),
+    ("provenance", "how"),
     [
-        (MEASURED_HERE, "bfloat16, compile"),
-        (f"{MEASURED_HERE}, compile", "bfloat16"),
-        (f"{MEASURED_HERE}, bfloat16, channels-last, compile", None),
-        ("published: Gavel", "bfloat16, compile"),
-        ("measured by the probe", None),  # a real run, which trains as the scenario says
-        ("not said", None),
+        (MEASURED_HERE, ["without bfloat16, compile of real.speed_ups"]),
+        (f"{MEASURED_HERE}, compile", ["without bfloat16 of real.speed_ups"]),
+        (f"{MEASURED_HERE}, bfloat16, compile", []),
+        (f"{MEASURED_HERE}, bfloat16, channels-last, compile", ["with channels-last, not in real.speed_ups"]),
+        ("published: Gavel", ["without bfloat16, compile of real.speed_ups"]),
+        ("measured by the probe", []),  # a real run, which trains as the scenario says
+        ("not said", []),
     ],
 )
-def test_step_times_without_the_speed_ups_of_real_runs_are_named(
-    tmp_path: Path, provenance: str, without: str | None
+def test_step_times_with_other_speed_ups_than_real_runs_are_named(
+    tmp_path: Path, provenance: str, how: list[str]
 ) -> None:
     """They were assumed away without a word."""
     measured = row(**MEASURED).model_copy(update={"provenance": provenance})
     scenario = setup([measured], tmp_path, real={"speed_ups": ["bfloat16", "compile"]})
-    said = f"step times measured without {without} of real.speed_ups: resnet18 on cifar10, batch 32 on 2 cpu"
+    said = [f"step times and start-up measured {one}: resnet18 on cifar10, batch 32 on 2 cpu" for one in how]
     for found in (assumptions(scenario.resolve(), FIFO), hetsched.bound(scenario).assumptions):
-        assert [line for line in found if "speed_ups" in line] == ([] if without is None else [said])
-    assert not any("speed_ups" in line for line in assumptions(scenario.replace(real={}).resolve(), FIFO))
+        assert [line for line in found if "speed_ups" in line] == said
     (tmp_path / "own.py").write_text("class Own:\n    pass\n")
     own = scenario.replace(training=TrainingTable.model_validate({"class": "own.py:Own"}))
-    assert not any("step times measured without" in line for line in assumptions(own.resolve(), FIFO))
+    assert not any("start-up measured" in line for line in assumptions(own.resolve(), FIFO))
+
+
+@pytest.mark.parametrize(("provenance", "named"), [(MEASURED_HERE, False), (f"{MEASURED_HERE}, compile", True)])
+def test_speed_ups_of_a_profile_that_real_runs_lack_are_named(tmp_path: Path, provenance: str, named: bool) -> None:
+    measured = row(**MEASURED).model_copy(update={"provenance": provenance})
+    found = assumptions(setup([measured], tmp_path).resolve(), FIFO)
+    assert any("measured with compile, not in real.speed_ups" in line for line in found) == named
 
 
 def test_declared_step_times_of_a_published_cluster_are_named() -> None:
