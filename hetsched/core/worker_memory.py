@@ -16,13 +16,13 @@ class WorkerMemory(dict[WorkerId, TrialId]):
 
     def must_start_up(self, worker: WorkerId, others: Sequence[WorkerId] = ()) -> bool:
         """Whether any of the workers has not started up."""
-        return worker not in self or any(one not in self for one in others)
+        return worker not in self or (bool(others) and any(one not in self for one in others))
 
     def must_restore(self, trial: Trial, worker: WorkerId, others: Sequence[WorkerId] = ()) -> bool:
         """Whether the trial has a state that the memory of any of the workers lacks."""
         if trial.iterations <= 0:
             return False
-        return not self._holds(worker, trial) or not all(self._holds(one, trial) for one in others)
+        return not self._holds(worker, trial) or (bool(others) and not all(self._holds(one, trial) for one in others))
 
     def _holds(self, worker: WorkerId, trial: Trial) -> bool:
         """Whether the worker trained the trial's last segment, and nothing since."""

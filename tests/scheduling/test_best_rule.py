@@ -12,7 +12,7 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged import packaged_scenario
 from hetsched.scenario.scenario import Setup
 from hetsched.scheduling.planning import forecast, lookahead
-from hetsched.scheduling.planning.board import Board
+from hetsched.scheduling.planning.board import Board, Running, Start
 from hetsched.scheduling.planning.forecast import Found, best_rule
 from hetsched.scheduling.planning.rule import Rule
 from sim.engine import simulate
@@ -67,9 +67,26 @@ def test_what_is_left_out_would_not_have_been_chosen(
 
 def test_a_rule_that_decides_like_one_before_is_not_played(tmp_path: Path) -> None:
     """On the demo no segment is refused by a rule that lets segments end later by two."""
-    of_demo = searches(load_setup(packaged_scenario("demo")), tmp_path)
+    of_demo = searches(load_setup(packaged_scenario("demo")), tmp_path, seed=2)
     assert any(rule.late == 8.0 for search in of_demo for rule in played(search, every=True)[2])
     assert not any(rule.late == 8.0 for search in of_demo for rule in played(search)[2])
+
+
+def test_a_run_is_given_up_once_its_planned_end_is_too_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    board, rule, _ = searches(load_setup(packaged_scenario("demo")), tmp_path)[0]
+    started: list[Start] = []
+    start = Board.start
+
+    def noting(playing: Board, begun: Start) -> Running:
+        started.append(begun)
+        return start(playing, begun)
+
+    monkeypatch.setattr(Board, "start", noting)
+    end = forecast.play(board.copy(), rule, inf)
+    in_all = len(started)
+    assert forecast.play(board.copy(), rule, end + 1) == end
+    assert forecast.play(board.copy(), rule, end - 100) == inf
+    assert len(started) - 2 * in_all < 0.2 * in_all
 
 
 def test_a_rule_decides_like_another_but_for_what_did_not_matter() -> None:
@@ -105,5 +122,5 @@ def test_the_old_board_is_not_asked_where_no_run_could_end_clearly_sooner(
 
     monkeypatch.setattr(lookahead, "best_rule", seek)
     monkeypatch.setattr(lookahead, "play_on", ask)
-    simulate(load_setup(packaged_scenario("demo")), Strategy("fusion", "lookahead"), 0, tmp_path)
+    simulate(load_setup(packaged_scenario("demo")), Strategy("fusion", "lookahead"), 2, tmp_path)
     assert are_best[0] and len(asked) == are_best.count(False) > 0

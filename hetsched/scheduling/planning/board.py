@@ -135,34 +135,35 @@ class Board:
     def start(self, start: Start) -> Running:
         """A segment starts now."""
         trial, team, iterations = start.trial, start.team, start.iterations
-        number, first = self.kind_of[trial], team[0]
+        number, first, now = self.kind_of[trial], team[0], self.now
         ready = self.ready[number]
         del ready[bisect_left(ready, (-self.left[trial], trial))]
         self.waiting -= 1
         worker_type = self.types[first]
+        idle = self.idle[worker_type]
         for worker in team:
-            self.idle[worker_type].remove(worker)
+            idle.remove(worker)
         self.work[number] -= iterations
-        self.last_start[worker_type] = self.now
-        running = Running(self.now + self.seconds(trial, team, iterations), trial, team, iterations, self.now)
+        self.last_start[worker_type] = now
+        seconds = self.seconds(trial, team, iterations)
         if self.rule.shares:
-            self.used[number][worker_type] += len(team) * (running.end - self.now)
-        self.running[first] = running
+            self.used[number][worker_type] += len(team) * seconds
+        running = self.running[first] = Running(now + seconds, trial, team, iterations, now)
         return running
 
     def finish(self, running: Running, left: int) -> None:
         """A segment has ended. Its trial has `left` iterations left now."""
         trial, team = running.trial, running.team
-        del self.running[team[0]]
+        first, number = team[0], self.kind_of[trial]
+        del self.running[first]
         for worker in team:
             self.idle[self.types[worker]].insert(0, worker)
             self.warm[worker] = True
             self.memory[worker] = trial
-        self.at[trial] = team[0]
+        self.at[trial] = first
         if len(team) > 1:
             self.beside[trial] = team[1:]
         self.has_state[trial] = True
-        number = self.kind_of[trial]
         self.work[number] += left - self.left[trial] + running.iterations
         self.left[trial] = left
         if left > 0:

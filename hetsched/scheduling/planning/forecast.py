@@ -4,7 +4,7 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from typing import NamedTuple
 
-from hetsched.scheduling.planning.board import Board, Running, Start
+from hetsched.scheduling.planning.board import Board, Running
 from hetsched.scheduling.planning.earliest_end import earliest_end
 from hetsched.scheduling.planning.placement import choose, soonest
 from hetsched.scheduling.planning.planned_end import renew
@@ -30,7 +30,7 @@ def follow(board: Board, rule: Rule) -> None:
     renew(board)
 
 
-def fill(board: Board) -> list[tuple[Start, Running]]:
+def fill(board: Board) -> list[Running]:
     """Start what the rule starts at this moment."""
     if board.now >= board.renew_at:
         renew(board)
@@ -40,9 +40,9 @@ def fill(board: Board) -> list[tuple[Start, Running]]:
             start = choose(board, worker_type)
             if start is None:
                 break
-            started.append((start, board.start(start)))
+            started.append(board.start(start))
     if not board.running and board.waiting and (only := soonest(board)):
-        started.append((only, board.start(only)))
+        started.append(board.start(only))
     return started
 
 
@@ -54,21 +54,24 @@ def play(board: Board, rule: Rule, limit: float = inf) -> float:
 
 
 def play_on(board: Board, limit: float = inf) -> float:
-    """Play the board to its end by its present rule and its present planned end."""
+    """Play the board to its end by its present rule and its present planned end. A run is given up
+    once its planned end is after `limit`."""
     coming = list(board.running.values())
     heapify(coming)
-    for _, running in fill(board):
-        heappush(coming, running)
+    for started in fill(board):
+        heappush(coming, started)
     while coming:
-        board.now = coming[0].end
-        if board.now > limit:
+        running = heappop(coming)
+        board.now = now = running.end
+        if now > limit or board.end > limit:
             return inf
-        while coming and coming[0].end <= board.now + TOGETHER:
+        board.finish(running, board.left[running.trial] - running.iterations)
+        while coming and coming[0].end <= now + TOGETHER:
             running = heappop(coming)
             board.finish(running, board.left[running.trial] - running.iterations)
         if board.waiting:
-            for _, running in fill(board):
-                heappush(coming, running)
+            for started in fill(board):
+                heappush(coming, started)
     return board.now
 
 

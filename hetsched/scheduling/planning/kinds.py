@@ -20,6 +20,8 @@ class Kind(Struct):
     - `price`: by how many seconds an iteration puts off the end of the run
     - `loss`: by type of worker, the share of its worth that an iteration loses there
     - `planned`: by type of worker, the planned seconds of its workers
+    - `slow_s`: a worker is slow if a whole segment takes more than these seconds there
+    - `gate`: no segment may end after this moment, in seconds since the start of the run
     """
 
     interval: int
@@ -32,6 +34,8 @@ class Kind(Struct):
     price: float = 0.0
     loss: list[float] = []
     planned: list[float] = []
+    slow_s: float = inf
+    gate: float = inf
     best: float = inf
     """Seconds per iteration on the fastest type of worker, in whole segments."""
     whole: list[float] = []

@@ -20,7 +20,7 @@ AFTER_A_CHANGE = 0.02
 """After a change of the workers the rule is sought again if this share of the time until the end
 has passed since the last search."""
 
-HORIZON = 20
+HORIZON = 10
 """The rule is sought once the workers have at most this many segments left, on average."""
 
 
@@ -75,10 +75,10 @@ class Lookahead:
         self._known = 0
 
     def dispatch(self, state: StateView) -> Iterable[Decision]:
-        if all(experiment.pbt is None for experiment in state.experiments.values()) and not state.has_gangs:
+        if self._mirror is None and are_independent(state):
             return self._slots(state)
         mirror = self._followed(state)
-        return [mirror.decision(start) for start, _ in fill(mirror.board)]
+        return [mirror.decision(started) for started in fill(mirror.board)]
 
     def _followed(self, state: StateView) -> Mirror:
         """The board of this moment. The old board goes on if only segments have ended. A new board
@@ -128,6 +128,11 @@ class Lookahead:
         if waits and (decisions or plan.changes_with_time(state)):
             decisions.append(WakeAt(plan.renew_at))  # what must idle by this plan may run by the next
         return decisions
+
+
+def are_independent(state: StateView) -> bool:
+    """Whether no trial depends on another one (no PBT), and every trial takes one worker."""
+    return not state.has_gangs and all(experiment.pbt is None for experiment in state.experiments.values())
 
 
 def seconds_to_horizon(board: Board) -> float:

@@ -13,8 +13,8 @@ from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import Costs
-from hetsched.domain.workload import TrialKind
-from hetsched.scheduling.planning.board import Board, Running, Start
+from hetsched.domain.workload import Experiment, TrialKind
+from hetsched.scheduling.planning.board import Board, Running
 from hetsched.scheduling.planning.kinds import Kind
 from hetsched.scheduling.planning.pricing import is_uniform, price
 
@@ -96,65 +96,78 @@ class Mirror:
             starts = {earlier.types[number]: time for number, time in earlier.board.last_start.items()}
             self.board.last_start = {n: starts[one] for n, one in enumerate(self.types) if one in starts}
 
-    def decision(self, start: Start) -> Dispatch:
-        first, *others = (self.workers[number].id for number in start.team)
-        return Dispatch(self.trials[start.trial], first, start.iterations, tuple(others))
+    def decision(self, started: Running) -> Dispatch:
+        """The decision to start this segment."""
+        team = [self.workers[number].id for number in started.team]
+        return Dispatch(self.trials[started.trial], team[0], started.iterations, tuple(team[1:]))
 
     def follow(self, state: StateView) -> bool:
         """Apply the segments that have ended. Returns False if a new board must be made. That is so
         if something else has happened, a trial has another kind, a segment was a surprise, or a
         surprise is no longer remembered."""
-        if (len(state.trials), len(state.workers)) != self._seen or state.now >= self._forgets_at:
+        board, now = self.board, state.now
+        if now >= self._forgets_at or (len(state.trials), len(state.workers)) != self._seen:
             return False
-        board = self.board
-        board.now = state.now
-        ended: list[Running] = []
+        board.now = now
+        ended = self._ended(state)
+        if ended is None:
+            return False
+        for running in ended:
+            if not self._finish(state, running):
+                return False
+        if len(board.running) != len(state.running) or board.waiting != len(state.ready_trials):
+            return False
+        surprises = [one for one in ended if self._surprises(state.trials[self.trials[one.trial]], one, now)]
+        return not surprises
+
+    def _ended(self, state: StateView) -> list[Running] | None:
+        """The segments that have ended, in the order of their ends. None: a worker is unknown, or
+        has been away."""
+        board, ended = self.board, []
         for worker in reversed(list(state.idle_workers)):
             number = self._worker_numbers.get(worker.id)
-            if number is not None and number in board.idle[board.types[number]]:
+            if number is None:
+                return None
+            if number in board.idle[board.types[number]]:
                 break
-            if number is None or worker.id not in state.in_memory:
-                return False
+            if worker.id not in state.in_memory:
+                return None
             if number in board.running:
                 ended.append(board.running[number])
-        return (
-            all(self._finish(state, running) for running in reversed(ended))
-            and len(board.running) == len(state.running)
-            and board.waiting == len(state.ready_trials)
-            and not any(self._surprises(state, running) for running in ended)
-        )
+        ended.reverse()
+        return ended
 
-    def _surprises(self, state: StateView, running: Running) -> bool:
-        """Whether a segment took much more or less time than expected. Its worker is expected to
-        stay like that.
+    def _surprises(self, trial: Trial, running: Running, now: float) -> bool:
+        """Whether the trial's segment took much more or less time than expected. Its worker is
+        expected to stay like that.
 
         The policy was asked when the segment ended, unless it was the last segment of a trial.
         """
-        completed = state.trials[self.trials[running.trial]].completed
-        seconds = (state.now if completed is None else completed) - running.begun
+        seconds = (now if trial.completed is None else trial.completed) - running.begun
         expected = self._overdue.get(running.trial, running.end) - running.begun
+        if seconds <= SURPRISE * expected and expected <= SURPRISE * seconds:
+            return False
         if not expected:  # its end was unknown when it began, and the board was made at that moment
             return False
-        ratio = seconds / expected
-        if 1 / SURPRISE <= ratio <= SURPRISE:
-            return False
         worker = self.workers[running.team[0]].id
-        factor = min(MOST, max(1 / MOST, self.slowness.get(worker, AS_USUAL).factor * ratio))
-        self.slowness[worker] = Slowness(factor, state.now + REMEMBERED * seconds)
+        factor = min(MOST, max(1 / MOST, self.slowness.get(worker, AS_USUAL).factor * seconds / expected))
+        self.slowness[worker] = Slowness(factor, now + REMEMBERED * seconds)
         return True
 
     def _finish(self, state: StateView, running: Running) -> bool:
         """Apply that a segment has ended. Returns False if the trial is no longer what it was."""
-        trial, board = state.trials[self.trials[running.trial]], self.board
-        if trial.id in state.running or trial.kind != self._trial_kinds[running.trial]:
+        number, board = running.trial, self.board
+        trial = state.trials[self.trials[number]]
+        if trial.id in state.running or trial.kind != self._trial_kinds[number]:
             return False
-        board.finish(running, _left(state, trial))
-        if _leads(state, trial):
+        experiment = state.experiments[trial.experiment]
+        board.finish(running, _left(experiment, trial))
+        if _leads(experiment, trial):
             board.led.add(trial.experiment)
-        board.has_state[running.trial] = trial.iterations > 0
+        board.has_state[number] = trial.iterations > 0
         if trial.at is None:  # it copied another
-            board.at[running.trial] = -1
-            board.beside.pop(running.trial, None)
+            board.at[number] = -1
+            board.beside.pop(number, None)
         return True
 
     # Making the board.
@@ -205,7 +218,7 @@ class Mirror:
             warm=[worker.id in state.in_memory for worker in self.workers],
             kind_of=kind_of,
             experiment_of=[trial.experiment for trial in trials],
-            left=[_left(state, trial) for trial in trials],
+            left=[_left(state.experiment(trial), trial) for trial in trials],
             has_state=[trial.iterations > 0 for trial in trials],
             at=[self._worker_numbers.get(trial.at, -1) if trial.at else -1 for trial in trials],
             idle=[[] for _ in self.types],
@@ -214,7 +227,7 @@ class Mirror:
             work=[0] * len(kinds),
             active=len(open_trials),
             beside=self._beside(trials),
-            led={trial.experiment for trial in trials if _leads(state, trial)},
+            led={trial.experiment for trial in trials if _leads(state.experiment(trial), trial)},
         )
         for number, trial in open_trials.items():
             board.work[kind_of[number]] += board.left[number]
@@ -293,11 +306,11 @@ def _could_run(state: StateView, trial: Trial) -> bool:
     )
 
 
-def _left(state: StateView, trial: Trial) -> int:
+def _left(experiment: Experiment, trial: Trial) -> int:
     """The iterations that the trial has left."""
-    return 0 if trial.completed is not None else state.remaining(trial)
+    return 0 if trial.completed is not None else experiment.stop_iterations - trial.iterations
 
 
-def _leads(state: StateView, trial: Trial) -> bool:
+def _leads(experiment: Experiment, trial: Trial) -> bool:
     """Whether the trial is the leader of its experiment, or one of several."""
-    return trial.completed is not None or trial.iterations >= LEADER * state.experiment(trial).stop_iterations
+    return trial.completed is not None or trial.iterations >= LEADER * experiment.stop_iterations

@@ -18,9 +18,6 @@ from hetsched.scheduling.planning.scarcity import (
     until_an_exchange,
 )
 
-ROUNDING = 0.25
-"""A segment may end after the planned end by this share of the shortest segment."""
-
 MARGIN = 2.0
 """The least advanced trial waits for the most advanced one while its slack is at least this many
 whole segments."""
@@ -45,32 +42,33 @@ def choose(board: Board, worker_type: int) -> Start | None:
     restore that this saves is worth the difference in slack. A gang that lacks workers of the type
     reserves the idle ones.
     """
-    idle, loss = board.idle[worker_type], board.rule.loss
-    worker, options = idle[0], []
-    for number, kind in enumerate(board.kinds):
-        if board.ready[number] and kind.loss[worker_type] < loss:
-            option = _option(board, number, worker)
-            if option is not None:
-                options.append(option)
-    if not options:
+    idle, loss, first = board.idle[worker_type], board.rule.loss, None
+    worker = idle[0]
+    for number, ready in enumerate(board.ready):
+        if ready and board.kinds[number].loss[worker_type] < loss:
+            option = _option(board, board.kinds[number], ready, worker)
+            if option is not None and (first is None or _goes_before(board, option, first, worker_type)):
+                first = option
+    if first is None:
         return None
-    first = options[0] if len(options) == 1 else _first(board, options, worker_type)
-    gang = board.kinds[board.kind_of[first.trial]].gang
+    trial = first.trial
+    gang = board.kinds[board.kind_of[trial]].gang
     if gang > 1:
-        return Start(first.trial, tuple(idle[:gang]), first.iterations) if len(idle) >= gang else None
-    home = board.at[first.trial]
-    if home >= 0 and home != worker and board.memory[home] == first.trial and home in idle:
-        return Start(first.trial, (home,), first.iterations)
-    held = board.memory[worker]
-    if held >= 0 and held != first.trial and board.at[held] == worker:
+        return Start(trial, tuple(idle[:gang]), first.iterations) if len(idle) >= gang else None
+    home, held = board.at[trial], board.memory[worker]
+    if home >= 0 and home != worker and board.memory[home] == trial and home in idle:
+        return Start(trial, (home,), first.iterations)
+    if held != trial and held >= 0 and board.at[held] == worker:
         first = _held(board, held, worker, worker_type, first) or first
     return Start(first.trial, (worker,), first.iterations)
 
 
-def _first(board: Board, options: list[Option], worker_type: int) -> Option:
-    """The option that the worker should take: the least slack, or the least share by a rule with
-    `shares`."""
-    return min(options, key=lambda option: _share(board, option, worker_type)) if board.rule.shares else min(options)
+def _goes_before(board: Board, option: Option, other: Option, worker_type: int) -> bool:
+    """Whether the worker should take the option, not the other one: the least slack, or the least
+    share by a rule with `shares`."""
+    if board.rule.shares:
+        return _share(board, option, worker_type) < _share(board, other, worker_type)
+    return option < other
 
 
 def _share(board: Board, option: Option, worker_type: int) -> tuple[float, Option]:
@@ -109,7 +107,7 @@ def _held(board: Board, held: int, worker: int, worker_type: int, first: Option)
     cuts = board.rule.patience <= 1 or board.rule.exchange
     if not cuts and not _is_worth_it(board, kind, worker, held, min(kind.interval, board.left[held]), first):
         return None
-    option = _option(board, number, worker, held)
+    option = _option(board, kind, [(-board.left[held], held)], worker, must_afford=True)
     if option is None or (cuts and not _is_worth_it(board, kind, worker, held, option.iterations, first)):
         return None
     return option
@@ -123,39 +121,39 @@ def _is_worth_it(board: Board, kind: Kind, worker: int, held: int, iterations: i
     return abs(time - board.left[held] * kind.pace - first.slack) <= worth * time
 
 
-def _option(board: Board, number: int, worker: int, wanted: int | None = None) -> Option | None:
-    """The trial of this kind that the worker could run: the least advanced one. A slow worker gets
-    a trial that can afford the slow segment.
+def _option(
+    board: Board, kind: Kind, ready: list[tuple[int, int]], worker: int, must_afford: bool = False
+) -> Option | None:
+    """The trial, of these of the kind, that the worker could run: the least advanced one. A slow
+    worker gets a trial that can afford the slow segment, or, unless one `must_afford` it, the most
+    advanced one.
 
     By a deep rule the worker gets the most advanced trial while the least advanced one can wait. Of
-    equals it gets the first. With `wanted` only this trial is considered.
+    equals it gets the first.
     """
-    kind, rule = board.kinds[number], board.rule
-    if kind.step[worker] == inf:
-        return None
-    now, end, pace, whole = board.now, board.end, kind.pace, kind.interval
-    ready = board.ready[number] if wanted is None else [(-board.left[wanted], wanted)]
-    costs = kind.fixed[worker] + (0.0 if board.warm[worker] else kind.start_up[worker])
-    slow = kind.whole[worker] > 1.001 * whole * pace
+    rule, now, end, pace = board.rule, board.now, board.end, kind.pace
+    step, whole, costs = kind.step[worker], kind.interval, kind.fixed[worker]
+    if not board.warm[worker]:
+        costs += kind.start_up[worker]
+    slow, fits = kind.whole[worker] > kind.slow_s, True
     deep = rule.deep and _can_wait(board, kind, ready[0][1])
-    place, fits = (bisect_left(ready, (ready[-1][0], -1)) if deep else 0), True
+    place = bisect_left(ready, (ready[-1][0], -1)) if deep else 0
     if slow:
-        rest = pace + rule.trust * (kind.best - pace)
-        limit = (end - now - costs - whole * kind.step[worker]) / rest + whole
+        limit = (end - now - costs - whole * step) / (pace + rule.trust * (kind.best - pace)) + whole
         if not deep:
             place = _affording(board, ready, limit)
-        fits = place < len(ready) and -ready[place][0] <= limit
-        if not fits and wanted is not None:
-            return None
-    trial = ready[place if fits else -1][1]
+        if place == len(ready) or -ready[place][0] > limit:
+            if must_afford:
+                return None
+            fits, place = False, -1
+    trial = ready[place][1]
     left = board.left[trial]
     slack = end - now - left * pace
     iterations = left if left < whole else whole
     if rule.patience <= 1:
-        iterations = _length(board, kind, worker, iterations, costs, slack if slow and not fits else None)
-    last = now + costs + iterations * kind.step[worker]
-    gate = end + (rule.late + ROUNDING) * kind.best * whole
-    if last > gate or (not fits and last + (left - iterations) * kind.best > gate):
+        iterations = _length(board, kind, worker, iterations, costs, None if fits else slack)
+    last = now + costs + iterations * step
+    if last > kind.gate or (not fits and last + (left - iterations) * kind.best > kind.gate):
         board.mattered.add("late")
         return None
     if slow and board.scarce and _should_wait(board, kind, worker, trial, slack, last - now):

@@ -21,24 +21,25 @@ SOON = 0.25
 def starves_the_fast(board: Board, kind: Kind, worker: int, trial: int, seconds: float) -> bool:
     """Whether taking the trial would leave faster workers without trials. That is so if they run
     out of trials within `seconds` and before a slow worker gives a trial back."""
-    step, now = FASTER * kind.step[worker], board.now
+    steps, now, left = kind.step, board.now, board.left
+    step = FASTER * steps[worker]
     plenty = 1.001 * seconds * len(board.running)  # for any number of faster workers
     back, work, fast = inf, 0.0, []
-    for running in board.running.values():
-        first, own = running.team[0], board.kinds[board.kind_of[running.trial]]
-        if kind.step[first] < step:
+    for first, running in board.running.items():
+        if steps[first] < step:
             fast.append(first)
-            work += running.end - now + (board.left[running.trial] - running.iterations) * own.per_iteration[first]
+            own = board.kinds[board.kind_of[running.trial]]
+            work += running.end - now + (left[running.trial] - running.iterations) * own.per_iteration[first]
             if work > plenty:
                 return False
-        else:
-            back = min(back, running.end)
+        elif running.end < back:
+            back = running.end
     if not fast:
         return False
     for own, ready in zip(board.kinds, board.ready, strict=True):
         if ready and own.step[fast[-1]] < inf:
-            left = sum(board.left[other] for _, other in ready if other != trial)
-            work += left * own.per_iteration[fast[-1]]
+            waiting = sum([left[other] for _, other in ready if other != trial])
+            work += waiting * own.per_iteration[fast[-1]]
     return work / len(fast) < min(back - now, seconds)
 
 
