@@ -33,7 +33,10 @@ class UserFile(NamedTuple):
         if path.suffix != ".py" or not path.is_file():
             problem = "not a Python file" if path.exists() else "no such file"
             raise InputError(f"{path}: {problem}: expected a Python file with a {what}, such as mine.py")
-        return cls(path, path.read_bytes(), what)
+        try:
+            return cls(path, path.read_bytes(), what)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
     @property
     def module(self) -> str:
@@ -73,16 +76,16 @@ def registered(files: Sequence[UserFile], *, again: bool = False) -> Iterator[No
     if not files:
         yield
         return
-    before = _registered()
+    before, own = _registered(), []
     try:
         for file in files:
             if again or not file.has_run:
                 _run(file, replaces=True)
             else:
                 _put(file)
+            own.append(_RAN[file.module][1])  # a context within this one may run the file again
         yield
     finally:
-        own = [_RAN[file.module][1] for file in files if file.module in _RAN]
         for registry, parts in _registered().items():
             others = {
                 name: one

@@ -61,9 +61,11 @@ def studied(scenario: Scenario | Setup, policy_files: Iterable[Path | str] | Pat
     """The setup of the scenario, with these files of policies. Within this context the policies of
     its files count, and after it those that counted before. Raises InputError as `resolved` and
     `chosen_files` do, and for a file that cannot be run."""
-    setup = resolved(scenario).with_policy_files(chosen_files(policy_files, there=True))
-    with policies_of(setup.policy_files):
-        yield setup
+    files = chosen_files(policy_files, there=True)
+    with policies_of(files):  # which the scenario may have options for
+        setup = resolved(scenario).with_policy_files(files)
+        with policies_of(setup.policy_files):
+            yield setup
 
 
 def chosen_seeds(setup: Setup, given: Seeds) -> list[int]:

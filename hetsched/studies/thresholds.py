@@ -10,8 +10,8 @@ from hetsched.domain.rounding import two_digits
 from hetsched.scenario.scenario import Setup
 
 ATTRIBUTE = "service_thresholds"
-THRESHOLDS = str, int, float
-"""The types of an option with thresholds: a number, or numbers with commas between them."""
+TOO_HIGH = "tells no trials apart, as by the profile none reaches a threshold before its last segment"
+TOO_LOW = "hardly tells trials apart, as by the profile nearly all pass every threshold in their first segment"
 
 MOST = 0.9
 """Thresholds are too low if this share of the trials reaches all of them in the first segment."""
@@ -27,8 +27,8 @@ class _Service(NamedTuple):
 
 
 def unfit_thresholds(setup: Setup, strategy: Strategy) -> str | None:
-    """A warning that the thresholds of the strategy's policy tell no trials apart. None: they do, or
-    all trials are alike.
+    """A warning that the thresholds of the strategy's policy tell no trials apart. None: they do,
+    or none could. None could if all trials are alike, are one segment each, or run at once.
 
     The class attribute `service_thresholds` of a policy names its option with thresholds of the
     worker-seconds that a trial has had. Thresholds are too high if no trial reaches the lowest one
@@ -38,31 +38,46 @@ def unfit_thresholds(setup: Setup, strategy: Strategy) -> str | None:
     policy = scheduling.policies.factory(strategy.scheduling)
     name = getattr(policy, ATTRIBUTE, None)
     option = signature(policy).parameters.get(name) if isinstance(name, str) else None
-    if option is None or _are_alike(setup) or not (services := [*_services(setup, strategy)]):
+    if option is None or _none_matter(setup, strategy):
         return None
     value = setup.scenario.scheduling.get(strategy.scheduling, {}).get(option.name, option.default)
-    said = _unfit(services, [float(part) for part in str(value).split(",")]) if isinstance(value, THRESHOLDS) else None
+    services, thresholds_s = [*_services(setup, strategy)], _numbers(value)
+    if not thresholds_s or not any(service.before_last_s for service in services):
+        return None
+    said = _unfit(services, thresholds_s)
     if said is None:
         return None
     least_s, most_s = (two_digits(choose(service.whole_s for service in services)) for choose in (min, max))
     takes = f"a trial takes {least_s:g} to {most_s:g} worker-seconds"
-    return f"{said}: {option.name} = {value}, where {takes}; set it in [scheduling.{strategy.scheduling}]"
+    change = "lower" if said == TOO_HIGH else "raise"
+    return f"{said}: {option.name} = {value}, where {takes}; {change} it in [scheduling.{strategy.scheduling}]"
 
 
-def _are_alike(setup: Setup) -> bool:
-    """Whether all trials are of one kind and length. Then there is nothing to tell apart."""
+def _none_matter(setup: Setup, strategy: Strategy) -> bool:
+    """Whether all trials are of one kind and length, or all have workers at once. Then there is
+    nothing to tell apart."""
     experiments = setup.workload.experiments
     kinds = {kind for experiment in experiments for kind in experiment.kinds}
     shapes = {(one.gang, one.stop_iterations, one.interval, one.evaluation_images) for one in experiments}
-    return len(kinds) == len(shapes) == 1
+    at_once = sum(one.population * one.gang for one in experiments) <= len(setup.workers(strategy))
+    return at_once or len(kinds) == len(shapes) == 1
+
+
+def _numbers(value: object) -> list[float]:
+    """The thresholds in the value of an option: a number, or numbers with commas between them.
+    Empty: it is something else."""
+    try:
+        return [float(part) for part in str(value).split(",")] if isinstance(value, str | int | float) else []
+    except ValueError:
+        return []
 
 
 def _unfit(services: Sequence[_Service], thresholds_s: Sequence[float]) -> str | None:
     if all(service.before_last_s < min(thresholds_s) for service in services):
-        return "tells no trials apart, as by the profile none reaches a threshold before its last segment"
+        return TOO_HIGH
     beyond = sum(max(thresholds_s) <= service.first_s < service.whole_s for service in services)
     if beyond >= MOST * len(services):
-        return "hardly tells trials apart, as by the profile nearly all pass every threshold in their first segment"
+        return TOO_LOW
     return None
 
 

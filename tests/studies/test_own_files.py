@@ -8,6 +8,7 @@ import pytest
 import hetsched
 from hetsched import scheduling
 from hetsched.cli.main import main
+from hetsched.errors import InputError
 from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies import run
@@ -128,3 +129,28 @@ def test_a_run_goes_on_with_the_given_file(folder: Path, monkeypatch: pytest.Mon
     hetsched.resume("out", policy_files=["B/mine.py"])
     hetsched.resume("out")
     assert ran == [alone()["B"], alone()["A"]]
+
+
+def test_files_of_a_study_may_have_policies_that_the_scenario_has_options_for(folder: Path) -> None:
+    made = "    def __init__(self, size: int = 1) -> None:\n        self.size = size\n\n    def dispatch"
+    text = POLICY.format(iterations="self.size").replace('"mine"', '"opt"').replace("    def dispatch", made)
+    Path("opt.py").write_text(text)
+    scenario = hetsched.Scenario.of(TABLES | {"scheduling": {"opt": {"size": 2}}}, folder)
+    found = hetsched.compare(scenario, ["fusion+opt", "fusion+fifo"], 1, policy_files=["opt.py"], jobs=1)
+    assert "fusion+opt" in found.comparisons
+    assert "opt" not in scheduling.policies.registered()
+
+
+def test_a_suite_leaves_no_policies_behind(folder: Path) -> None:
+    hetsched.suite(["B/s.toml"], ["mine"], 1, baseline="fifo", policy_files=["B/mine.py"], jobs=1)
+    assert "mine" not in scheduling.policies.registered()
+    hetsched.load_policies("A/mine.py")  # was refused
+
+
+def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(InputError, match=r"mine\.py: cannot be read: Permission denied"):
+        hetsched.load_policies("A/mine.py")

@@ -8,6 +8,8 @@ import pytest
 import hetsched
 from hetsched import scheduling
 from hetsched.domain.registry import Strategy
+from hetsched.scenario.loading import load_setup
+from hetsched.scenario.packaged.suite import suite_file
 from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.thresholds import unfit_thresholds
@@ -40,7 +42,7 @@ def test_thresholds_that_no_trial_reaches_are_named(thresholds_s: str | None, sa
     found = unfit_thresholds(jobs(thresholds_s), LAS)
     assert (found is None) == (said is None)
     if said is not None:
-        takes = "where a trial takes 10 to 200 worker-seconds; set it in [scheduling.las]"
+        takes = "where a trial takes 10 to 200 worker-seconds; lower it in [scheduling.las]"
         assert found == f"{said}: thresholds_s = {thresholds_s or 300}, {takes}"
 
 
@@ -59,14 +61,22 @@ def test_nothing_is_said_where_all_trials_are_alike_or_the_policy_has_no_thresho
     assert unfit_thresholds(jobs(), Strategy("fusion", "fifo")) is None
 
 
-@pytest.mark.parametrize("thresholds", ["thresholds_s", (300.0, 3600.0), [300.0], "minutes", "levels"])
+def test_nothing_is_said_where_no_threshold_matters() -> None:
+    assert unfit_thresholds(load_setup(suite_file("independent-jobs")), LAS) is None  # a trial is one segment
+    lengths = [{"name": f"e{stop}", "population": 2, "stop_iterations": stop} for stop in (20, 60)]
+    enough = make_setup([{"name": "a", "cores": 1, "count": 4}], experiments=lengths)  # no trial waits
+    fewer = make_setup([{"name": "a", "cores": 1, "count": 3}], experiments=lengths)
+    assert unfit_thresholds(enough, LAS) is None and unfit_thresholds(fewer, LAS) is not None
+
+
+@pytest.mark.parametrize("thresholds", ["thresholds_s", (300.0, 3600.0), [300.0], "minutes", "levels", "words"])
 def test_a_policy_of_the_users_own_may_use_the_name_otherwise(
     thresholds: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Mine(scheduling.policies.factory("las")):  # type: ignore[misc]
         service_thresholds = thresholds
 
-        def __init__(self, levels: tuple[float, ...] = (1.0,)) -> None:
+        def __init__(self, levels: tuple[float, ...] = (1.0,), words: str = "1;2") -> None:
             super().__init__()
 
     monkeypatch.setitem(scheduling.policies._factories, "mine", Mine)
