@@ -258,17 +258,19 @@ class DisturbedSimulation(Simulation):
 
     def _check_end(self) -> None:
         """End the run if it is finished. Otherwise workers that return may still do something.
-        Raises HetschedError if no worker is left and none will return."""
+        Raises HetschedError if no worker is left and none will return, or if those that are left or
+        return can run nothing."""
         if self.state.finished:
             self._finish()
-        elif not self._faults.returning:
-            if not self.state.serving:
-                waiting = counted(len(self.state.ready), "trial")
-                raise HetschedError(
-                    f"at {self.env.now:.3f} s no worker is left, with {waiting} not done, and none will "
-                    "return: [faults] must leave something to run on"
-                )
-            self.dispatcher.check_stalled()
+            return
+        returning = self._faults.returning
+        if not returning and not self.state.serving:
+            waiting = counted(len(self.state.ready), "trial")
+            raise HetschedError(
+                f"at {self.env.now:.3f} s no worker is left, with {waiting} not done, and none will "
+                "return: [faults] must leave something to run on"
+            )
+        self.dispatcher.check_stalled(returning)
 
     # Checkpoints in the memory of nodes.
 

@@ -69,10 +69,10 @@ class Faults:
         return self._table != FaultsTable()
 
     @property
-    def returning(self) -> bool:
-        """Whether some worker that is away, or about to leave, will join again."""
-        away = (self._absences + self._notices).keys()
-        return not away <= self._gone
+    def returning(self) -> list[Worker]:
+        """The workers that are away, or about to leave, and will join again."""
+        away = self._absences + self._notices
+        return [self._workers[worker] for worker in away if worker not in self._gone]
 
     def start(self, env: simpy.Environment) -> None:
         """Start the processes that cause faults."""

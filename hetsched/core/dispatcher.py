@@ -6,7 +6,7 @@ returns.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from numbers import Real
 from time import perf_counter
@@ -49,7 +49,7 @@ from hetsched.core.refusals import not_ready, refusal_to_start
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import ClusterSpec
+from hetsched.domain.cluster import ClusterSpec, Worker
 from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.metric import MOST_SCORE, as_float, finite
 from hetsched.domain.plain import plain
@@ -342,17 +342,21 @@ class Dispatcher:
         self.record(PolicyWoken(time))
         return self.dispatch(time)
 
-    def check_stalled(self) -> None:
+    def check_stalled(self, returning: Collection[Worker] = ()) -> None:
         """Raise an error if trials wait while nothing runs: without it the run would hang.
 
-        A backend calls this when nothing is left to happen that could make the policy decide again.
-        Raises HetschedError if no policy could start any of the trials, because the workers that
-        they need are gone; else PolicyError.
+        A backend calls this when nothing is left to happen that could make the policy decide again,
+        or only that these workers return. Raises HetschedError if no policy could start any of the
+        trials, because the workers that they need are gone; else PolicyError.
         """
         in_vain = self._fruitless >= FRUITLESS_WAKES or self._fruitless_in_all >= FRUITLESS_IN_ALL
         waits = self.wake_at is not None and not in_vain
         if self.state.ready and not self.state.running and not waits:
-            if not any(map(self._could_run, self.state.ready)):
+            left_over = self.state.serving.values()
+            possible = self._can_run_some(left_over)
+            if returning and not (possible and in_vain) and self._can_run_some([*left_over, *returning]):
+                return
+            if not possible:
                 left, waiting = ", ".join(self.state.serving) or "no worker", counted(len(self.state.ready), "trial")
                 raise HetschedError(
                     f"at {self.state.now:.3f} s {waiting} wait, and none of them can run on what is left ({left}): "
@@ -364,10 +368,12 @@ class Dispatcher:
                 "waiting, and nothing runs"
             )
 
-    def _could_run(self, trial: Trial) -> bool:
-        """Whether the workers that may get work would be enough for the trial if all of them were
-        idle."""
-        usable = Counter(worker.type for worker in self.state.serving.values() if self._view.usable(trial, worker))
+    def _can_run_some(self, workers: Collection[Worker]) -> bool:
+        """Whether these workers would be enough for some waiting trial if all of them were idle."""
+        return any(self._are_enough(workers, trial) for trial in self.state.ready)
+
+    def _are_enough(self, workers: Collection[Worker], trial: Trial) -> bool:
+        usable = Counter(worker.type for worker in workers if self._view.usable(trial, worker))
         return max(usable.values(), default=0) >= self.state.experiments[trial.experiment].gang
 
 

@@ -35,7 +35,7 @@ from hetsched.domain.cluster import ClusterSpec, NodeId, Worker, WorkerId, cpu_w
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId, Workload
-from hetsched.errors import InputError, PolicyError
+from hetsched.errors import HetschedError, InputError, PolicyError
 from hetsched.scenario.tables import FaultsTable
 from hetsched.scheduling import Decision, Dispatch, Stop, WakeAt
 from hetsched.scheduling.queueing.in_order import serve
@@ -577,3 +577,23 @@ def test_a_policy_that_only_waits_is_stalled_though_a_node_comes_back_again_and_
     faults = FaultsTable.model_validate({"nodes": {"mean_between_s": 60.0, "mean_repair_s": 60.0}})
     with pytest.raises(PolicyError, match="'under-test' is stalled"):
         simulate(make_setup().replace(faults=faults), Strategy("fusion", "under-test"), 0, tmp_path)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_nodes_that_return_but_cannot_help_do_not_keep_a_run_alive(tmp_path: Path, lazy: bool) -> None:
+    """Of many nodes one was always away, and would return. So the run had no end."""
+
+    class Policy:
+        def dispatch(self, state: StateView) -> list[Decision]:
+            return [WakeAt(state.now + 10)]
+
+    scheduling.register("under-test")(Policy)
+    spot = {"nodes": ["gpu"], "mean_between_s": 1.0, "notice_s": 0.0}  # it never comes back
+    table = {"nodes": {"mean_between_s": 60.0, "mean_repair_s": 60.0}, "spot": spot}
+    on_gpus = {"name": "e", "population": 2, "stop_iterations": 1000, "devices": None if lazy else ["k80"]}
+    nodes = [{"name": "gpu", "cores": 1, "gpus": 1, "gpu_type": "k80"}, {"name": "a", "cores": 1, "count": 20}]
+    rows = [profile_row(seconds=1.0), profile_row(device="k80", seconds=1.0)]
+    setup = make_setup(nodes, rows, experiments=[on_gpus]).replace(faults=FaultsTable.model_validate(table))
+    policy, error = ("under-test", PolicyError) if lazy else ("fifo", HetschedError)
+    with pytest.raises(error, match="is stalled" if lazy else "none of them can run on what is left"):
+        simulate(setup, Strategy("fusion", policy), 0, tmp_path)
