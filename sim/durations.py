@@ -155,7 +155,7 @@ class Durations:
         nodes waits for its slowest worker."""
         assert self._checkpoints is not None
         node = self._checkpoints.node(trial.id)
-        if node == worker.node and (not others or all(self._state.workers[one].node == node for one in others)):
+        if node == worker.node and all(self._state.workers[one].node == node for one in others):
             return costs.object_store_restore_s
         if node is None or self._checkpoints.behind:
             return costs.restore_s

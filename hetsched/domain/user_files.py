@@ -98,7 +98,7 @@ def registered(files: Sequence[UserFile], *, again: bool = False) -> Iterator[No
 @contextmanager
 def registered_again(files: Iterable[Path]) -> Iterator[None]:
     """`registered` for those of the files that this process has executed. No file is executed."""
-    there = [UserFile(file, file.read_bytes()) for file in files if file.is_file()]
+    there = [UserFile.read(file) for file in files if file.is_file()]
     with registered([file for file in there if file.has_run]):
         yield
 

@@ -23,22 +23,27 @@ SUMS = "SHA256SUMS"
 """The file with the SHA-256 sums of the copies, in the format of `sha256sum --check`."""
 
 
-def read_files(files: Iterable[Path]) -> list[UserFile]:
-    """The files of policies. Raises InputError, naming the key, if one does not exist."""
+@contextmanager
+def _naming_the_key() -> Iterator[None]:
+    """Within this context, an InputError begins with the key of the scenario."""
     try:
-        return [UserFile.read(file) for file in files]
+        yield
     except InputError as error:
         raise InputError(f"policy_files: {error}") from error
+
+
+def read_files(files: Iterable[Path]) -> list[UserFile]:
+    """The files of policies. Raises InputError, naming the key, if one does not exist."""
+    with _naming_the_key():
+        return [UserFile.read(file) for file in files]
 
 
 def load_files(files: Iterable[Path]) -> None:
     """Run the files, which registers their policies, also in the place of other files' policies.
     Raises InputError, naming the key, if a file cannot be run."""
-    try:
+    with _naming_the_key():
         for file in files:
             load_file(file, replaces=True)
-    except InputError as error:
-        raise InputError(f"policy_files: {error}") from error
 
 
 @contextmanager
@@ -46,12 +51,10 @@ def policies_of(files: Iterable[Path], *, again: bool = False) -> Iterator[None]
     """Within this context, the policies of these files count, in the place of others of their
     names. `again` is as in `registered`. Raises InputError, naming the key, if a file cannot be
     run."""
+    read = read_files(files)
     with ExitStack() as stack:
-        read = read_files(files)
-        try:
+        with _naming_the_key():
             stack.enter_context(registered(read, again=again))
-        except InputError as error:
-            raise InputError(f"policy_files: {error}") from error
         yield
 
 

@@ -27,8 +27,9 @@ class _Service(NamedTuple):
 
 
 def unfit_thresholds(setup: Setup, strategy: Strategy) -> str | None:
-    """A warning that the thresholds of the strategy's policy tell no trials apart. None: they do,
-    or none could. None could if all trials are alike, are one segment each, or run at once.
+    """A warning that the thresholds of the strategy's policy tell no trials apart. None: there is
+    nothing to warn of. No thresholds matter if trials are alike, are one segment each, or all run
+    at once.
 
     The class attribute `service_thresholds` of a policy names its option with thresholds of the
     worker-seconds that a trial has had. Thresholds are too high if no trial reaches the lowest one

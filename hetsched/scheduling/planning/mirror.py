@@ -117,6 +117,7 @@ class Mirror:
                 return False
         if len(board.running) != len(state.running) or board.waiting != len(state.ready_trials):
             return False
+        # A list, not `any`: all surprises are to be remembered.
         surprises = [one for one in ended if self._surprises(state.trials[self.trials[one.trial]], one, now)]
         return not surprises
 
