@@ -11,7 +11,7 @@ from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec, WorkerId
 from hetsched.domain.plain import plain
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import TrialId, Workload
+from hetsched.domain.workload import Experiment, TrialId, Workload
 
 
 class Dispatch(Struct, frozen=True, gc=False):
@@ -106,6 +106,17 @@ class SetUp(Protocol):
     """
 
     def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None: ...
+
+
+@runtime_checkable
+class StopsTrials(Protocol):
+    """A policy that stops trials before their end, the worst scores first. Studies say where it
+    cannot."""
+
+    def never_stops(self, experiment: Experiment) -> str | None:
+        """Why the policy stops no trial of the experiment, in words after "as". None: it may stop
+        some."""
+        ...
 
 
 MOST_WAKES = 10_000

@@ -83,6 +83,17 @@ class SaysImages(Protocol):
 
 
 @runtime_checkable
+class SaysSpread(Protocol):
+    """A learning model that says how noisy its scores are. Studies say where so few images are
+    evaluated that an accuracy is noisier."""
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of a score about its mean."""
+        ...
+
+
+@runtime_checkable
 class NamesHyperparameters(Protocol):
     """A learning model that names the hyperparameters which it uses. It ignores all others. Studies
     say so beside their figures."""

@@ -68,6 +68,8 @@ def _notes(factory: Callable[..., Any]) -> Iterator[str]:
         yield "it does not place gangs: a trial takes one worker"
     if getattr(factory, "preempts_at_checkpoints", False):
         yield "it takes a worker from a trial at a checkpoint only"
+    if getattr(factory, "takes_turns", False):
+        yield "it lets trials take turns on workers"
     if getattr(factory, "hands_out_packages", False):
         yield "it hands out packages: several trials that a worker reports together"
     for option, times in getattr(factory, "periods", {}).items():

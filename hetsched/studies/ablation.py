@@ -23,9 +23,9 @@ from hetsched.studies.beyond_recordings import beyond_recordings
 from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy, studied
-from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import unfit_for
+from hetsched.studies.policy_limits import policy_limits
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.unreached import unreached
@@ -130,7 +130,7 @@ def ablate(
         with home.kept(), progress(len(parts) * len(listed)) as advance:
             runs = {name: _simulated(parts[name], name, chosen, listed, home.path, advance) for name in parts}
         every = tuple(run for of_variant in runs.values() for run in of_variant)
-        of_all = idle_workers(setup, [chosen]), no_checkpoints(setup, [chosen]), unfit_for(setup, {chosen: runs[WHOLE]})
+        of_all = idle_workers(setup, [chosen]), policy_limits(setup, [chosen]), unfit_for(setup, {chosen: runs[WHOLE]})
         far = (unreached(parts[name], {name: runs[name]}) for name in runs)
         result = AblationResult(
             home=home,

@@ -1,6 +1,7 @@
 """What simulations assume of scores that nobody recorded."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from math import sqrt
 from typing import Any
 
 from hetsched.domain.learning import (
@@ -9,7 +10,9 @@ from hetsched.domain.learning import (
     SaysAssumptions,
     SaysImages,
     SaysLimits,
+    SaysSpread,
 )
+from hetsched.domain.metric import DEFAULT
 from hetsched.domain.workload import Experiment, TrialKind
 from hetsched.errors import RAISED, HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
@@ -39,6 +42,8 @@ def _of_model(setup: Setup) -> Iterator[str]:
     if isinstance(model, SaysImages):
         for experiment in evaluated:
             yield from _images(setup, model, experiment)
+    if isinstance(model, SaysSpread) and setup.scenario.training is None:
+        yield from _few_images(setup, model, evaluated)
     if not isinstance(model, SaysAssumptions):
         return
     kinds = list(dict.fromkeys(kind for experiment in evaluated for kind in experiment.kinds))
@@ -87,6 +92,21 @@ def _images(setup: Setup, model: SaysImages, experiment: Experiment) -> list[str
         ],
     )
     return [f"{experiment.metric.name}: {line}" for line in dict.fromkeys(told)]
+
+
+def _few_images(setup: Setup, model: SaysSpread, evaluated: Iterable[Experiment]) -> Iterator[str]:
+    """Which experiments evaluate so few images that these alone make an accuracy noisier than the
+    learning model does. The accuracy of right answers in half of n images has the binomial spread
+    sqrt(1/4 / n)."""
+    few: dict[int, list[str]] = {}
+    for each in evaluated:
+        if each.metric == DEFAULT and 0 < model.spread < sqrt(0.25 / each.evaluation_images):
+            few.setdefault(each.evaluation_images, []).append(each.id)
+    for images, names in few.items():
+        yield (
+            f"{DEFAULT.name}: a noise of {model.spread:g} for {some(names)}, though {images} evaluation images alone "
+            f"give up to {sqrt(0.25 / images):.2g}; set learning.options.noise"
+        )
 
 
 def _ignored(setup: Setup) -> Iterator[str]:

@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.assumptions import idle_workers
-from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.no_exploits import no_exploits
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import unfit_for
+from hetsched.studies.policy_limits import policy_limits
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.unreached import unreached
 
@@ -18,7 +18,7 @@ Runs = Mapping[Strategy, Sequence[RunResult]]
 
 def of_any_runs(setup: Setup, strategies: Collection[Strategy]) -> dict[str, str]:
     """The warnings of simulations that hold whatever the runs do."""
-    return joined(idle_workers(setup, strategies), no_checkpoints(setup, strategies))
+    return joined(idle_workers(setup, strategies), policy_limits(setup, strategies))
 
 
 def of_runs(
@@ -40,4 +40,4 @@ def of_real_runs(
     simulation say this. The assumptions of a real run are about its bounds and its prediction."""
     never = "; ".join(no_exploits(setup))
     of_pbt = {str(strategy): never for strategy in runs if never}
-    return joined(no_checkpoints(setup, runs), of_runs(setup, runs, whole, beside=beside), of_pbt)
+    return joined(policy_limits(setup, runs), of_runs(setup, runs, whole, beside=beside), of_pbt)

@@ -8,6 +8,7 @@ from hetsched import scheduling
 from hetsched.domain.registry import Strategy
 from hetsched.domain.rounding import two_digits
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.policy_limits import all_run_at_once
 
 ATTRIBUTE = "service_thresholds"
 TOO_HIGH = "tells no trials apart, as by the profile none reaches a threshold before its last segment"
@@ -60,8 +61,7 @@ def _none_matter(setup: Setup, strategy: Strategy) -> bool:
     experiments = setup.workload.experiments
     kinds = {kind for experiment in experiments for kind in experiment.kinds}
     shapes = {(one.gang, one.stop_iterations, one.interval, one.evaluation_images) for one in experiments}
-    at_once = sum(one.population * one.gang for one in experiments) <= len(setup.workers(strategy))
-    return at_once or len(kinds) == len(shapes) == 1
+    return len(kinds) == len(shapes) == 1 or all_run_at_once(setup, strategy)
 
 
 def _numbers(value: object) -> list[float]:

@@ -42,9 +42,9 @@ from hetsched.studies.folder import PROBE as PROBE_FOLDER
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_seeds, chosen_strategies
 from hetsched.studies.lost_segments import lost_segments
-from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import unfit_for
+from hetsched.studies.policy_limits import policy_limits
 from hetsched.studies.probe import probe
 from hetsched.studies.real_scenario import studied_for_real
 from hetsched.studies.results import Results, scenario_facts
@@ -290,7 +290,7 @@ def warnings_of(
     foretold = {name: [*chain(*of_one)] for name, of_one in predicted.items()}
     every = {name: [*of_one, *foretold[name]] for name, of_one in measured.items()}
     unknown = unknown_scores(measured), unknown_scores(foretold)
-    return joined(no_checkpoints(setup, every), unfit_for(setup, every, beside), *unknown, unreached(setup, every))
+    return joined(policy_limits(setup, every), unfit_for(setup, every, beside), *unknown, unreached(setup, every))
 
 
 def agreement_of(predicting: Setup, predicted: Sequence[Draws], measured: Sequence[RunResult]) -> Agreement:

@@ -4,6 +4,7 @@ the run ends."""
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,10 @@ from hetsched.errors import HetschedError, Terminated
 INTERRUPTED, TERMINATED = "interrupted", "terminated"
 """The reasons with which a run ends in order after Ctrl-C and after SIGTERM."""
 
+ONE_SIGNAL_S = 0.05
+"""What comes within so many seconds of the first signal belongs to it: GNU `timeout` sends SIGTERM
+to the process and then to its group."""
+
 
 class Stopping:
     """`error` is why the run stops, and the error with which it will end. None: it goes on."""
@@ -22,6 +27,7 @@ class Stopping:
     def __init__(self, log: LogWriter) -> None:
         self._log = log
         self._error: BaseException | None = None
+        self._signalled_s = 0.0
 
     @property
     def error(self) -> BaseException | None:
@@ -47,7 +53,8 @@ class Stopping:
     @contextmanager
     def on_interrupt(self) -> Iterator[None]:
         """Within this context, the first Ctrl-C or SIGTERM stops the run in order. The second one
-        stops it at once: it raises KeyboardInterrupt, of which Terminated is a kind."""
+        stops it at once: it raises KeyboardInterrupt, of which Terminated is a kind. Signals within
+        `ONE_SIGNAL_S` are one."""
         if threading.current_thread() is not threading.main_thread():  # only that may handle signals
             yield
             return
@@ -59,8 +66,12 @@ class Stopping:
                 signal.signal(number, handler)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        now_s = time.monotonic()
         if isinstance(self._error, KeyboardInterrupt):
+            if now_s < self._signalled_s + ONE_SIGNAL_S:
+                return
             raise self._error
+        self._signalled_s = now_s
         self._error = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
         # Not print: a signal may come in the middle of another one.
         os.write(2, b"hetsched: finishing the segments that run; a second Ctrl-C or SIGTERM stops at once\n")

@@ -33,6 +33,7 @@ from hetsched.domain.metric import DEFAULT, Metric
 from hetsched.domain.workload import TrialKind
 from sim.learning.networks import named, networks_of, one_curve_of_all
 from sim.learning.sgd import KNOWN, REFERENCE_BATCH, check_powers
+from sim.learning.spread import assumed_spread, spread_of
 
 
 class Jump(Struct, frozen=True, gc=False):
@@ -63,6 +64,8 @@ class MultiPowerLaw(Struct, frozen=True):
 
     The constants do not say how far recordings go, so the law has no limits to name.
 
+    `noise` is in the metric's unit. By default it is 0.02 of an accuracy, and 0 of another metric.
+
     Raises ValueError for a constant that no learning curve can have.
     """
 
@@ -79,19 +82,25 @@ class MultiPowerLaw(Struct, frozen=True):
     drop_scale: float = 1.0
     drop_power: float = 0.5
     drop_rate: float = 0.5
-    noise: float = 0.02
+    noise: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("scale", "power", "drop_scale", "drop_power"):
             if (value := getattr(self, name)) <= 0:
                 raise ValueError(f"{name} is {value}: expected more than 0")
-        for name in ("drop", "drop_rate", "noise"):
+        for name in ("drop", "drop_rate"):
             if (value := getattr(self, name)) < 0:
                 raise ValueError(f"{name} is {value}: expected at least 0")
+        _ = self.spread
         check_powers(self)
         for name in ("start", "limit") if self.metric == DEFAULT.name else ():
             if not 0 <= (value := getattr(self, name)) <= 1:
                 raise ValueError(f"{name} is {value}: expected an accuracy, from 0 to 1")
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of a score about its mean. Raises ValueError if it is below 0."""
+        return spread_of(self.noise, self.metric)
 
     def refuses(self, metric: Metric) -> str | None:
         """Why it cannot simulate the metric: training would make the score worse. None: it can."""
@@ -105,7 +114,7 @@ class MultiPowerLaw(Struct, frozen=True):
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
         """With the default constants: that trials learn by them, which are of no recordings. With
-        other constants: that all networks have the same curve."""
+        other constants: that all networks have the same curve. Without a noise: the default one."""
         networks = networks_of(kinds)
         default = MultiPowerLaw()
         if (self.scale, self.power) != (default.scale, default.power):
@@ -113,6 +122,7 @@ class MultiPowerLaw(Struct, frozen=True):
         elif networks:
             span = f"from {self.start:g} to {self.limit:g}"
             yield f"a curve {span} with the default constants of multi-power, not fitted to {named(networks)}"
+        yield from assumed_spread(self.noise, self.metric)
 
     def fresh(self, kind: TrialKind) -> RateHistory:
         return FRESH
@@ -141,7 +151,7 @@ class MultiPowerLaw(Struct, frozen=True):
         return self.limit + (self.start - self.limit) * max(0.0, min(1.0, share))
 
     def score(self, weights: RateHistory, normal: float) -> float:
-        score = self.expected(weights) + self.noise * normal
+        score = self.expected(weights) + self.spread * normal
         return min(1.0, max(0.0, score)) if self.metric == DEFAULT.name else score
 
     def _let_out(self, jump: Jump, summed: float) -> float:

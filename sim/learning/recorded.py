@@ -12,7 +12,8 @@ from hetsched.domain.rounding import is_same
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError, counted, first_of
 from sim.learning.nearness import Nearness
-from sim.learning.recordings import SHIPPED, Recording, mixed_columns, read_recordings
+from sim.learning.recordings import SHIPPED, Recording, mixed_columns, read_once
+from sim.learning.spread import assumed_spread, spread_of
 
 
 class RecordedWeights(Struct, frozen=True):
@@ -59,7 +60,7 @@ class Replay:
         recorded = [score for scores in self._scores for score in scores]
         is_accuracy = metric.name == DEFAULT.name
         self._least, self._most = (0.0, 1.0) if is_accuracy else (min(recorded), max(recorded))
-        self._noise = noise
+        self.spread = noise
         self._nearness = Nearness(self._recordings)
         self.known_hyperparameters = self._nearness.known
         self._nearest: dict[tuple[TrialKind, tuple[Any, ...]], int] = {}
@@ -119,7 +120,7 @@ class Replay:
         return RecordedWeights(self._within(self._at(chosen, start + iterations) + ahead), chosen, start + iterations)
 
     def score(self, weights: RecordedWeights, normal: float) -> float:
-        return self._within(weights.score + self._noise * normal)
+        return self._within(weights.score + self.spread * normal)
 
     def _within(self, score: float) -> float:
         return min(self._most, max(self._least, score))
@@ -178,14 +179,15 @@ class Tabular(Replay):
     def __init__(
         self,
         file: Path | str = "",
-        noise: float = 0.02,
+        noise: float | None = None,
         chance: float | None = None,
         metric: str = DEFAULT.name,
         mode: Mode = DEFAULT.mode,
     ) -> None:
         """`file` is a CSV file of recordings (`sim.learning.recordings`). Without it the shipped
         ones are used. Recordings that begin after iteration 0 start from `chance`, the score of an
-        untrained network. `metric` and `mode` are those of the scores. `noise` is in their unit.
+        untrained network. `metric` and `mode` are those of the scores. `noise` is in their unit. By
+        default it is 0.02 of an accuracy, and 0 of another metric.
 
         Raises InputError for a file without recordings, and without `chance` if it is needed.
         """
@@ -196,5 +198,11 @@ class Tabular(Replay):
         if metric != DEFAULT.name and not file:
             raise ValueError(f"the shipped recordings are of accuracies: name a file with {metric!r} in options.file")
         paths = [Path(file)] if file else sorted(SHIPPED.glob("*.csv"))
-        recordings = [recording for path in paths for recording in read_recordings(path, chance, metric)]
-        super().__init__(recordings, Metric(metric, mode), noise, str(file) or "the shipped files")
+        recordings = [recording for path in paths for recording in read_once(path, chance, metric)]
+        self._noise = noise
+        super().__init__(recordings, Metric(metric, mode), spread_of(noise, metric), str(file) or "the shipped files")
+
+    def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
+        """As of all replays, and the default noise."""
+        yield from super().assumed(kinds)
+        yield from assumed_spread(self._noise, self.metric)

@@ -13,8 +13,8 @@ metric has a column with its name instead of `accuracy`. Its further columns are
 of a line is empty if it was not finite.
 """
 
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import groupby, pairwise
 from math import isnan, nan
@@ -183,6 +183,21 @@ def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAU
         raise InputError(f"{path}: the file has no recordings; make some with 'hetsched record --out {path}'")
     _refuse_gaps(path, trained)
     return list(recordings.values())
+
+
+def read_once(path: Path, chance: float | None = None, metric: str = DEFAULT.name) -> Sequence[Recording]:
+    """`read_recordings`, of a file that is read again only after it has changed. Every run of a study
+    makes its own learning model."""
+    try:
+        found = path.resolve().stat()
+    except OSError:
+        return read_recordings(path, chance, metric)  # which says what is wrong
+    return _read_version((found.st_ino, found.st_size, found.st_mtime_ns), path, chance, metric)
+
+
+@lru_cache(maxsize=8)
+def _read_version(version: tuple[int, ...], path: Path, chance: float | None, metric: str) -> tuple[Recording, ...]:
+    return tuple(read_recordings(path, chance, metric))
 
 
 def _refuse_gaps(path: Path, trained: Mapping[int, Evaluation]) -> None:

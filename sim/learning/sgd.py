@@ -152,6 +152,11 @@ class SGDCurve(Struct, frozen=True):
             if not 0 <= (value := getattr(self, name)) <= 1:
                 raise ValueError(f"{name} is {value}: expected 0 to 1")
 
+    @property
+    def spread(self) -> float:
+        """The standard deviation of an accuracy about its mean."""
+        return self.noise
+
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
         """With the constants of ResNet-18: that other networks learn alike, and so do batch sizes
         beyond the recorded ones. With other constants: that all networks have the same curve."""

@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,6 +37,7 @@ from hetsched.core.state import State, state_of
 from hetsched.domain.user_files import forget_files
 from hetsched.testing import check_log
 from real.cluster import ray_cluster
+from real.tune.stopping import ONE_SIGNAL_S
 from tests.on_ray.conftest import BOTH_IN_ALL, INTERVAL, STOP, descendants, raylet, small_scenario, trained, wait_until
 
 POPULATION = 4
@@ -245,6 +247,7 @@ def test_a_run_whose_driver_is_killed_and_interrupted_once_and_twice_ends_as_if_
     with frozen_actor():
         driver.ctrl_c()
         driver.wait_for(second, WorkerDraining)
+        time.sleep(2 * ONE_SIGNAL_S)
         driver.ctrl_c()
         _, shown = driver.end(130)
     assert advice in shown
@@ -287,6 +290,7 @@ def test_sigterm_stops_a_run_in_order(folder: Path) -> None:
     driver.wait_for(log, SegmentEnded)
     driver.wait_for(log, SegmentStarted, 2)
     started = {process for process in descendants(driver.process.pid) if of_ray(process)}
+    driver.process.terminate()  # `timeout` sends two, to the process and to its group
     driver.terminate()
     output, shown = driver.end(143)
     assert output == "" and advice in shown and "terminated" in shown
@@ -303,6 +307,7 @@ def test_sigterm_twice_stops_a_run_at_once(folder: Path) -> None:
     driver = Command(*new)
     driver.wait_for(log, SegmentStarted)
     driver.terminate()
+    time.sleep(2 * ONE_SIGNAL_S)
     driver.terminate()
     _, shown = driver.end(143)
     assert "go on with: hetsched run --resume out" in shown

@@ -391,6 +391,12 @@ def check_waste(run: RunUnderTest, events: list[AnyEvent]) -> None:
     assert sum(isinstance(event, RunResumed) for event in events) <= run.drivers - 1
 
 
+@pytest.fixture(autouse=True)
+def each_signal_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However fast the signals of these tests come after one another."""
+    monkeypatch.setattr("real.tune.stopping.ONE_SIGNAL_S", 0.0)
+
+
 class Heard(logging.Handler):
     """What is logged."""
 

@@ -20,7 +20,7 @@ from hetsched.studies.folder_caveats import caveats_of_folder
 from sim.backend import SimBackend
 from tests.conftest import ROWS, make_setup, profile_row
 from tests.studies.test_assumptions import FIFO, MEASURED, row, setup
-from tests.studies.test_no_checkpoints import JOBS, SAID
+from tests.studies.test_policy_limits import JOBS, SAID
 from tests.test_front_door import TABLES
 
 GPU = {"device": "v100", "cores": 0, "gpu_share": 1.0, "sharing": None}

@@ -76,6 +76,7 @@ class Sia:
 
     periods: ClassVar = {"round_s": 8}
     preempts_at_checkpoints = True
+    takes_turns = True
 
     def __init__(
         self, p: float = -0.5, lambda_n: float = 1.1, restart_s: float | None = None, round_s: float = 60.0

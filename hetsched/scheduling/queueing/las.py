@@ -55,6 +55,7 @@ class LeastAttainedService:
     """
 
     preempts_at_checkpoints = True
+    takes_turns = True
     service_thresholds = "thresholds_s"
 
     def __init__(self, thresholds_s: str | float = "300", promote_knob: float = 8.0) -> None:

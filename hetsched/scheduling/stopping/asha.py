@@ -73,6 +73,16 @@ class ASHA:
             if ladder.empty:
                 del self._ladders[experiment]
 
+    def never_stops(self, experiment: Experiment) -> str | None:
+        stop = experiment.stop_iterations
+        if len(rungs_of(experiment, self._eta, self._grace)) > 1:
+            return None
+        if experiment.population < self._eta:
+            return f"its population of {experiment.population} is below reduction_factor = {self._eta}"
+        grace = self._grace or experiment.interval
+        first = f"grace_iterations = {grace} x reduction_factor = {self._eta}"
+        return f"the only rung is its end: {first} is beyond stop_iterations = {stop}"
+
     def _add_new(self, state: StateView) -> None:
         for trial in islice(state.trials.values(), self._seen, None):
             if trial.experiment not in self._ladders:

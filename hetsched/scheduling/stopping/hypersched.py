@@ -105,6 +105,9 @@ class HyperSched:
             starts = [WakeAt(self.deadline_s)]  # nothing can be done before the deadline
         return [*stops, *starts]
 
+    def never_stops(self, experiment: Experiment) -> str | None:
+        return "deadline_s is not set" if self.deadline_s is None else None
+
     def _record(self, state: StateView) -> None:
         """Record which segments ended since the last call: their seconds, and the milestones that
         the trials reached."""

@@ -85,6 +85,9 @@ class SequentialHalving:
             return starts
         return [Stop(trial, f"{spent:.1%} of the budget is spent, the rest buys no iteration") for trial in too_late]
 
+    def never_stops(self, experiment: Experiment) -> str | None:
+        return "neither budget nor deadline_s is set" if self._budget == self._deadline_s == inf else None
+
     def _seconds_left(self, state: StateView, money: float) -> float:
         """Seconds until the budget is spent, if no node comes or goes."""
         per_s = sum(price for node, price in self._prices.items() if state.is_there(node)) / HOUR_S

@@ -22,8 +22,8 @@ from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.compare import runs_finished
 from hetsched.studies.folder import unused, write_summary
 from hetsched.studies.inputs import check_counts, chosen_files
-from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.periods import kept_unfit
+from hetsched.studies.policy_limits import policy_limits
 from hetsched.studies.results_csv import RESULTS_NAME
 from hetsched.studies.sittings import begin_study, go_on_with_study
 from hetsched.studies.sole_owner import sole_owner
@@ -187,7 +187,7 @@ def _with_files(setups: Mapping[str, Setup], files: Sequence[Path]) -> dict[str,
 def _assumed(setup: Setup, strategies: Collection[Strategy]) -> list[str]:
     """What simulations of these strategies assume, and the warnings that hold whatever the runs do."""
     with policies_of(setup.policy_files):
-        warned = idle_workers(setup, strategies), no_checkpoints(setup, strategies)
+        warned = idle_workers(setup, strategies), policy_limits(setup, strategies)
         return [*assumptions(setup, strategies), *dict.fromkeys(line for each in warned for line in each.values())]
 
 

@@ -1,0 +1,75 @@
+"""What the policies of strategies cannot do in a scenario: preempt where there is no checkpoint, stop
+trials where there is no rung or no score."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from hetsched import scheduling
+from hetsched.core.decisions import StopsTrials
+from hetsched.domain.registry import Strategy
+from hetsched.errors import counted
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.pairs import some
+
+PREEMPTS = "preempts_at_checkpoints"
+TAKES_TURNS = "takes_turns"
+
+
+def policy_limits(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]:
+    """A warning for each strategy whose policy cannot do what it is for in some experiments."""
+    found = {}
+    for one in strategies:
+        if lines := [*_no_checkpoints(setup, one), *_no_stops(setup, one)]:
+            found[str(one)] = "; ".join(lines)
+    return found
+
+
+def _no_checkpoints(setup: Setup, strategy: Strategy) -> Iterator[str]:
+    """A line if the policy preempts at checkpoints although some of its jobs have none.
+
+    The class attribute `preempts_at_checkpoints` of a policy says that it takes a worker from a
+    trial only at the end of a usual segment. A trial without PBT and without a checkpoint interval
+    is one segment. A policy preempts for a trial that arrives. If its class attribute `takes_turns`
+    is true, the policy also preempts for a trial that waits from the start.
+    """
+    policy = scheduling.policies.factory(strategy.scheduling)
+    experiments = setup.workload.experiments
+    whole = [e.id for e in experiments if e.pbt is None and e.checkpoint_interval is None]
+    if not (whole and getattr(policy, PREEMPTS, False)):
+        return
+    if not (setup.workload.arriving or (getattr(policy, TAKES_TURNS, False) and not all_run_at_once(setup, strategy))):
+        return
+    which = f"{counted(len(whole), 'job')} of {len(experiments)} (such as {whole[0]})"
+    yield (
+        f"{strategy.scheduling!r} takes a worker from a trial only at a checkpoint, and before the end there is none "
+        f"for {which}: set checkpoint_steps in the trace, checkpoint_interval of the experiment, or "
+        "workload.trace_models.checkpoint_s"
+    )
+
+
+def _no_stops(setup: Setup, strategy: Strategy) -> Iterator[str]:
+    """Lines about the experiments in which the policy stops no trial, or does not know which ones are
+    better. Nothing is said of an experiment of one trial."""
+    if not hasattr(scheduling.policies.factory(strategy.scheduling), StopsTrials.never_stops.__name__):
+        return
+    policy = setup.scenario.scheduling_policy(strategy)
+    if not isinstance(policy, StopsTrials):
+        return
+    none, unseen = defaultdict[str, list[str]](list), []
+    for experiment in setup.workload.experiments:
+        if experiment.population == 1:
+            continue
+        if (why := policy.never_stops(experiment)) is not None:
+            none[why].append(experiment.id)
+        elif not experiment.evaluation_images:
+            unseen.append(experiment.id)
+    for why, names in none.items():
+        yield f"{strategy.scheduling!r} stops no trial of {some(names)}, as {why}"
+    if unseen:
+        yield f"{strategy.scheduling!r} stops trials of {some(unseen)} by their order, as nobody evaluates them"
+
+
+def all_run_at_once(setup: Setup, strategy: Strategy) -> bool:
+    """Whether all trials can have workers at the same time."""
+    taken = sum(one.population * one.gang for one in setup.workload.experiments)
+    return taken <= len(setup.workers(strategy))
