@@ -18,8 +18,6 @@ from hetsched.core.events import SIMULATED, RunStarted
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.profiles import ProfileRow
 from hetsched.errors import InputError, counted
-from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.loading import load_setup
 from hetsched.studies.calibration import (
     Calibration,
     Pair,
@@ -31,7 +29,14 @@ from hetsched.studies.calibration import (
     seen_segments,
 )
 from hetsched.studies.fidelity.errors import Errors, check_finished, predict
-from hetsched.studies.fidelity.recordings import ABOUT, About, Recording, read_recording, with_workers
+from hetsched.studies.fidelity.recordings import (
+    ABOUT,
+    About,
+    Recording,
+    read_recording,
+    setup_and_strategy,
+    with_workers,
+)
 from hetsched.studies.probe import host_cores
 from hetsched.studies.results import scenario_of
 
@@ -153,8 +158,8 @@ def _real_run(place: Path, log: Path) -> Recording | None:
     events = list(read_log(log))
     if not events or not isinstance(started := events[0], RunStarted) or started.backend == SIMULATED:
         return None
-    strategy = parse_strategy(started.strategy)
-    setup = with_workers(load_setup(scenario_of(log.parent)), strategy, events)
+    setup, strategy = setup_and_strategy(scenario_of(log.parent), started)
+    setup = with_workers(setup, strategy, events)
     name = str(log.parent.relative_to(place)) if log.parent != place else place.name
     return Recording(name, "", About("", ""), setup, strategy, started.seed, events)
 

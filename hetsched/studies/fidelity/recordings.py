@@ -22,6 +22,7 @@ from hetsched.errors import InputError, brief
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.json_text import decoded
 from hetsched.scenario.loading import load_setup
+from hetsched.scenario.policy_files import policies_of
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.calibration import calibrate, calibrated, completed
 from hetsched.studies.fidelity.observed import of_today
@@ -137,11 +138,19 @@ def read_recording(folder: Path, name: str) -> Recording:
         raise _not_a_recording(home, error) from error
     if not events or not isinstance(events[0], RunStarted):
         raise InputError(f"{home / LOG}: does not begin with the start of a run; record it again, without this folder")
-    strategy = parse_strategy(events[0].strategy)
-    setup = with_workers(load_setup(home / SCENARIO_NAME), strategy, events)
+    setup, strategy = setup_and_strategy(home / SCENARIO_NAME, events[0])
+    setup = with_workers(setup, strategy, events)
     setup = _calibrated(setup, strategy, probed, events, about.machine)
     training = about.cell["training"] if about.cell else setup.workload.experiments[0].model
     return Recording(name, training, about, setup, strategy, events[0].seed, events)
+
+
+def setup_and_strategy(scenario: Path, started: RunStarted) -> tuple[Setup, Strategy]:
+    """The setup of a run, and its strategy, whose policies may be of the scenario's files. Raises
+    InputError if the scenario cannot be read, or if nobody has such a policy."""
+    setup = load_setup(scenario)
+    with policies_of(setup.policy_files):
+        return setup, parse_strategy(started.strategy)
 
 
 def _not_a_recording(home: Path, error: Exception) -> InputError:

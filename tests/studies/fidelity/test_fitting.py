@@ -6,12 +6,14 @@ from shutil import copytree
 import pytest
 from msgspec.structs import replace
 
+from hetsched import scheduling
 from hetsched.cli.main import main
 from hetsched.core.events import Event, RunStarted, SegmentEnded
 from hetsched.core.log import LOG_NAME, LogWriter
 from hetsched.domain.profiles import ProfileRow
 from hetsched.errors import InputError
 from hetsched.scenario.profile_files import read_profile
+from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.fidelity.fitting import fit_profile
 from tests.conftest import Simulate, make_setup, profile_row
 
@@ -138,3 +140,26 @@ def test_the_command_writes_a_profile_for_scenarios(
     assert row.provenance == "fitted to 3 real runs"
     assert main(["fidelity", "--calibrate", str(runs), "--out", str(out)]) == 2
     assert "no profile is overwritten" in capsys.readouterr().err
+
+
+MINE = """
+from hetsched import scheduling
+from hetsched.scheduling.queueing.fifo import Fifo
+
+@scheduling.register("mine")
+class Mine(Fifo):
+    "The scenario's own policy."
+"""
+
+
+def test_the_runs_of_a_policy_of_the_scenarios_file_are_read(runs: Path) -> None:
+    """The strategy was looked up before the file was run: nobody had such a policy."""
+    for folder in runs.iterdir():
+        (folder / "mine.py").write_text(MINE)
+        scenario = folder / SCENARIO_NAME
+        scenario.write_text(scenario.read_text().replace("policy_files = []", 'policy_files = ["mine.py"]'))
+        log = folder / LOG_NAME
+        log.write_text(log.read_text().replace("fusion+fifo", "fusion+mine"))
+    fitted = fit_profile([runs])
+    assert len(fitted.held_out) == 3
+    assert "mine" not in scheduling.policies.names()
