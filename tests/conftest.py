@@ -11,11 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from hetsched import allocation, scheduling
 from hetsched.core.events import Event
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.domain.exploring import explorers
-from hetsched.domain.registry import Registry, Strategy
+from hetsched.domain.registry import REGISTRIES, Strategy
 from hetsched.domain.user_files import forget_files
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
@@ -37,12 +35,12 @@ gc.set_threshold(20_000, 20, 20)
 
 @pytest.fixture(autouse=True)
 def no_policy_stays() -> Iterator[None]:
-    """Policies that a test registers, or loads from a file, are unknown to the next one."""
-    registries: tuple[Registry[Any], ...] = (allocation.policies, scheduling.policies, explorers)
-    before = [dict(registry._factories) for registry in registries]
+    """Policies, learning models and trainings that a test registers, or loads from a file, are unknown to
+    the next one."""
+    before = [(registry, dict(registry._factories)) for registry in REGISTRIES]
     yield
     forget_files()
-    for registry, factories in zip(registries, before, strict=True):
+    for registry, factories in before:
         registry._factories.clear()
         registry._factories.update(factories)
 
