@@ -1,5 +1,6 @@
 """Errors that a user can act on; the command line prints them as one line, without a traceback."""
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from math import log10
@@ -59,11 +60,17 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     return spellings[near[0]] if near else None
 
 
+IN_SECONDS = re.compile("(^|_)(s|seconds)(_|$)")
+"""Names of keys and columns that are in seconds."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest right spelling of `word`, or lists what is known.
 
     >>> nearest("hfrs", ["fifo", "hrfs"])
     "did you mean 'hrfs'?"
+    >>> nearest("deadline_ms", ["budget", "deadline_s"])
+    "did you mean 'deadline_s', which is in seconds?"
     >>> nearest("zzz", ["fifo", "hrfs"])
     'known: fifo, hrfs'
     >>> nearest("zzz", [])
@@ -71,7 +78,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """
     options = sorted(known)
     close = closest(word, options)
-    return f"did you mean {close!r}?" if close else f"known: {', '.join(options)}" if options else "none is known"
+    if close:
+        return f"did you mean {close!r}{', which is in seconds' if IN_SECONDS.search(close) else ''}?"
+    return f"known: {', '.join(options)}" if options else "none is known"
 
 
 def brief(value: object) -> str:

@@ -38,6 +38,12 @@ SEGMENT_ENDED = b'"segment-ended"'
 PREDICTED, MEASURED = "predicted", "measured"
 """The folders of a validation's simulations and real runs."""
 
+SCENARIOS = "scenarios"
+"""The folder of a suite's scenarios. Each is saved in a folder of its name."""
+
+RUNNING = "running"
+"""The folder of the logs of a suite's runs that go on, or that failed."""
+
 DRAWS = "draws-"
 """How the folder is named of all simulations that predict a run but the first: the seed of the run
 follows."""

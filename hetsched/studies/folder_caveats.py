@@ -28,7 +28,14 @@ from hetsched.studies.caveats import Caveats
 from hetsched.studies.caveats_anew import of_real, of_simulated, warned_anew
 from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, load_plan
 from hetsched.studies.folder import SUMMARY_NAME
-from hetsched.studies.named_folder import has_begun, is_finished, logs_below, results_folder, without_probes
+from hetsched.studies.named_folder import (
+    has_begun,
+    is_finished,
+    logs_below,
+    results_folder,
+    scenario_in_suite,
+    without_probes,
+)
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.run_warnings import Runs, of_runs
 from hetsched.studies.sittings import is_under_way
@@ -97,15 +104,16 @@ def together(folder: Path, found: Mapping[Path, Caveats]) -> Caveats:
 
 def by_study(folder: Path, logs: Iterable[Path]) -> dict[Path, list[Path]]:
     """The logs by the folder of their study: the first one above a log that has a summary or a
-    plan, else the first one that has a scenario, else `folder`. The folder itself may be a study
-    without logs."""
+    plan, else the first one that has a scenario, else `folder`. For a run of a suite it is the
+    folder of its scenario. The folder itself may be a study without logs."""
     found = defaultdict[Path, list[Path]](list)
     if (folder / SUMMARY_NAME).is_file():
         found[folder] = []
     for log in logs:
         above = (log.parent, *log.absolute().parents[1 : LEVELS + 1])
         studies = [home for home in above if (home / SUMMARY_NAME).is_file() or (home / PLAN_NAME).is_file()]
-        home = next(iter([*studies, *(home for home in above if (home / SCENARIO_NAME).is_file()), folder]))
+        with_scenario = [home for home in (*above, *scenario_in_suite(log.parent)) if (home / SCENARIO_NAME).is_file()]
+        home = next(iter([*studies, *with_scenario, folder]))
         found[folder if home.absolute() == folder.absolute() else home].append(log)
     return dict(found)
 

@@ -13,8 +13,8 @@ from stat import S_ISDIR
 from hetsched.core.events import COMPLETED
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, NoResultError, counted, first_of, path_of, unreadable
-from hetsched.studies.comparison_plan import PLAN_NAME, load_plan
-from hetsched.studies.folder import DRAWS, PROBE, PROBES, SUMMARY_NAME
+from hetsched.studies.comparison_plan import PLAN_NAME, SUITE_PLAN_NAME, load_plan
+from hetsched.studies.folder import DRAWS, PROBE, PROBES, RUNNING, SCENARIOS, SUMMARY_NAME
 from hetsched.studies.sittings import study_of
 
 logger = logging.getLogger(__name__)
@@ -123,6 +123,15 @@ def is_finished(log: Path) -> bool:
         file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_LINE_BYTES))
         lines = file.read().split(b"\n")[:-1]
     return bool(lines) and b'"run-ended"' in lines[-1] and f'"{COMPLETED}"'.encode() in lines[-1]
+
+
+def scenario_in_suite(run: Path) -> list[Path]:
+    """The folder of the scenario of a run that a suite simulates, `running/NAME/STRATEGY/seed-N`:
+    `scenarios/NAME` beside it. Empty: the run is elsewhere."""
+    of_scenario = run.absolute().parents[1]
+    home = of_scenario.parent.parent
+    is_of_suite = of_scenario.parent.name == RUNNING and (home / SUITE_PLAN_NAME).is_file()
+    return [home / SCENARIOS / of_scenario.name] if is_of_suite else []
 
 
 def is_of_probe(log: Path, folder: Path) -> bool:

@@ -22,7 +22,7 @@ from hetsched.studies.folder_caveats import by_study, late_workers, said_of, sum
 from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, table_frame
 from hetsched.studies.lost_segments import lost_segments
-from hetsched.studies.named_folder import results_folder, results_logs
+from hetsched.studies.named_folder import results_folder, results_logs, scenario_in_suite
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.unknown_scores import joined
 
@@ -220,9 +220,10 @@ def load_results(folder: Path | str) -> LoadedResults:
 
 
 def scenario_of(run: Path) -> Path:
-    """The scenario of the run in that folder: beside its log, or in one of the two folders above.
-    Raises InputError if there is none."""
-    for home in (run, *run.absolute().parents[:2]):
+    """The scenario of the run in that folder: beside its log, in one of the two folders above, or
+    among the scenarios of the suite to which the run belongs. Raises InputError if there is
+    none."""
+    for home in (run, *run.absolute().parents[:2], *scenario_in_suite(run)):
         if (home / SCENARIO_NAME).is_file():
             return home / SCENARIO_NAME
     raise InputError(

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 
 from hetsched.cli.main import main
+from hetsched.core.log import LOG_NAME, LogWriter
 from hetsched.scenario.packaged.suite import VERSION, suite_file, suite_names
-from hetsched.studies.suite.suite_plan import RUNS_NAME
+from hetsched.studies.folder import RUNNING, SCENARIOS
+from hetsched.studies.results import load_results
+from hetsched.studies.suite.suite_plan import RUNS_NAME, SuitePlan
+from tests.conftest import Simulate, make_setup
 from tests.report.suites import suite_folder, three_policies
 
 
@@ -163,3 +167,45 @@ def test_the_hint_of_a_comparison_names_the_scenario_with_the_periods_that_were_
     printed = capsys.readouterr().out
     hints = [line for line in printed.splitlines() if "hetsched simulate" in line]
     assert hints and all(f"{tmp_path / 'out'}/scenario.toml" in line for line in hints)
+
+
+@pytest.fixture
+def stopped(tmp_path: Path, simulate_log: Simulate) -> Path:
+    """A suite that stopped in its first run, a third of the way."""
+    folder, setup = tmp_path / "out", make_setup(evaluation_images=0)
+    setup.save(folder / SCENARIOS / "mine")
+    SuitePlan(
+        suite=None,
+        scenarios={"mine": "0"},
+        files={},
+        policies=["fifo", "srtf"],
+        baseline="fifo",
+        seeds=[0],
+        policy_files=[],
+        periods={},
+    ).save(folder)
+    (folder / RUNS_NAME).touch()
+    events = simulate_log(setup, "fusion+fifo", 0)
+    run = folder / RUNNING / "mine" / "fusion+fifo" / "seed-0"
+    run.mkdir(parents=True)
+    with LogWriter(run / LOG_NAME) as log:
+        for event in events[: len(events) // 3]:
+            log.write(event)
+    return folder
+
+
+def test_a_suite_that_stopped_before_anything_can_be_ranked_is_read(
+    stopped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its logs lie elsewhere than its scenarios: nobody found what was run, or what it assumes."""
+    not_evaluated = "scores: not evaluated, and unknown, for e"
+    assert main(["report", str(stopped)]) == 0
+    assert main(["export", str(stopped), "--to", "csv"]) == 0
+    assert not_evaluated in capsys.readouterr().err
+    found = load_results(stopped)
+    assert [run.metrics.strategy for run in found.runs] == ["fusion+fifo"]
+    assert any(line.startswith(not_evaluated) for line in found.assumptions)
+    assert main(["show", str(stopped)]) == 1
+    said = capsys.readouterr().err
+    assert "the baseline 'fifo' has not run under all seeds of mine yet" in said
+    assert said.endswith(f"go on with: hetsched suite --resume {stopped}\n")

@@ -11,6 +11,7 @@ from hetsched.domain import learning, registry
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.loading import load_setup
+from hetsched.scenario.policy_files import policies_of
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.comparison_plan import ComparisonPlan
 
@@ -109,7 +110,8 @@ def test_annotations_in_quotes_say_what_an_option_is(scenario: Path) -> None:
 def test_a_comparison_does_not_go_on_with_another_file(scenario: Path, tmp_path: Path) -> None:
     setup, out = load_setup(scenario), tmp_path / "out"
     setup.save(out)
-    plan = ComparisonPlan.begun(out, setup, [BY_TABLE], [0], 1)
+    with policies_of(setup.policy_files):
+        plan = ComparisonPlan.begun(out, setup, [BY_TABLE], [0], 1)
     load_setup(out / "scenario.toml")
     plan.check(out)
     (out / "options" / "curves.csv").write_text(RECORDINGS.replace("0.9", "0.8"))

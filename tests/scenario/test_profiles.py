@@ -167,7 +167,7 @@ def test_all_columns_that_are_missing_are_named_at_once(tmp_path: Path) -> None:
     assert str(caught.value).endswith(
         "p.csv: not a profile: columns 'model', 'batch_size', 'device' and 'seconds_per_iteration' or 'seconds' are "
         "missing from the first line: is 'Model' meant for 'model'? is 'batch' meant for 'batch_size'? is 'secs' "
-        "meant for 'seconds_per_iteration'?"
+        "meant for 'seconds_per_iteration', which is in seconds?"
     )
 
 

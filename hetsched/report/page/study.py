@@ -60,10 +60,11 @@ def page_of(folder: Path | str) -> Page:
     if has_recordings(folder):
         return page_of_fidelity(folder)
     logs_below(folder)  # raises for a folder that cannot be read; that is no unfinished study
-    if (folder / SUITE_PLAN).is_file():
-        return page_of_suite(folder)
-    study = study_in(folder)
+    is_suite = (folder / SUITE_PLAN).is_file()
+    study = None if is_suite else study_in(folder)
     try:
+        if is_suite:
+            return page_of_suite(folder)
         if study is not None:
             return _of_result(folder, study, result_in(folder))
         below = list(studies_below(folder))

@@ -20,7 +20,7 @@ from hetsched.scenario.whole_file import write_whole
 from hetsched.signals import one_interrupt, signals_held
 from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.compare import runs_finished
-from hetsched.studies.folder import unused, write_summary
+from hetsched.studies.folder import RUNNING, SCENARIOS, unused, write_summary
 from hetsched.studies.inputs import check_counts, chosen_files
 from hetsched.studies.periods import kept_unfit
 from hetsched.studies.policy_limits import policy_limits
@@ -41,7 +41,6 @@ from hetsched.studies.suite.record import COLUMNS, Cell, Record
 from hetsched.studies.suite.result import SuiteResult
 from hetsched.studies.suite.suite_plan import (
     PLAN_NAME,
-    SCENARIOS,
     Runs,
     SuitePlan,
     digest,
@@ -59,9 +58,6 @@ BASELINE = "fifo"
 SEEDS = 5
 
 SUITE = "suite"
-
-RUNNING = "running"
-"""The folder of the logs of runs that go on, or that failed."""
 
 
 def suite(
@@ -267,12 +263,14 @@ def _check_ranked(home: Path, plan: SuitePlan, record: Record) -> None:
 def _check_baseline(result: SuiteResult) -> None:
     baseline = result.plan.baseline
     if (why := result.left_out.get(baseline)) is not None:
-        raise _no_baseline(result.folder, baseline, why)
+        raise _no_baseline(result.folder, baseline, why, result.may_rank(baseline))
 
 
-def _no_baseline(home: Path, baseline: str, why: str) -> HetschedError:
-    choose = f"choose another one: {resume_command(home)} --baseline NAME"
-    return HetschedError(f"the baseline {baseline!r} {why}, so that nothing can be compared with it; {choose}")
+def _no_baseline(home: Path, baseline: str, why: str, later: bool = False) -> HetschedError:
+    """The error of a baseline that cannot be ranked. It may be ranked `later`, when all runs have ended."""
+    go_on = resume_command(home)
+    what = f"go on with: {go_on}" if later else f"choose another one: {go_on} --baseline NAME"
+    return HetschedError(f"the baseline {baseline!r} {why}, so that nothing can be compared with it; {what}")
 
 
 def _written(home: Path, result: SuiteResult) -> SuiteResult:

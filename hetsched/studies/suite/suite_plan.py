@@ -21,6 +21,7 @@ from hetsched.scenario.json_text import decoded
 from hetsched.scenario.policy_files import POLICIES
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.comparison_plan import SUITE_PLAN_NAME
+from hetsched.studies.folder import SCENARIOS
 from hetsched.studies.json_file import not_as_written, write_json
 from hetsched.studies.periods import Fit
 from hetsched.studies.suite.record import Cell, Record
@@ -30,9 +31,6 @@ from hetsched.version import __version__
 PLAN_NAME = SUITE_PLAN_NAME
 
 RUNS_NAME = "runs.jsonl"
-
-SCENARIOS = "scenarios"
-"""The folder of the scenarios. Each is saved in a folder of its name."""
 
 
 class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
