@@ -201,7 +201,7 @@ def test_a_suite_that_stopped_before_anything_can_be_ranked_is_read(
     not_evaluated = "scores: not evaluated, and unknown, for e"
     assert main(["report", str(stopped)]) == 0
     assert main(["export", str(stopped), "--to", "csv"]) == 0
-    assert not_evaluated in capsys.readouterr().err
+    assert not_evaluated in capsys.readouterr().out
     found = load_results(stopped)
     assert [run.metrics.strategy for run in found.runs] == ["fusion+fifo"]
     assert any(line.startswith(not_evaluated) for line in found.assumptions)
