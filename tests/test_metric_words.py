@@ -13,6 +13,11 @@ LINES = {
         'name: str = "accuracy"': "the default metric: what the built-in networks are trained for",
         'Metric("accuracy")': "an example",
     },
+    "hetsched/domain/learning.py": {"that an accuracy is noisier": "the noise by images is of shares of right answers"},
+    "hetsched/studies/assumed_scores.py": {
+        "make an accuracy noisier": "only of the default metric",
+        "The accuracy of right": "only of the default metric",
+    },
     "hetsched/analysis/figures.py": {'Metric("accuracy", "max")': "an example"},
     "hetsched/analysis/bounds_intervals.py": {"Relative accuracy of the linear program": "no metric: of a computation"},
     "hetsched/cli/fit.py": {"validate-accuracy/recordings.csv": "the name of an example"},
@@ -30,7 +35,10 @@ LINES = {
     "hetsched/studies/fit.py": {"expected an accuracy, from 0 to 1": "the limits of the default metric"},
     "hetsched/studies/measured.py": {'"stop_accuracy", "stop_score"': "the old key"},
     "hetsched/scenario/traces/jobs.py": {'"stop_accuracy")': "the old column", 'uracy"))': "the old column"},
-    "sim/learning/multi_power.py": {"expected an accuracy, from 0 to 1": "the limits of the default metric"},
+    "sim/learning/multi_power.py": {
+        "expected an accuracy, from 0 to 1": "the limits of the default metric",
+        "0.02 of an accuracy, and 0 of another": "the default noise of the default metric",
+    },
     "hetsched/scenario/scenario.py": {"expected an accuracy, above 0": "the limits of the default metric"},
     "hetsched/scenario/packaged/demo.toml": {"0.8 accuracy": "the default of HRFS, for a built-in network"},
     "real/training/training.py": {
@@ -44,7 +52,8 @@ LINES = {
 """By file: what the lines say that may say it, and why."""
 
 BUILT_IN = {
-    f"sim/learning/{name}.py" for name in ("sgd", "candidates", "recorded", "recordings", "noise", "least_squares")
+    f"sim/learning/{name}.py"
+    for name in ("sgd", "candidates", "recorded", "recordings", "noise", "spread", "least_squares")
 }
 """Learning curves of the built-in networks: their scores are accuracies."""
 

@@ -189,10 +189,6 @@ class SuiteResult:
                 return least[0]
         return None
 
-    def may_rank(self, policy: str) -> bool:
-        """Whether nothing is against the policy but runs that are missing yet."""
-        return all(run.why_not is None for of_one in self.by_policy.get(policy, {}).values() for run in of_one)
-
     def _ratios(self, policy: str, scenarios: Sequence[str] | None = None) -> BySeed:
         return self._figures(policy, self._bound_ratio, scenarios)
 

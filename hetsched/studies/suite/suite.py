@@ -263,11 +263,12 @@ def _check_ranked(home: Path, plan: SuitePlan, record: Record) -> None:
 def _check_baseline(result: SuiteResult) -> None:
     baseline = result.plan.baseline
     if (why := result.left_out.get(baseline)) is not None:
-        raise _no_baseline(result.folder, baseline, why, result.may_rank(baseline))
+        later = all(run.why_not is None for of_one in result.by_policy.get(baseline, {}).values() for run in of_one)
+        raise _no_baseline(result.folder, baseline, why, later)
 
 
 def _no_baseline(home: Path, baseline: str, why: str, later: bool = False) -> HetschedError:
-    """The error of a baseline that cannot be ranked. It may be ranked `later`, when all runs have ended."""
+    """The error of a baseline that cannot be ranked. It may be ranked `later`, when all have run."""
     go_on = resume_command(home)
     what = f"go on with: {go_on}" if later else f"choose another one: {go_on} --baseline NAME"
     return HetschedError(f"the baseline {baseline!r} {why}, so that nothing can be compared with it; {what}")
