@@ -29,12 +29,19 @@ Handler = Callable[[int, FrameType | None], object]
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
     """Within the block SIGTERM raises Terminated where Ctrl-C would raise KeyboardInterrupt. Neither
-    is lost where Python ignores exceptions (see `_raised_again`)."""
+    is lost where Python ignores exceptions (see `_raised_again`). Ray raises a KeyboardInterrupt of
+    its own in place of what a handler raises: after a SIGTERM the block ends with Terminated."""
     if not _is_main_thread():
         yield
         return
-    with _handled_by({signal.SIGTERM: _raise}), _raised_again():
-        yield
+    terminate = _Terminate()
+    try:
+        with _handled_by({signal.SIGTERM: terminate}), _raised_again():
+            yield
+    except KeyboardInterrupt as error:
+        if terminate.came and not isinstance(error, Terminated):
+            raise Terminated from error
+        raise
 
 
 @contextmanager
@@ -89,6 +96,17 @@ def interrupts_ignored() -> Iterator[None]:
     """Within the block Ctrl-C does nothing: what is said of the first one is said undisturbed."""
     with _handled_by({signal.SIGINT: signal.SIG_IGN} if _raising() else {}):
         yield
+
+
+class _Terminate:
+    """Handles SIGTERM, and knows whether it `came`."""
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.came = True
+        raise Terminated
 
 
 class _Again:
@@ -153,7 +171,3 @@ def _handled_by(handlers: Mapping[int, Handler | signal.Handlers]) -> Iterator[N
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _raise(number: int, frame: FrameType | None) -> None:
-    raise Terminated

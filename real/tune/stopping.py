@@ -61,6 +61,10 @@ class Stopping:
         before = {number: signal.signal(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
+        except KeyboardInterrupt as error:
+            if type(error) is KeyboardInterrupt and isinstance(self._error, Terminated):
+                raise self._error from error  # Ray raises its own in place of what a handler raises
+            raise
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

@@ -119,6 +119,17 @@ def test_sigterm_is_handled_while_a_command_runs_and_no_longer() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_what_ray_raises_in_place_of_a_sigterm_is_a_sigterm() -> None:
+    """The status of the command was 130, as after Ctrl-C."""
+    with pytest.raises(Terminated), sigterm_as_ctrl_c():
+        with pytest.raises(Terminated):
+            signal.raise_signal(signal.SIGTERM)
+        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt) as raised, sigterm_as_ctrl_c():
+        raise KeyboardInterrupt
+    assert raised.type is KeyboardInterrupt
+
+
 def test_a_thread_leaves_signals_alone() -> None:
     inside = []
 

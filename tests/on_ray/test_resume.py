@@ -301,20 +301,23 @@ def test_sigterm_stops_a_run_in_order(folder: Path) -> None:
 
 
 @pytest.mark.exhaustive
-def test_sigterm_twice_stops_a_run_at_once(folder: Path) -> None:
+def test_sigterm_twice_stops_a_run_at_once(folder: Path, address: str) -> None:
     new = ["run", "scenario.toml", "--strategy", "one-core+least-progress", "--policy-file", "mine.py", "--out", "out"]
     log = folder / "out" / LOG_NAME
-    driver = Command(*new)
-    driver.wait_for(log, SegmentStarted)
-    driver.terminate()
-    time.sleep(2 * ONE_SIGNAL_S)
-    driver.terminate()
-    _, shown = driver.end(143)
-    assert "go on with: hetsched run --resume out" in shown
+    driver = Command(*new, "--address", address)
+    driver.wait_for(log, SegmentEnded)
+    driver.wait_for(log, SegmentStarted, 2)
+    with frozen_actor():
+        driver.terminate()
+        driver.wait_for(log, WorkerDraining)
+        time.sleep(2 * ONE_SIGNAL_S)
+        driver.terminate()
+        _, shown = driver.end(143)
+    assert "terminated" in shown and "go on with: hetsched run --resume out" in shown
 
     Command("run", "--resume", "out", "--policy-file", "mine.py").end()
     check_complete(log)
-    assert events(log, RunResumed)[0].reason == "the run stopped: terminated"
+    assert events(log, RunResumed)[0].reason == "the driver died"
 
 
 @pytest.mark.exhaustive
