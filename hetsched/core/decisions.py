@@ -113,9 +113,9 @@ class StopsTrials(Protocol):
     """A policy that stops trials before their end, the worst scores first. Studies say where it
     cannot."""
 
-    def never_stops(self, experiment: Experiment) -> str | None:
+    def never_stops(self, experiment: Experiment, cluster: ClusterSpec) -> str | None:
         """Why the policy stops no trial of the experiment, in words after "as". None: it may stop
-        some."""
+        some. `cluster` has the nodes on which the policy has workers."""
         ...
 
 

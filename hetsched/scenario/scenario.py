@@ -360,17 +360,17 @@ class Setup(Problem, frozen=True, kw_only=True):
         return self.replace(policy_files=[*self.scenario.policy_files, *map(str, more)]) if more else self
 
     def save(self, folder: Path) -> None:
-        """Write all that another run needs into the folder. These are `scenario.toml` with every
-        default written out, `profile.csv`, and copies of the trace, of the policy files, of the
-        training's file, and of the files that options name. Data and models of a real run are not
-        copied."""
+        """Write all that another run needs into the folder: `scenario.toml` with every default,
+        `profile.csv`, and copies of the trace, of the policy files, of the training's file, and of
+        the files that options name. Data and models of a real run are not copied."""
         folder.mkdir(parents=True, exist_ok=True)
         scenario, sources = self.scenario, ["profile.csv"] if self.times.rows else []
         if sources:
             write_profile(folder / "profile.csv", self.times.rows)
         complete = scenario.replace(profile=scenario.profile.model_copy(update={"sources": sources}))
         if (workload := scenario.workload).trace is not None:
-            saved = save_trace(folder, scenario.path(workload.trace), self.jobs if workload.trace_models else None)
+            dealt = self.jobs if workload.trace_models else None
+            saved = save_trace(folder, scenario.path(workload.trace), dealt, workload.notes(self.reading))
             complete = complete.replace(workload=workload.model_copy(update=saved))
         complete = complete.replace(policy_files=copy_files(self.policy_files, folder, POLICIES))
         if (training := scenario.training) is not None and (source := scenario.training_source) and source.file:

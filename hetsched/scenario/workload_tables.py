@@ -34,6 +34,7 @@ from hetsched.scenario.tables import Count, Factor, Fraction, Many, Name, Score,
 from hetsched.scenario.trace_tables import TraceModelsTable
 from hetsched.scenario.traces.fitting import gpus_of
 from hetsched.scenario.traces.formats import TraceFormat, format_of
+from hetsched.scenario.traces.reading import Reading
 from hetsched.scenario.traces.trace import Trace, read_trace
 from hetsched.scenario.traces.unfit import Unfit
 
@@ -229,6 +230,8 @@ class WorkloadTable(Table):
     """Format of the trace. Without it, its columns decide."""
     trace_models: TraceModelsTable | None = None
     """What the log of a cluster does not say."""
+    trace_notes: list[str] | None = Field(default=None, examples=[["what its jobs train: dealt by lot"]])
+    """What the jobs of the trace were made from, if a results folder has them. Studies print it."""
     unfit: Unfit | None = None
     """The rule for jobs of the trace that do not fit."""
     poisson: PoissonTable | None = None
@@ -287,6 +290,11 @@ class WorkloadTable(Table):
         """The values that decide which jobs are read: the trace, its format, its models, and the
         rule."""
         return self.trace, self.trace_format, self.trace_models, self.unfit
+
+    def notes(self, reading: Reading | None) -> list[str]:
+        """What the jobs of the trace were made from, and how they were read, a line each."""
+        dealt = [] if self.trace_models is None else [self.trace_models.dealing().words()]
+        return [*(self.trace_notes or ()), *dealt, *(() if reading is None else reading.lines())]
 
     def workload(self, jobs: Iterable[Experiment]) -> Workload:
         """The listed experiments and the jobs of the trace, in the order of their arrival.

@@ -8,14 +8,7 @@ from hetsched.scenario.scenario import Setup
 def dealt_jobs(setup: Setup) -> Iterator[str]:
     """A note that a trace does not say what its jobs train, and what was changed in it or left out
     of it."""
-    dealt = setup.scenario.workload.trace_models
-    if dealt is not None:
-        yield (
-            f"what the jobs of the trace train: dealt by lot (seed {dealt.seed}) from workload.trace_models, with "
-            f"iterations by their durations on {dealt.device}"
-        )
-    if setup.reading is not None:
-        yield from setup.reading.lines()
+    yield from setup.scenario.workload.notes(setup.reading)
 
 
 def searched_by_jobs(setup: Setup) -> Iterator[str]:

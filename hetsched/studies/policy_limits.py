@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from hetsched import scheduling
 from hetsched.core.decisions import StopsTrials
+from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.registry import Strategy
 from hetsched.errors import counted
 from hetsched.scenario.scenario import Setup
@@ -55,11 +56,13 @@ def _no_stops(setup: Setup, strategy: Strategy) -> Iterator[str]:
     policy = setup.scenario.scheduling_policy(strategy)
     if not isinstance(policy, StopsTrials):
         return
+    used = {worker.node for worker in setup.workers(strategy)}
+    cluster = ClusterSpec(tuple(node for node in setup.cluster if node.id in used))
     none, unseen = defaultdict[str, list[str]](list), []
     for experiment in setup.workload.experiments:
         if experiment.population == 1:
             continue
-        if (why := policy.never_stops(experiment)) is not None:
+        if (why := policy.never_stops(experiment, cluster)) is not None:
             none[why].append(experiment.id)
         elif not experiment.evaluation_images:
             unseen.append(experiment.id)

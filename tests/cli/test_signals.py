@@ -121,10 +121,15 @@ def test_sigterm_is_handled_while_a_command_runs_and_no_longer() -> None:
 
 def test_what_ray_raises_in_place_of_a_sigterm_is_a_sigterm() -> None:
     """The status of the command was 130, as after Ctrl-C."""
-    with pytest.raises(Terminated), sigterm_as_ctrl_c():
-        with pytest.raises(Terminated):
-            signal.raise_signal(signal.SIGTERM)
-        raise KeyboardInterrupt
+
+    def wait() -> None:
+        with sigterm_as_ctrl_c():
+            with pytest.raises(Terminated):
+                signal.raise_signal(signal.SIGTERM)
+            raise KeyboardInterrupt
+
+    with pytest.raises(Terminated):
+        wait()
     with pytest.raises(KeyboardInterrupt) as raised, sigterm_as_ctrl_c():
         raise KeyboardInterrupt
     assert raised.type is KeyboardInterrupt

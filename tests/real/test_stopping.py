@@ -28,6 +28,11 @@ def test_a_second_signal_stops_at_once_but_not_within_a_moment(tmp_path: Path, m
 
 def test_what_ray_raises_in_place_of_a_second_sigterm_is_a_sigterm(tmp_path: Path) -> None:
     """The status of the command was 130, as after Ctrl-C."""
-    with LogWriter(tmp_path / LOG_NAME) as log, pytest.raises(Terminated), Stopping(log).on_interrupt():
-        signal.raise_signal(signal.SIGTERM)
-        raise KeyboardInterrupt
+
+    def wait(until: Stopping) -> None:
+        with until.on_interrupt():
+            signal.raise_signal(signal.SIGTERM)
+            raise KeyboardInterrupt
+
+    with LogWriter(tmp_path / LOG_NAME) as log, pytest.raises(Terminated):
+        wait(Stopping(log))

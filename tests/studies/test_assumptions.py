@@ -16,10 +16,13 @@ from hetsched.domain.provenance import NOT_MEASURED
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import HetschedError, InputError
+from hetsched.scenario.loading import load_setup
 from hetsched.scenario.profile_files import write_profile
+from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.scenario.training_table import TrainingTable
 from hetsched.scenario.workload_tables import PBTTable
 from hetsched.studies.assumed_costs import OF_STORAGE
+from hetsched.studies.assumed_jobs import dealt_jobs
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.bound import uncertain_work
 from hetsched.studies.no_exploits import no_exploits
@@ -38,7 +41,7 @@ MEASURED: dict[str, Any] = {
     "object_store_restore_s": 0.02,
 }
 FIFO = [Strategy("fusion", "fifo")]
-OWN_CURVE = {"options": {"scale": 100.0, "power": 0.4}}
+OWN_CURVE = {"options": {"noise": 0.02, "scale": 100.0, "power": 0.4}}
 
 
 def row(model: str = "resnet18", batch_size: int = 32, cores: int = 2, **costs: Any) -> ProfileRow:
@@ -408,7 +411,9 @@ def test_hyperparameters_that_the_curve_ignores(tmp_path: Path, model: str) -> N
 
 
 def test_recordings_of_another_batch_size(tmp_path: Path) -> None:
-    scenario = setup([row(batch_size=48, **MEASURED)], tmp_path, 48, learning={"model": "tabular"})
+    scenario = setup(
+        [row(batch_size=48, **MEASURED)], tmp_path, 48, learning={"model": "tabular", "options": {"noise": 0.02}}
+    )
     [line] = assumptions(scenario.resolve(), FIFO)
     assert line.startswith("accuracy: recordings of other batch sizes for resnet18 on cifar10, batch 48")
 
@@ -427,7 +432,7 @@ def test_a_batch_size_beyond_those_of_the_shipped_curve(tmp_path: Path, batch_si
 
 
 def test_the_default_constants_of_a_model_that_was_fitted_to_nothing(tmp_path: Path) -> None:
-    scenario = setup([row(**MEASURED)], tmp_path, learning={"model": "multi-power"})
+    scenario = setup([row(**MEASURED)], tmp_path, learning={"model": "multi-power", "options": {"noise": 0.02}})
     assert assumptions(scenario.resolve(), FIFO) == [
         "accuracy: a curve from 0.1 to 0.9 with the default constants of multi-power, not fitted to resnet18 on "
         "cifar10; exploits and stop_score go by it"
@@ -492,7 +497,7 @@ def test_a_curve_that_training_makes_worse_is_refused(
 )
 def test_accuracies_beyond_the_recordings(tmp_path: Path, model: str, said: str) -> None:
     """Accuracies of 20,000 iterations went by recordings of 1,000 without a word."""
-    scenario = setup([row(**MEASURED)], tmp_path, learning={"model": model})
+    scenario = setup([row(**MEASURED)], tmp_path, learning={"model": model, "options": {"noise": 0.02}})
     for iterations, lines in ((300, []), (20_000, [said])):
         experiments = [{**scenario.workload.experiments[0].model_dump(), "stop_iterations": iterations}]
         longer = scenario.replace(workload={"experiments": experiments})
@@ -561,12 +566,23 @@ def test_jobs_of_a_clusters_trace_are_dealt() -> None:
     scenario = hetsched.load_scenario(Path(__file__).parents[2] / "examples" / "helios.toml")
     lines = assumptions(scenario.resolve(), [])
     [line] = [line for line in lines if line.startswith("what the jobs of the trace train: dealt by lot (seed 0)")]
+    assert line.endswith("with iterations by their durations on v100, and a checkpoint every 360 s there")
     assert list(hetsched.bound(scenario).assumptions) == [
         line,
         "the trace (helios): 18 jobs read, 16 kept, 0 of them changed, 2 left out",
         "left out: 1 took no GPU (first: line 4)",
         "left out: 1 had no duration (or one of 0 or less) (first: line 11)",
     ], "the bound is that of these jobs"
+
+
+def test_a_results_folder_says_what_its_jobs_were_made_from(tmp_path: Path) -> None:
+    """It has the jobs as they were dealt, and said nothing of the log."""
+    setup = hetsched.load_scenario(Path(__file__).parents[2] / "examples" / "helios.toml").resolve()
+    said = list(dealt_jobs(setup))
+    assert len(said) == 4
+    for folder, again in (("first", setup), ("second", None)):
+        (again or load_setup(tmp_path / "first" / SCENARIO_NAME)).save(tmp_path / folder)
+        assert list(dealt_jobs(load_setup(tmp_path / folder / SCENARIO_NAME))) == said
 
 
 def test_every_output_says_it(

@@ -31,13 +31,23 @@ def test_every_study_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert any(SAID in line for lines in found.plan.assumed.values() for line in lines)
 
 
-def limits(tmp_path: Path, policy: str, options: dict[str, Any] | None = None, **changes: Any) -> str:
+def limits(
+    tmp_path: Path,
+    policy: str,
+    options: dict[str, Any] | None = None,
+    *,
+    cluster: dict[str, Any] | None = None,
+    allocation: str = "fusion",
+    **changes: Any,
+) -> str:
     """What is said of the policy for trials without PBT, eight of 90 iterations, that are all there from the start."""
     write_profile(tmp_path / "p.csv", ROWS)
     job = {"name": "e", "batch_size": 32, "population": 8, "stop_iterations": 90, "pbt": {"enabled": False}} | changes
     tables = {"workload": {"experiments": [job]}, "scheduling": {policy: options} if options else {}}
     tables["profile"] = {"sources": [str(tmp_path / "p.csv")]}
-    strategy = Strategy("fusion", policy)
+    if cluster is not None:
+        tables["cluster"] = cluster
+    strategy = Strategy(allocation, policy)
     setup = hetsched.Scenario(**TABLES | tables).resolve()
     return policy_limits(setup, [strategy]).get(str(strategy), "")
 
@@ -80,6 +90,14 @@ def test_asha_whose_only_rung_is_the_end_is_fifo(
 def test_policies_for_a_limit_say_that_there_is_none(policy: str, tmp_path: Path) -> None:
     assert "stops no trial of e, as " in limits(tmp_path, policy)
     assert not limits(tmp_path, policy, {"deadline_s": 100.0})
+
+
+@pytest.mark.parametrize(("node", "says"), [("server", False), ("box", True), (None, True)])
+def test_a_budget_is_no_limit_where_nothing_costs_money(node: str | None, says: bool, tmp_path: Path) -> None:
+    """Nobody has a worker on the box."""
+    nodes = [one | ({"price_per_h": 2.0} if one["name"] == node else {}) for one in TABLES["cluster"]["nodes"]]
+    found = limits(tmp_path, "sequential-halving", {"budget": 1.0}, cluster={"nodes": nodes}, allocation="gpu-only")
+    assert found == ("'sequential-halving' stops no trial of e, as no node has a price" if says else "")
 
 
 @pytest.mark.parametrize("policy", ["asha", "hypersched", "sequential-halving"])

@@ -58,6 +58,14 @@ class Dealing(Struct, frozen=True):
     checkpoint_s: float | None = CHECKPOINT_S
     gpu_types: dict[str, DeviceType] = {}
 
+    def words(self) -> str:
+        """What is assumed of the jobs, for a line beside figures."""
+        seconds = "only at its end" if self.checkpoint_s is None else f"every {self.checkpoint_s:g} s there"
+        return (
+            f"what the jobs of the trace train: dealt by lot (seed {self.seed}) from workload.trace_models, with "
+            f"iterations by their durations on {self.device}, and a checkpoint {seconds}"
+        )
+
 
 class Dealer:
     """Deals models to jobs, and turns their durations into iterations."""

@@ -10,6 +10,7 @@ from sortedcontainers import SortedList
 from hetsched.core.decisions import Decision, Stop
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
+from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.metric import Metric
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 from hetsched.scheduling import register
@@ -73,7 +74,7 @@ class ASHA:
             if ladder.empty:
                 del self._ladders[experiment]
 
-    def never_stops(self, experiment: Experiment) -> str | None:
+    def never_stops(self, experiment: Experiment, cluster: ClusterSpec) -> str | None:
         stop = experiment.stop_iterations
         if len(rungs_of(experiment, self._eta, self._grace)) > 1:
             return None

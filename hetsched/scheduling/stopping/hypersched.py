@@ -14,7 +14,7 @@ from hetsched.core.decisions import Decision, Dispatch, Stop, WakeAt
 from hetsched.core.kept_orders import KeptOrder, Place
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.cluster import ClusterSpec, Worker, WorkerId
 from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.scheduling import register
@@ -105,7 +105,7 @@ class HyperSched:
             starts = [WakeAt(self.deadline_s)]  # nothing can be done before the deadline
         return [*stops, *starts]
 
-    def never_stops(self, experiment: Experiment) -> str | None:
+    def never_stops(self, experiment: Experiment, cluster: ClusterSpec) -> str | None:
         return "deadline_s is not set" if self.deadline_s is None else None
 
     def _record(self, state: StateView) -> None:

@@ -85,8 +85,10 @@ class SequentialHalving:
             return starts
         return [Stop(trial, f"{spent:.1%} of the budget is spent, the rest buys no iteration") for trial in too_late]
 
-    def never_stops(self, experiment: Experiment) -> str | None:
-        return "neither budget nor deadline_s is set" if self._budget == self._deadline_s == inf else None
+    def never_stops(self, experiment: Experiment, cluster: ClusterSpec) -> str | None:
+        if self._deadline_s < inf or (self._budget < inf and any(prices_per_h(cluster).values())):
+            return None
+        return "no node has a price" if self._budget < inf else "neither budget nor deadline_s is set"
 
     def _seconds_left(self, state: StateView, money: float) -> float:
         """Seconds until the budget is spent, if no node comes or goes."""
