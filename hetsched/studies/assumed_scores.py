@@ -1,6 +1,7 @@
 """What simulations assume of scores that nobody recorded."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from math import sqrt
 from typing import Any
 
@@ -146,3 +147,16 @@ def check_learning(setup: Setup) -> None:
     """Ask the learning model everything that a study will ask it, before anything is simulated or
     measured. Raises InputError if it does not suit the scenario, and HetschedError if it fails."""
     _ = list(scores(setup))
+    for experiment in setup.workload.experiments:
+        if experiment.evaluation_images:
+            _answered(setup, "train", partial(_trained, setup, experiment))
+
+
+def _trained(setup: Setup, experiment: Experiment) -> list[str]:
+    """Nothing, once the model has trained a trial of each kind, with values from the middle of the
+    search space."""
+    model = setup.learning_model()
+    values = {name: domain.at(0.5) for name, domain in experiment.search_space.items()}
+    for kind in experiment.kinds:
+        model.train(model.fresh(kind), kind, values, 1)
+    return []

@@ -2,6 +2,7 @@
 say what nobody has set."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 import hetsched
 from hetsched.domain.workload import TrialKind
+from hetsched.errors import InputError
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.assumed_scores import scores
 from sim.learning import recordings
@@ -52,12 +54,16 @@ def test_a_noise_that_is_set_is_no_assumption(losses: str) -> None:
             wrong()
 
 
-def said(tmp_path: Path, learning: dict[str, Any], **experiment: Any) -> Iterator[str]:
+def of(tmp_path: Path, learning: dict[str, Any], **experiment: Any) -> hetsched.Scenario:
     write_profile(tmp_path / "p.csv", ROWS)
     tables = TABLES | {"profile": {"sources": [str(tmp_path / "p.csv")]}, "learning": learning}
     [table] = TABLES["workload"]["experiments"]
     tables["workload"] = {"experiments": [table | experiment]}
-    return (line for line in scores(hetsched.Scenario(**tables).resolve()) if "evaluation images" in line)
+    return hetsched.Scenario(**tables)
+
+
+def said(tmp_path: Path, learning: dict[str, Any], **experiment: Any) -> Iterator[str]:
+    return (line for line in scores(of(tmp_path, learning, **experiment).resolve()) if "evaluation images" in line)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +102,17 @@ def test_recordings_are_read_once_until_they_change(losses: str, monkeypatch: py
     Path(losses).write_text(LOSSES.replace("low,", "lower,"))
     assert Tabular(losses, metric="loss", mode="min").fresh(TrialKind("m", "d", 32)).score == 4.0
     assert len(reads) == 2
+
+
+@pytest.mark.parametrize(
+    "study", [hetsched.compare, partial(hetsched.simulate, strategy="uniform+fifo"), hetsched.plan, hetsched.validate]
+)
+def test_a_search_space_that_the_recordings_do_not_fit_is_refused_before_anything_begins(
+    study: Any, tmp_path: Path
+) -> None:
+    """A comparison had begun, and a plan had measured, when the first trial failed."""
+    space = {"learning_rate": {"low": 0.01, "high": 0.1}}
+    scenario = of(tmp_path, {"model": "tabular"}, search_space=space)
+    with pytest.raises(InputError, match="was recorded over 'lr', which workload.experiments.search_space lacks"):
+        study(scenario, folder=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
