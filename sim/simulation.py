@@ -19,7 +19,7 @@ from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import Worker
 from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.learning import DrawsLots, Weights
-from hetsched.domain.metric import finite
+from hetsched.domain.metric import NOISY, finite
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
@@ -260,8 +260,8 @@ class Simulation:
         """Report a result: set the trial's weights and score, and let PBT decide."""
         name, iterations = segment.trial, segment.iterations
         trial, member = self.state.trials[name], self._members[name]
-        score = None
-        if self.state.experiments[trial.experiment].evaluation_images:
+        score, experiment = None, self.state.experiments[trial.experiment]
+        if experiment.evaluation_images:
             if member.normals is None:
                 member.normals = self._draws.normals("score", name)
             try:
@@ -270,6 +270,8 @@ class Simulation:
                 score = self._score(weights, normal)
                 if score is not None and type(score) is not float:
                     _expect_number(score, "a score", "a number, or None where it is not known")
+                if (wrong := experiment.metric.beyond(score, NOISY)) is not None:
+                    raise ValueError(wrong)
                 if self._lot is not None:
                     lot = self._lot(normal)
                     if type(lot) is not float:

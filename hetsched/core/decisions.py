@@ -114,8 +114,8 @@ class StopsTrials(Protocol):
     cannot."""
 
     def never_stops(self, experiment: Experiment, cluster: ClusterSpec) -> str | None:
-        """Why the policy stops no trial of the experiment, in words after "as". None: it may stop
-        some. `cluster` has the nodes on which the policy has workers."""
+        """Why the policy stops no trial of the experiment by its score, in words after "as". None:
+        it may stop some. `cluster` has the nodes on which the policy has workers."""
         ...
 
 

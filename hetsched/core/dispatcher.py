@@ -45,7 +45,7 @@ from hetsched.core.events import (
 )
 from hetsched.core.log import LogWriter
 from hetsched.core.lost_work import TakenBack
-from hetsched.core.refusals import not_ready, refusal_to_start
+from hetsched.core.refusals import check_end, not_ready, refusal_to_start, running_segment
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
@@ -191,11 +191,13 @@ class Dispatcher:
 
         The order is fixed here, so that every backend and every replay takes the same decisions. A
         score that is not finite counts as unknown. A segment without a number gets the number of
-        its start.
+        its start. Raises HetschedError if no such segment runs.
         """
         state, name = self.state, ended.trial
+        started = running_segment(state, name)
         if not ended.segment:
-            ended = replace(ended, segment=state.running[name].segment)
+            ended = replace(ended, segment=started.segment)
+        check_end(started, ended)
         if ended.score is not None and not (type(ended.score) is float and abs(ended.score) <= MOST_SCORE):
             ended = replace(ended, score=finite(ended.score))
         self._apply(ended)
@@ -227,7 +229,7 @@ class Dispatcher:
 
     def lose_segment(self, time: float, trial: TrialId, reason: str) -> None:
         """A running segment broke; the trial is ready again, at its last checkpoint."""
-        segment = self.state.running[trial]
+        segment = running_segment(self.state, trial)
         self.record(SegmentLost(time, trial, segment.worker, reason, segment.segment))
         self.commit()
 

@@ -1,9 +1,11 @@
-"""Which decisions of a policy must be refused, and why."""
+"""Which decisions of a policy, and which ends of segments, must be refused, and why."""
 
 from hetsched.core.decisions import Dispatch
+from hetsched.core.events import SegmentEnded, SegmentStarted
 from hetsched.core.state import State
 from hetsched.core.trial import status_of
 from hetsched.domain.workload import TrialId
+from hetsched.errors import HetschedError
 
 
 def refusal_to_start(state: State, decision: Dispatch) -> str | None:
@@ -85,3 +87,20 @@ def _misplaced(state: State, decision: Dispatch) -> str | None:
     if gang > 1 and len({state.workers[worker].type for worker in workers}) > 1:
         return "the workers of a gang are of one type: choose workers of the same type"
     return None
+
+
+def running_segment(state: State, trial: TrialId) -> SegmentStarted:
+    """The segment of the trial that runs. Raises HetschedError if none does."""
+    if (started := state.running.get(trial)) is None:
+        raise HetschedError(f"trial {trial}: no segment of it runs: tell the end or the loss of a segment once")
+    return started
+
+
+def check_end(started: SegmentStarted, ended: SegmentEnded) -> None:
+    """Raise HetschedError if the end is of another segment than the one that runs. Readers would
+    refuse the log."""
+    found, expected = ((one.segment, one.worker, one.iterations) for one in (ended, started))
+    if found != expected:
+        names = "segment {}, worker {}, {} iterations"
+        told = f"told the end of {names.format(*found)}; expected {names.format(*expected)}"
+        raise HetschedError(f"trial {ended.trial}: {told}")

@@ -19,10 +19,20 @@ METRIC_NAME = r"^[A-Za-z0-9][A-Za-z0-9 @%+/._-]*$"
 """The pattern of names of metrics: a name becomes the heading of a table."""
 
 
+ACCURACY = "accuracy"
+"""The name of the metric that is a share of right answers."""
+
+SLACK = 1e-6
+"""How far rounding may take a share beyond 0 and 1."""
+
+NOISY = 0.5
+"""How far noise may take a simulated share beyond 0 and 1."""
+
+
 class Metric(Struct, frozen=True):
     """A number that evaluations report under `name`."""
 
-    name: str = "accuracy"
+    name: str = ACCURACY
     mode: Mode = "max"
 
     def rank(self, score: float | None) -> float:
@@ -30,6 +40,13 @@ class Metric(Struct, frozen=True):
         if score is None:
             return -inf
         return score if self.mode == "max" else -score
+
+    def beyond(self, score: float | None, slack: float = SLACK) -> str | None:
+        """What is wrong with a score that the metric cannot have. None: nothing. An accuracy is a
+        share, from 0 to 1. `slack` is how far beyond it may be."""
+        if self.name != ACCURACY or score is None or not isfinite(score) or -slack <= score <= 1 + slack:
+            return None
+        return f"{self.name} {score:g}: expected 0 to 1: divide percent by 100, or give the metric another name"
 
     @property
     def worst(self) -> float:

@@ -20,6 +20,7 @@ from hetsched.scenario.tables import FaultsTable, OverheadsTable
 from hetsched.studies.assumed_scores import check_learning
 from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.beyond_recordings import beyond_recordings
+from hetsched.studies.comparison import SIMILAR_WORK
 from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy, studied
@@ -131,7 +132,7 @@ def ablate(
             runs = {name: _simulated(parts[name], name, chosen, listed, home.path, advance) for name in parts}
         every = tuple(run for of_variant in runs.values() for run in of_variant)
         of_all = idle_workers(setup, [chosen]), policy_limits(setup, [chosen]), unfit_for(setup, {chosen: runs[WHOLE]})
-        far = (unreached(parts[name], {name: runs[name]}) for name in runs)
+        far = [*(unreached(parts[name], {name: runs[name]}) for name in runs), _other_work(runs)]
         result = AblationResult(
             home=home,
             runs=every,
@@ -158,6 +159,18 @@ def _simulated(
         runs.append(run)
         advance()
     return runs
+
+
+def _other_work(runs: Mapping[str, Sequence[RunResult]]) -> dict[str, str]:
+    """A warning for each variant that trains clearly more or fewer iterations than the whole. A
+    policy with a limit of time or money uses up what a variant saves."""
+    trained = {name: fmean(run.metrics.iterations for run in of_one) for name, of_one in runs.items()}
+    shares = {name: iterations / trained[WHOLE] for name, iterations in trained.items()}
+    return {
+        name: f"it trains {share:.0%} of the iterations of {WHOLE!r}, so that makespans do not show what it saves"
+        for name, share in shares.items()
+        if abs(share - 1) > SIMILAR_WORK
+    }
 
 
 def _contributions(runs: Mapping[str, Sequence[Metrics]]) -> dict[str, Ablation]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from math import sqrt
+from numbers import Real
 from typing import Any
 
 from hetsched.domain.learning import (
@@ -13,7 +14,7 @@ from hetsched.domain.learning import (
     SaysLimits,
     SaysSpread,
 )
-from hetsched.domain.metric import DEFAULT
+from hetsched.domain.metric import DEFAULT, NOISY
 from hetsched.domain.workload import Experiment, TrialKind
 from hetsched.errors import RAISED, HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
@@ -154,9 +155,11 @@ def check_learning(setup: Setup) -> None:
 
 def _trained(setup: Setup, experiment: Experiment) -> list[str]:
     """Nothing, once the model has trained a trial of each kind, with values from the middle of the
-    search space."""
+    search space. Raises InputError for a score that the metric cannot have."""
     model = setup.learning_model()
     values = {name: domain.at(0.5) for name, domain in experiment.search_space.items()}
     for kind in experiment.kinds:
-        model.train(model.fresh(kind), kind, values, 1)
+        score = model.score(model.train(model.fresh(kind), kind, values, experiment.stop_iterations), 0.0)
+        if isinstance(score, Real) and (wrong := experiment.metric.beyond(float(score), NOISY)) is not None:
+            raise InputError(f"learning model {setup.scenario.learning.model!r}: a score of {wrong}")
     return []

@@ -67,7 +67,7 @@ def _no_stops(setup: Setup, strategy: Strategy) -> Iterator[str]:
         elif not experiment.evaluation_images:
             unseen.append(experiment.id)
     for why, names in none.items():
-        yield f"{strategy.scheduling!r} stops no trial of {some(names)}, as {why}"
+        yield f"{strategy.scheduling!r} stops no trial of {some(names)} by its score, as {why}"
     if unseen:
         yield f"{strategy.scheduling!r} stops trials of {some(unseen)} by their order, as nobody evaluates them"
 

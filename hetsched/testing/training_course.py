@@ -7,7 +7,7 @@ from shutil import copytree, rmtree
 from typing import Any, NamedTuple
 
 from hetsched.domain.hyperparameters import nested
-from hetsched.domain.metric import DEFAULT
+from hetsched.domain.metric import DEFAULT, Metric
 from hetsched.domain.training import Resources, Training, TrainingClass, metrics_of
 from hetsched.errors import RAISED, closest, where
 
@@ -100,8 +100,8 @@ class Played:
         self._call("train", str(iterations), lambda: self._training.train(iterations))
 
     def evaluate(self) -> dict[str, float]:
-        """The metrics. Raises RaisedError if the result is no metrics, or lacks one that is
-        required."""
+        """The metrics. Raises RaisedError if the result is no metrics, lacks one that is
+        required, or has a value that the metric cannot have."""
         returned = self._call("evaluate", "", self._training.evaluate)
         try:
             metrics = metrics_of(returned)
@@ -111,6 +111,8 @@ class Played:
         for name in self._course.subject.metrics:
             if name not in metrics:
                 raise RaisedError(f"evaluate did not report the scenario's metric: {_which(name, metrics)}")
+            if (wrong := Metric(name).beyond(metrics[name])) is not None:
+                raise RaisedError(f"evaluate reported {wrong}")
         return metrics
 
     def save(self) -> Saved:

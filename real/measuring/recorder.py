@@ -10,6 +10,7 @@ from math import isfinite
 from multiprocessing import active_children, get_context
 
 from hetsched.domain.cluster import CPU, NodeId, Worker, WorkerId
+from hetsched.domain.metric import Metric
 from hetsched.errors import InputError
 from hetsched.studies.recording_plan import Evaluated, Recorded, RecordingPlan
 from real.training.trainer import Settings, Trainer, check, make
@@ -66,7 +67,7 @@ def recording(plan: RecordingPlan, number: int) -> Recorded:
 
 def _score(plan: RecordingPlan, trainer: Trainer) -> float:
     """The metric of the trainer's present trial. Raises InputError if the trainer did not report
-    the metric."""
+    the metric, or a value that it cannot have."""
     metrics = trainer.evaluate()
     if plan.metric not in metrics:
         found = ", ".join(map(repr, metrics))
@@ -74,7 +75,10 @@ def _score(plan: RecordingPlan, trainer: Trainer) -> float:
             f"evaluate did not report {plan.metric!r}: expected a reported metric, one of {found}: name it with "
             "--metric, or set metric.name of the experiment"
         )
-    return float(metrics[plan.metric])
+    score = float(metrics[plan.metric])
+    if (wrong := Metric(plan.metric).beyond(score)) is not None:
+        raise InputError(f"evaluate reported {wrong}")
+    return score
 
 
 def _settings(plan: RecordingPlan) -> Settings:

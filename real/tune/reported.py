@@ -31,7 +31,7 @@ def divided(
     """The score of the trial, and the further metrics.
 
     Raises InputError, which ends the run, if the experiment's metric is missing: no trial could be
-    ranked.
+    ranked. It also raises for a value that the metric cannot have: no target could be trusted.
     """
     name = experiment.metric.name
     if name not in reported:
@@ -39,5 +39,7 @@ def divided(
             f"trial {trial}: its evaluation did not report {name!r}, the metric of experiment {experiment.id!r}: "
             f"{nearest(name, reported)}; have evaluate return it, or set metric.name of the experiment"
         )
+    if (wrong := experiment.metric.beyond(reported[name])) is not None:
+        raise InputError(f"trial {trial}: its evaluation reported {wrong}")
     further = dict(reported)
     return further.pop(name), further

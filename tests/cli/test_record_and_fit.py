@@ -219,6 +219,18 @@ def test_wrong_options_are_one_line_and_leave_no_file(
     assert not out.exists()
 
 
+def test_an_accuracy_in_percent_is_refused_at_once(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All was recorded, and `hetsched fit` refused the file."""
+    training = scenario.parent / "my_training.py"
+    training.write_text(training.read_text().replace('"loss": sum', '"accuracy": 50.0 + sum'))
+    scenario.write_text(scenario.read_text().replace('metric = { name = "loss", mode = "min" }', ""))
+    out = scenario.parent / "r.csv"
+    assert main(["record", str(scenario), "--out", str(out), *SMALL]) == 2
+    said = capsys.readouterr().err
+    assert "evaluate reported accuracy " in said and "expected 0 to 1: divide percent by 100" in said
+    assert not out.exists()
+
+
 def test_a_file_of_another_scenario_is_not_gone_on_with(
     scenario: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

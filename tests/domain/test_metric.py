@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetsched.domain.metric import Metric, Mode, finite, shared
+from hetsched.domain.metric import NOISY, SLACK, Metric, Mode, finite, shared
 
 ACCURACY, LOSS = Metric("accuracy", "max"), Metric("loss", "min")
 scores = st.none() | st.floats(allow_nan=False, allow_infinity=False)
@@ -57,3 +57,22 @@ def test_scores_can_be_compared_where_name_and_direction_are_the_same(mode: Mode
     assert shared([Metric("loss", mode), Metric("loss", mode)]) == Metric("loss", mode)
     assert shared([Metric("loss", "max"), Metric("loss", "min")]) is None
     assert shared([]) is None
+
+
+@pytest.mark.parametrize(
+    ("score", "slack", "wrong"),
+    [
+        (0.0, 0, False),
+        (1.0000001, SLACK, False),
+        (1.01, SLACK, True),
+        (1.3, NOISY, False),
+        (80.0, NOISY, True),
+        (-0.1, SLACK, True),
+    ],
+)
+def test_an_accuracy_is_a_share(score: float, slack: float, wrong: bool) -> None:
+    """In percent it reached any target at once, and nobody said so."""
+    assert (Metric().beyond(score, slack) is not None) == wrong
+    for metric in (Metric("accuracy [%]"), Metric("loss", "min")):
+        assert metric.beyond(score, slack) is None
+    assert Metric().beyond(None) is Metric().beyond(nan) is None

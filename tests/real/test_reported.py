@@ -34,6 +34,13 @@ def test_a_metric_that_is_not_reported_is_named_with_what_was_reported() -> None
         divided(experiment(metric=LOSS), TrialId("e-0"), {"accuracy": 0.9, "top5": 1.0})
 
 
+def test_an_accuracy_in_percent_ends_the_run() -> None:
+    """It reached any target at the first evaluation."""
+    with pytest.raises(InputError, match=r"trial e-0: its evaluation reported accuracy 80: expected 0 to 1: divide"):
+        divided(experiment(), TrialId("e-0"), {"accuracy": 80.0})
+    assert divided(experiment(), TrialId("e-0"), {"accuracy": None}) == (None, {})
+
+
 def test_numbers_that_are_not_finite_are_not_known() -> None:
     assert checked({"a": nan, "b": inf, "c": 1, "d": 10**400}, "m") == {"a": None, "b": None, "c": 1.0, "d": None}
 

@@ -9,7 +9,7 @@ import hetsched
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.policy_limits import policy_limits
-from tests.conftest import ROWS
+from tests.conftest import ROWS, make_setup
 from tests.test_front_door import TABLES
 
 JOBS = [
@@ -82,26 +82,46 @@ def test_asha_whose_only_rung_is_the_end_is_fifo(
     changes: dict[str, Any], options: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     found = limits(tmp_path, "asha", options, **changes)
-    assert found.startswith("'asha' stops no trial of e, as " if said else "")
+    assert found.startswith("'asha' stops no trial of e by its score, as " if said else "")
     assert found.endswith(said) and bool(found) == bool(said)
 
 
 @pytest.mark.parametrize("policy", ["hypersched", "sequential-halving"])
 def test_policies_for_a_limit_say_that_there_is_none(policy: str, tmp_path: Path) -> None:
-    assert "stops no trial of e, as " in limits(tmp_path, policy)
-    assert not limits(tmp_path, policy, {"deadline_s": 100.0})
+    assert "stops no trial of e by its score, as " in limits(tmp_path, policy)
+    assert not limits(tmp_path, policy, {"deadline_s": 100.0}, checkpoint_interval=30)
+    whole = "as a trial is one segment, and has no score before its end: set checkpoint_interval"
+    assert limits(tmp_path, policy, {"deadline_s": 100.0}).endswith(whole)
 
 
 @pytest.mark.parametrize(("node", "says"), [("server", False), ("box", True), (None, True)])
 def test_a_budget_is_no_limit_where_nothing_costs_money(node: str | None, says: bool, tmp_path: Path) -> None:
     """Nobody has a worker on the box."""
     nodes = [one | ({"price_per_h": 2.0} if one["name"] == node else {}) for one in TABLES["cluster"]["nodes"]]
-    found = limits(tmp_path, "sequential-halving", {"budget": 1.0}, cluster={"nodes": nodes}, allocation="gpu-only")
-    assert found == ("'sequential-halving' stops no trial of e, as no node has a price" if says else "")
+    found = limits(
+        tmp_path,
+        "sequential-halving",
+        {"budget": 1.0},
+        cluster={"nodes": nodes},
+        allocation="gpu-only",
+        checkpoint_interval=30,
+    )
+    assert found == ("'sequential-halving' stops no trial of e by its score, as no node has a price" if says else "")
 
 
 @pytest.mark.parametrize("policy", ["asha", "hypersched", "sequential-halving"])
 def test_policies_that_stop_trials_whom_nobody_evaluates_go_by_their_order(policy: str, tmp_path: Path) -> None:
     options = {} if policy == "asha" else {"deadline_s": 100.0}
     said = f"{policy!r} stops trials of e by their order, as nobody evaluates them"
-    assert limits(tmp_path, policy, options, evaluation_images=0) == said
+    assert limits(tmp_path, policy, options, evaluation_images=0, checkpoint_interval=30) == said
+
+
+def test_an_ablation_says_where_a_policy_uses_up_what_a_part_costs() -> None:
+    """Each part contributed 0.0% of the makespan, because the policy trains until its deadline."""
+    limited = make_setup(population=20, stop_iterations=200, pbt={"enabled": False}, checkpoint_interval=20)
+    limited = limited.replace(scheduling={"sequential-halving": {"deadline_s": 100.0}})
+    found = hetsched.ablate(limited, "fusion+sequential-halving")
+    said = "so that makespans do not show what it saves"
+    assert said in found.warnings["training alone"]
+    unlimited = hetsched.ablate(limited.replace(scheduling={}), "fusion+sequential-halving")
+    assert not any(said in line for line in unlimited.warnings.values())

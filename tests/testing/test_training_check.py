@@ -292,6 +292,19 @@ def test_evaluate_must_report_the_metric_of_the_scenario(
     assert "set metric.name of the experiment (default: 'accuracy') to a reported metric" in out
 
 
+def test_an_accuracy_in_percent_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every check passed, and `hetsched fit` refused the whole file of recordings."""
+    monkeypatch.chdir(tmp_path)
+    Path("s.toml").write_text(
+        hetsched.Scenario(**tables({"class": "mine.py:Mine"}, metric={"name": "accuracy"})).to_toml()
+    )
+    Path("mine.py").write_text(MINE.replace('"loss": ', '"accuracy": 50.0 + '))
+    assert main(["training", "check", "s.toml"]) == 1
+    assert "evaluate reported accuracy 5" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("tolerance", ["-1", "nan", "1", "much"])
 def test_a_tolerance_is_a_part(tolerance: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

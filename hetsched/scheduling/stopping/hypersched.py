@@ -19,6 +19,7 @@ from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.scheduling import register
 from hetsched.scheduling.progress import progress
+from hetsched.scheduling.stopping.one_segment import one_segment
 from hetsched.scheduling.teams import Team, iterations_within, others
 
 LEFTOVERS = ("uniform", "top")
@@ -106,7 +107,7 @@ class HyperSched:
         return [*stops, *starts]
 
     def never_stops(self, experiment: Experiment, cluster: ClusterSpec) -> str | None:
-        return "deadline_s is not set" if self.deadline_s is None else None
+        return "deadline_s is not set" if self.deadline_s is None else one_segment(experiment)
 
     def _record(self, state: StateView) -> None:
         """Record which segments ended since the last call: their seconds, and the milestones that

@@ -18,6 +18,7 @@ from hetsched.domain.rounding import ROUNDING
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind, Workload
 from hetsched.scheduling import register
 from hetsched.scheduling.free_workers import FreeWorkers
+from hetsched.scheduling.stopping.one_segment import one_segment
 from hetsched.scheduling.teams import iterations_within
 
 
@@ -87,7 +88,7 @@ class SequentialHalving:
 
     def never_stops(self, experiment: Experiment, cluster: ClusterSpec) -> str | None:
         if self._deadline_s < inf or (self._budget < inf and any(prices_per_h(cluster).values())):
-            return None
+            return one_segment(experiment)
         return "no node has a price" if self._budget < inf else "neither budget nor deadline_s is set"
 
     def _seconds_left(self, state: StateView, money: float) -> float:
