@@ -102,6 +102,15 @@ class NamesHyperparameters(Protocol):
 
 
 @runtime_checkable
+class ChecksHyperparameters(Protocol):
+    """A learning model that needs certain hyperparameters. A study asks it before anything begins."""
+
+    def check_hyperparameters(self, kind: TrialKind, hyperparameters: Mapping[str, Any]) -> None:
+        """Raise InputError if the model cannot train such a trial."""
+        ...
+
+
+@runtime_checkable
 class DrawsLots(Protocol):
     """A learning model without scores: PBT ranks its trials by lot.
 

@@ -1,12 +1,11 @@
 """What simulations assume of scores that nobody recorded."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import partial
 from math import sqrt
-from numbers import Real
 from typing import Any
 
 from hetsched.domain.learning import (
+    ChecksHyperparameters,
     KnowsRecordedValues,
     NamesHyperparameters,
     SaysAssumptions,
@@ -14,7 +13,7 @@ from hetsched.domain.learning import (
     SaysLimits,
     SaysSpread,
 )
-from hetsched.domain.metric import DEFAULT, NOISY
+from hetsched.domain.metric import DEFAULT
 from hetsched.domain.workload import Experiment, TrialKind
 from hetsched.errors import RAISED, HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
@@ -148,18 +147,9 @@ def check_learning(setup: Setup) -> None:
     """Ask the learning model everything that a study will ask it, before anything is simulated or
     measured. Raises InputError if it does not suit the scenario, and HetschedError if it fails."""
     _ = list(scores(setup))
-    for experiment in setup.workload.experiments:
-        if experiment.evaluation_images:
-            _answered(setup, "train", partial(_trained, setup, experiment))
-
-
-def _trained(setup: Setup, experiment: Experiment) -> list[str]:
-    """Nothing, once the model has trained a trial of each kind, with values from the middle of the
-    search space. Raises InputError for a score that the metric cannot have."""
     model = setup.learning_model()
-    values = {name: domain.at(0.5) for name, domain in experiment.search_space.items()}
-    for kind in experiment.kinds:
-        score = model.score(model.train(model.fresh(kind), kind, values, experiment.stop_iterations), 0.0)
-        if isinstance(score, Real) and (wrong := experiment.metric.beyond(float(score), NOISY)) is not None:
-            raise InputError(f"learning model {setup.scenario.learning.model!r}: a score of {wrong}")
-    return []
+    if isinstance(model, ChecksHyperparameters):
+        for experiment in [each for each in setup.workload.experiments if each.evaluation_images]:
+            values = {name: domain.at(0.5) for name, domain in experiment.search_space.items()}
+            for kind in experiment.kinds:
+                model.check_hyperparameters(kind, values)

@@ -106,6 +106,10 @@ class Replay:
             )
         return RecordedWeights(min((r.evaluations[0].score for r in known), key=self._direction.rank))
 
+    def check_hyperparameters(self, kind: TrialKind, hyperparameters: Mapping[str, Any]) -> None:
+        """Raise InputError if the hyperparameters lack a recorded one."""
+        self._find(kind, hyperparameters)
+
     def train(
         self, weights: RecordedWeights, kind: TrialKind, hyperparameters: Mapping[str, Any], iterations: int
     ) -> RecordedWeights:
