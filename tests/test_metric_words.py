@@ -10,7 +10,10 @@ ROOT = Path(__file__).parent.parent
 
 LINES = {
     "hetsched/domain/metric.py": {
-        'name: str = "accuracy"': "the default metric: what the built-in networks are trained for",
+        'ACCURACY = "accuracy"': "the default metric: what the built-in networks are trained for",
+        "name: str = ACCURACY": "the default metric",
+        "self.name != ACCURACY": "the limits of the default metric",
+        "An accuracy is a": "the limits of the default metric",
         'Metric("accuracy")': "an example",
     },
     "hetsched/domain/learning.py": {"that an accuracy is noisier": "the noise by images is of shares of right answers"},

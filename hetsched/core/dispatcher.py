@@ -197,7 +197,7 @@ class Dispatcher:
         started = running_segment(state, name)
         if not ended.segment:
             ended = replace(ended, segment=started.segment)
-        check_end(started, ended)
+        check_end(state, started, ended)
         if ended.score is not None and not (type(ended.score) is float and abs(ended.score) <= MOST_SCORE):
             ended = replace(ended, score=finite(ended.score))
         self._apply(ended)
