@@ -48,6 +48,14 @@ class PolicyError(HetschedError):
 class Terminated(KeyboardInterrupt):
     """SIGTERM came. What handles Ctrl-C handles it, too."""
 
+    @classmethod
+    def in_place_of(cls, error: KeyboardInterrupt) -> "Terminated":
+        """With the notes of the error, which say what to do next."""
+        terminated = cls()
+        for note in getattr(error, "__notes__", ()):
+            terminated.add_note(note)
+        return terminated
+
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The right spelling that is near to `word`, whatever the case of its letters; None if none is.
@@ -60,7 +68,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     return spellings[near[0]] if near else None
 
 
-IN_SECONDS = re.compile("(^|_)(s|seconds)(_|$)")
+IN_SECONDS = re.compile("(^|(?<!per)_)(s|seconds)(_|$)")
 """Names of keys and columns that are in seconds."""
 
 
@@ -69,8 +77,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     >>> nearest("hfrs", ["fifo", "hrfs"])
     "did you mean 'hrfs'?"
-    >>> nearest("deadline_ms", ["budget", "deadline_s"])
-    "did you mean 'deadline_s', which is in seconds?"
     >>> nearest("zzz", ["fifo", "hrfs"])
     'known: fifo, hrfs'
     >>> nearest("zzz", [])
@@ -79,8 +85,19 @@ def nearest(word: str, known: Iterable[str]) -> str:
     options = sorted(known)
     close = closest(word, options)
     if close:
-        return f"did you mean {close!r}{', which is in seconds' if IN_SECONDS.search(close) else ''}?"
+        return f"did you mean {close!r}?"
     return f"known: {', '.join(options)}" if options else "none is known"
+
+
+def nearest_key(word: str, known: Iterable[str]) -> str:
+    """`nearest` of a key or a column. The phrase says if the right one is in seconds.
+
+    >>> nearest_key("deadline_ms", ["budget", "deadline_s"]), nearest_key("byte_per_s", ["bytes_per_s"])
+    ("did you mean 'deadline_s', which is in seconds?", "did you mean 'bytes_per_s'?")
+    """
+    options = sorted(known)
+    close, phrase = closest(word, options), nearest(word, options)
+    return f"{phrase[:-1]}, which is in seconds?" if close and IN_SECONDS.search(close) else phrase
 
 
 def brief(value: object) -> str:

@@ -40,7 +40,7 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
             yield
     except KeyboardInterrupt as error:
         if terminate.came and not isinstance(error, Terminated):
-            raise Terminated from error
+            raise Terminated.in_place_of(error) from error
         raise
 
 

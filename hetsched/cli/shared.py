@@ -173,15 +173,16 @@ def show_run(state: State, runs: list[Metrics], arriving: bool) -> None:
 def finish(
     options: argparse.Namespace, emit: Emit, document: Any, table: Callable[[], None], where: Path | None
 ) -> None:
-    """Print the document with --json. Otherwise print the table, the results folder, and the
-    command for its report."""
+    """Print the document with --json. Otherwise print the table, where the results are, and the
+    command for the report of a results folder."""
     if options.json:
         emit(msgspec.json.format(msgspec.json.encode(document), indent=2))
         return
     table()
     if where is not None:
         say_whole(f"results: {where}")
-        say_whole(f"report: {report_command(where)}")
+        if where.is_dir():
+            say_whole(f"report: {report_command(where)}")
 
 
 def print_heading(text: str, setup: Setup) -> None:

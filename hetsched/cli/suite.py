@@ -202,7 +202,8 @@ def print_suite(result: SuiteResult) -> None:
     held_out = f" (and {len(result.plan.held_out)} held out)" if result.plan.held_out else ""
     costs = "" if result.plan.costs else ", without overheads and noise"
     say(f"{version}: {scenarios}{held_out}, {seeds}, simulated{costs}", style="bold")
-    show(policies_table(result), suite_legend(result.plan.baseline, len(result.plan.seeds) > 1))
+    plan = result.plan
+    show(policies_table(result), suite_legend(plan.baseline, len(plan.seeds) > 1, plan.has_strategies))
     own = own_policies(result, scheduling.policies)
     show(scenarios_table(result, own), legend(scenarios_columns(result, own)))
     for line in remarks(result):

@@ -83,12 +83,11 @@ class SaysImages(Protocol):
 
 
 @runtime_checkable
-class SaysSpread(Protocol):
+class SaysNoise(Protocol):
     """A learning model that says how noisy its scores are. Studies say where so few images are
     evaluated that an accuracy is noisier."""
 
-    @property
-    def spread(self) -> float:
+    def score_noise(self) -> float:
         """The standard deviation of a score about its mean."""
         ...
 

@@ -133,13 +133,17 @@ ABLATION = {
 BASELINE = "speed-up over"
 """A heading of a suite that ends with the name of the baseline."""
 
+OF_BOUND = "x bound, interquartile mean"
+ON_WORKERS = "on these workers"
+OF_ANY = "under any allocation, as whole strategies take part"
+
 WINS = "wins alike losses open"
 """A column of a suite with several seeds only."""
 
 SUITE = {
     "policy": "a scheduling policy on each scenario's workers, or a whole strategy",
-    "x bound, interquartile mean": "makespan / the least makespan of any schedule on these workers: the mean of the "
-    "middle half of the scenarios (95% interval over scenarios)",
+    OF_BOUND: f"makespan / the least makespan of any schedule {ON_WORKERS}: the mean of the middle half of the "
+    "scenarios (95% interval over scenarios)",
     "x bound, mean": "the same ratio, the geometric mean over all scenarios",
     "x bound, worst, and where": "the largest ratio of any scenario, and that scenario",
     BASELINE: "the baseline's makespan / this makespan, the geometric mean over the scenarios (95% interval)",
@@ -237,9 +241,12 @@ def trials_columns(state: State) -> dict[str, str]:
     }
 
 
-def suite_legend(baseline: str, tested: bool) -> str:
-    """The legend of a suite. `tested`: it has several seeds, so that something is won or lost."""
+def suite_legend(baseline: str, tested: bool, any_allocation: bool = False) -> str:
+    """The legend of a suite. `tested`: it has several seeds, so that something is won or lost.
+    `any_allocation`: its bounds are of any allocation, as it has whole strategies."""
     there = {column: says for column, says in SUITE.items() if tested or column != WINS}
+    if any_allocation:
+        there[OF_BOUND] = there[OF_BOUND].replace(ON_WORKERS, OF_ANY)
     return legend({f"{BASELINE} {baseline}" if column == BASELINE else column: says for column, says in there.items()})
 
 

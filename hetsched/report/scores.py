@@ -9,12 +9,14 @@ from hetsched.domain.metric import Metric
 def shown(score: float | None, otherwise: str = "") -> str:
     """The score in few digits, or `otherwise` if the score is unknown.
 
-    >>> shown(0.9), shown(2.30259), shown(1234567.0), shown(0.00135), shown(None, "unknown")
-    ('0.900', '2.303', '1.23e+06', '0.00135', 'unknown')
+    >>> shown(0.9), shown(2.30259), shown(1234567.0), shown(0.0013), shown(None, "unknown")
+    ('0.900', '2.303', '1.23e+06', '0.00130', 'unknown')
     """
     if score is None:
         return otherwise
-    return f"{score:.3f}" if score == 0 or 0.1 <= abs(score) < 1e5 else f"{score:.3g}"
+    if score == 0 or 0.1 <= abs(score) < 1e5:
+        return f"{score:.3f}"
+    return f"{score:#.3g}" if 1e-4 <= abs(score) < 0.1 else f"{score:.3g}"
 
 
 def metric_name(metric: Metric | None) -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import AliasChoices, BaseModel, ValidationError
 
 from hetsched.domain.names import without_control
-from hetsched.errors import IN_SECONDS, InputError, brief, closest, listed, nearest, why_unreadable
+from hetsched.errors import IN_SECONDS, InputError, brief, closest, listed, nearest_key, why_unreadable
 from hetsched.scenario.explaining import of_a_cell
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -206,4 +206,4 @@ def _refuse_unknown(path: Path, columns: Iterable[str], row: type[BaseModel], wh
         if not column:
             raise InputError(f"{path}: a column has no name: take it out (pandas: to_csv(..., index=False))")
         if column not in known:
-            raise InputError(f"{path}: not a column of a {what}: {column!r}: {nearest(column, known)}")
+            raise InputError(f"{path}: not a column of a {what}: {column!r}: {nearest_key(column, known)}")

@@ -9,7 +9,7 @@ from typing_extensions import TypeAliasType
 
 from hetsched.domain.metric import METRIC_NAME
 from hetsched.domain.registry import NAME
-from hetsched.errors import brief, nearest, ordinal
+from hetsched.errors import brief, nearest_key, ordinal
 
 PATTERNS = {
     NAME: "expected a name of letters (A to Z, a to z), digits and . _ -, with a letter or a digit first",
@@ -72,7 +72,7 @@ def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:
     if detail["type"] == "extra_forbidden" and arms and str(last) in _keys_at(root, parents):
         return f"{where}: this key does not go with {arms[-1]}: leave one of them out"
     if detail["type"] == "extra_forbidden":
-        return f"{where}: unknown key: {nearest(str(last), _keys_at(root, parents))}"
+        return f"{where}: unknown key: {nearest_key(str(last), _keys_at(root, parents))}"
     if detail["type"] == "missing":
         return f"{where}: missing: this key is needed"
     given, message = detail["input"], in_words(detail)

@@ -278,9 +278,10 @@ class MetricsTable(Table):
     @property
     def limits(self) -> dict[str, float]:
         """The deadline and the budget that are set, by name. Policies with an option of that name
-        receive the value."""
+        receive the value. A whole number is an integer, which an option of either type takes."""
         limits = {"deadline_s": self.deadline_s, "budget": self.budget}
-        return {name: limit for name, limit in limits.items() if limit is not None}
+        known = {name: limit for name, limit in limits.items() if limit is not None}
+        return {name: int(limit) if limit.is_integer() else limit for name, limit in known.items()}
 
 
 class RealTable(Table):

@@ -231,7 +231,7 @@ class WorkloadTable(Table):
     trace_models: TraceModelsTable | None = None
     """What the log of a cluster does not say."""
     trace_notes: list[str] | None = Field(default=None, examples=[["what its jobs train: dealt by lot"]])
-    """What the jobs of the trace were made from, if a results folder has them. Studies print it."""
+    """What the jobs of a results folder's trace were made from. Studies print it."""
     unfit: Unfit | None = None
     """The rule for jobs of the trace that do not fit."""
     poisson: PoissonTable | None = None
@@ -278,6 +278,7 @@ class WorkloadTable(Table):
         of_traces: tuple[tuple[str, object], ...] = (
             ("trace_format", self.trace_format),
             ("trace_models", self.trace_models),
+            ("trace_notes", self.trace_notes),
             ("unfit", self.unfit),
         )
         for name, value in of_traces:

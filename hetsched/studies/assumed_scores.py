@@ -1,6 +1,7 @@
 """What simulations assume of scores that nobody recorded."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from math import sqrt
 from typing import Any
 
@@ -11,7 +12,7 @@ from hetsched.domain.learning import (
     SaysAssumptions,
     SaysImages,
     SaysLimits,
-    SaysSpread,
+    SaysNoise,
 )
 from hetsched.domain.metric import DEFAULT
 from hetsched.domain.workload import Experiment, TrialKind
@@ -43,7 +44,7 @@ def _of_model(setup: Setup) -> Iterator[str]:
     if isinstance(model, SaysImages):
         for experiment in evaluated:
             yield from _images(setup, model, experiment)
-    if isinstance(model, SaysSpread) and setup.scenario.training is None:
+    if isinstance(model, SaysNoise) and setup.scenario.training is None:
         yield from _few_images(setup, model, evaluated)
     if not isinstance(model, SaysAssumptions):
         return
@@ -85,27 +86,25 @@ def _values(setup: Setup, model: KnowsRecordedValues, experiment: Experiment) ->
 def _images(setup: Setup, model: SaysImages, experiment: Experiment) -> list[str]:
     """How the images on which the experiment trains differ from those of the recordings."""
     augment = setup.scenario.real.augment and setup.scenario.training is None
-    told = _answered(
-        setup,
-        "unlike_recorded",
-        lambda: [
-            line for kind in experiment.kinds for line in model.unlike_recorded(kind, experiment.train_images, augment)
-        ],
-    )
+    told: list[str] = []
+    for kind in experiment.kinds:
+        ask = partial(model.unlike_recorded, kind, experiment.train_images, augment)
+        told += _answered(setup, "unlike_recorded", ask)
     return [f"{experiment.metric.name}: {line}" for line in dict.fromkeys(told)]
 
 
-def _few_images(setup: Setup, model: SaysSpread, evaluated: Iterable[Experiment]) -> Iterator[str]:
+def _few_images(setup: Setup, model: SaysNoise, evaluated: Iterable[Experiment]) -> Iterator[str]:
     """Which experiments evaluate so few images that these alone make an accuracy noisier than the
     learning model does. The accuracy of right answers in half of n images has the binomial spread
     sqrt(1/4 / n)."""
+    [noise] = _answered(setup, "score_noise", lambda: [float(model.score_noise())], float)
     few: dict[int, list[str]] = {}
     for each in evaluated:
-        if each.metric == DEFAULT and 0 < model.spread < sqrt(0.25 / each.evaluation_images):
+        if each.metric == DEFAULT and 0 < noise < sqrt(0.25 / each.evaluation_images):
             few.setdefault(each.evaluation_images, []).append(each.id)
     for images, names in few.items():
         yield (
-            f"{DEFAULT.name}: a noise of {model.spread:g} for {some(names)}, though {images} evaluation images alone "
+            f"{DEFAULT.name}: a noise of {noise:g} for {some(names)}, though {images} evaluation images alone "
             f"give up to {sqrt(0.25 / images):.2g}; set learning.options.noise"
         )
 
@@ -127,9 +126,9 @@ def _searched_in_vain(setup: Setup, model: object, experiment: Experiment) -> li
     return [name for name in experiment.searched if name not in known]
 
 
-def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]]) -> list[str]:
+def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]], kind: type = str) -> list[Any]:
     """What the learning model says of itself. Raises HetschedError, naming the model, if its answer
-    is no list of texts."""
+    is no list of texts, or of another `kind`."""
     name = f"learning model {setup.scenario.learning.model!r}: {what}"
     try:
         found = ask()
@@ -138,8 +137,9 @@ def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]]) -> list
         raise
     except RAISED as error:
         raise HetschedError(f"{name} raised {type(error).__name__}{where(error)}: {error}") from error
-    if isinstance(found, str) or not all(isinstance(line, str) for line in answer):
-        raise HetschedError(f"{name}: expected a list of texts, found {found!r}")
+    if isinstance(found, str) or not all(isinstance(one, kind) for one in answer):
+        expected = "a list of texts" if kind is str else f"a {kind.__name__}"
+        raise HetschedError(f"{name}: expected {expected}, found {found!r}")
     return answer
 
 

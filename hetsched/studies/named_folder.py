@@ -128,7 +128,7 @@ def is_finished(log: Path) -> bool:
 def scenario_in_suite(run: Path) -> list[Path]:
     """The folder of the scenario of a run that a suite simulates, `running/NAME/STRATEGY/seed-N`:
     `scenarios/NAME` beside it. Empty: the run is elsewhere."""
-    of_scenario = run.absolute().parents[1]
+    of_scenario = run.absolute().parent.parent
     home = of_scenario.parent.parent
     is_of_suite = of_scenario.parent.name == RUNNING and (home / SUITE_PLAN_NAME).is_file()
     return [home / SCENARIOS / of_scenario.name] if is_of_suite else []

@@ -8,7 +8,8 @@ from hetsched import scheduling
 from hetsched.core.decisions import StopsTrials
 from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.registry import Strategy
-from hetsched.errors import counted
+from hetsched.domain.workload import Experiment
+from hetsched.errors import RAISED, PolicyError, counted, where
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.pairs import some
 
@@ -62,7 +63,7 @@ def _no_stops(setup: Setup, strategy: Strategy) -> Iterator[str]:
     for experiment in setup.workload.experiments:
         if experiment.population == 1:
             continue
-        if (why := policy.never_stops(experiment, cluster)) is not None:
+        if (why := _asked(policy, strategy, experiment, cluster)) is not None:
             none[why].append(experiment.id)
         elif not experiment.evaluation_images:
             unseen.append(experiment.id)
@@ -70,6 +71,19 @@ def _no_stops(setup: Setup, strategy: Strategy) -> Iterator[str]:
         yield f"{strategy.scheduling!r} stops no trial of {some(names)} by its score, as {why}"
     if unseen:
         yield f"{strategy.scheduling!r} stops trials of {some(unseen)} by their order, as nobody evaluates them"
+
+
+def _asked(policy: StopsTrials, strategy: Strategy, experiment: Experiment, cluster: ClusterSpec) -> str | None:
+    """The policy's `never_stops`. Raises PolicyError, naming the policy, if it fails or returns
+    something else."""
+    name = f"policy {strategy.scheduling!r}: never_stops"
+    try:
+        why = policy.never_stops(experiment, cluster)
+    except RAISED as error:
+        raise PolicyError(f"{name} raised {type(error).__name__}{where(error)}: {error}") from error
+    if why is not None and not isinstance(why, str):
+        raise PolicyError(f"{name} returned {why!r}: expected a text, or None")
+    return why
 
 
 def all_run_at_once(setup: Setup, strategy: Strategy) -> bool:

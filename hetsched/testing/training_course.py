@@ -108,9 +108,11 @@ class Played:
         except TypeError as error:
             raise RaisedError(str(error)) from error
         self._course.lines[-1] += f"  # {metrics}"
-        for name in self._course.subject.metrics:
+        ranked = self._course.subject.metrics
+        for name in ranked:
             if name not in metrics:
                 raise RaisedError(f"evaluate did not report the scenario's metric: {_which(name, metrics)}")
+        for name in ranked or metrics:
             if (wrong := Metric(name).beyond(metrics[name])) is not None:
                 raise RaisedError(f"evaluate reported {wrong}")
         return metrics

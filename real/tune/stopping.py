@@ -63,7 +63,7 @@ class Stopping:
             yield
         except KeyboardInterrupt as error:
             if type(error) is KeyboardInterrupt and isinstance(self._error, Terminated):
-                raise self._error from error  # Ray raises its own in place of what a handler raises
+                raise Terminated.in_place_of(error) from error  # Ray raises its own in place of a handler's
             raise
         finally:
             for number, handler in before.items():

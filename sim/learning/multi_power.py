@@ -91,14 +91,13 @@ class MultiPowerLaw(Struct, frozen=True):
         for name in ("drop", "drop_rate"):
             if (value := getattr(self, name)) < 0:
                 raise ValueError(f"{name} is {value}: expected at least 0")
-        _ = self.spread
+        self.score_noise()
         check_powers(self)
         for name in ("start", "limit") if self.metric == DEFAULT.name else ():
             if not 0 <= (value := getattr(self, name)) <= 1:
                 raise ValueError(f"{name} is {value}: expected an accuracy, from 0 to 1")
 
-    @property
-    def spread(self) -> float:
+    def score_noise(self) -> float:
         """The standard deviation of a score about its mean. Raises ValueError if it is below 0."""
         return spread_of(self.noise, self.metric)
 
@@ -151,7 +150,7 @@ class MultiPowerLaw(Struct, frozen=True):
         return self.limit + (self.start - self.limit) * max(0.0, min(1.0, share))
 
     def score(self, weights: RateHistory, normal: float) -> float:
-        score = self.expected(weights) + self.spread * normal
+        score = self.expected(weights) + self.score_noise() * normal
         return min(1.0, max(0.0, score)) if self.metric == DEFAULT.name else score
 
     def _let_out(self, jump: Jump, summed: float) -> float:

@@ -60,7 +60,7 @@ class Replay:
         recorded = [score for scores in self._scores for score in scores]
         is_accuracy = metric.name == DEFAULT.name
         self._least, self._most = (0.0, 1.0) if is_accuracy else (min(recorded), max(recorded))
-        self.spread = noise
+        self._spread = noise
         self._nearness = Nearness(self._recordings)
         self.known_hyperparameters = self._nearness.known
         self._nearest: dict[tuple[TrialKind, tuple[Any, ...]], int] = {}
@@ -106,6 +106,10 @@ class Replay:
             )
         return RecordedWeights(min((r.evaluations[0].score for r in known), key=self._direction.rank))
 
+    def score_noise(self) -> float:
+        """The standard deviation of a score about its mean."""
+        return self._spread
+
     def check_hyperparameters(self, kind: TrialKind, hyperparameters: Mapping[str, Any]) -> None:
         """Raise InputError if the hyperparameters lack a recorded one."""
         self._find(kind, hyperparameters)
@@ -124,7 +128,7 @@ class Replay:
         return RecordedWeights(self._within(self._at(chosen, start + iterations) + ahead), chosen, start + iterations)
 
     def score(self, weights: RecordedWeights, normal: float) -> float:
-        return self._within(weights.score + self.spread * normal)
+        return self._within(weights.score + self._spread * normal)
 
     def _within(self, score: float) -> float:
         return min(self._most, max(self._least, score))

@@ -192,7 +192,8 @@ def read_once(path: Path, chance: float | None = None, metric: str = DEFAULT.nam
         found = path.resolve().stat()
     except OSError:
         return read_recordings(path, chance, metric)  # which says what is wrong
-    return _read_version((found.st_ino, found.st_size, found.st_mtime_ns), path, chance, metric)
+    version = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return _read_version(version, path, chance, metric)
 
 
 @lru_cache(maxsize=8)

@@ -152,8 +152,7 @@ class SGDCurve(Struct, frozen=True):
             if not 0 <= (value := getattr(self, name)) <= 1:
                 raise ValueError(f"{name} is {value}: expected 0 to 1")
 
-    @property
-    def spread(self) -> float:
+    def score_noise(self) -> float:
         """The standard deviation of an accuracy about its mean."""
         return self.noise
 

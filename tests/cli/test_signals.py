@@ -135,6 +135,12 @@ def test_what_ray_raises_in_place_of_a_sigterm_is_a_sigterm() -> None:
     assert raised.type is KeyboardInterrupt
 
 
+def test_it_still_says_what_to_do_next() -> None:
+    stop = KeyboardInterrupt()
+    stop.add_note("go on with: hetsched run --resume out")
+    assert Terminated.in_place_of(stop).__notes__ == stop.__notes__
+
+
 def test_a_thread_leaves_signals_alone() -> None:
     inside = []
 

@@ -14,6 +14,8 @@ from hetsched.studies.suite.suite_plan import RUNS_NAME, SuitePlan
 from tests.conftest import Simulate, make_setup
 from tests.report.suites import suite_folder, three_policies
 
+DEMO = Path(__file__).parents[2] / "examples" / "demo.toml"
+
 
 def test_the_list_says_what_each_scenario_is_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["suite", "list", "--json"]) == 0
@@ -78,6 +80,17 @@ def test_whole_strategies_stand_for_policies(tmp_path: Path, capsys: pytest.Capt
     words = ["--policies", "gpu-only+fifo", "fusion+lookahead", "--baseline", "gpu-only+fifo", "--seeds", "1"]
     assert main(["suite", "small-population", *words, "--jobs", "1", "--json", "--out", str(tmp_path / "out")]) == 0
     assert json.loads(capsys.readouterr().out)["order"] == ["fusion+lookahead", "gpu-only+fifo"]
+    assert main(["show", str(tmp_path / "out")]) == 0
+    assert "any schedule under any allocation" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_suite_says_which_workers_an_allocation_chose(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Policies were alike on the workers of `uniform`, and `uniform` was in no output."""
+    words = ["--policies", "fifo", "fusion+fifo", "--seeds", "1", "--jobs", "1"]
+    assert main(["suite", str(DEMO), *words, "--out", str(tmp_path / "out")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "demo: uniform: 20 workers of 1 cpu (bundle: 1 core" in said
+    assert "demo: policies run on the workers of uniform, as in the scenario's first strategy" in said
 
 
 @pytest.mark.parametrize(

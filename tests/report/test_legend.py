@@ -72,6 +72,13 @@ def test_every_column_of_a_suite_has_a_line(seeds: int, tmp_path: Path, capsys: 
     assert headings(policies_table(suite_in(tmp_path / "out"))) == named
 
 
+def test_the_bound_of_whole_strategies_is_of_any_allocation() -> None:
+    """The legend said "on these workers"."""
+    said = suite_legend("uniform+fifo", tested=True, any_allocation=True)
+    assert "of any schedule under any allocation, as whole strategies take part: the mean" in said
+    assert "these workers" not in said and "on these workers" in suite_legend("fifo", tested=True)
+
+
 def test_only_where_trials_arrive_over_time_is_a_response_time_weighed_by_area() -> None:
     assert headings(comparison_table({}, "")) == [column for column in COMPARISON if column != BY_AREA]
     assert BY_AREA in legend(COMPARISON, arriving=True) and BY_AREA not in legend(COMPARISON)

@@ -10,7 +10,7 @@ import pytest
 
 from hetsched.domain.cluster import ClusterSpec, Gpu, WorkerType
 from hetsched.domain.registry import Strategy
-from hetsched.errors import InputError
+from hetsched.errors import InputError, nearest, nearest_key
 from hetsched.scenario.checks import check_profile_covers, parse_strategy, profiled_workers
 from hetsched.scenario.loading import load, load_setup
 from hetsched.scenario.profile_files import write_profile
@@ -360,3 +360,15 @@ def test_devices_of_a_mixed_node_are_known() -> None:
     make_setup(nodes, devices=["k80"])
     with pytest.raises(InputError, match="the cluster has no 't4'"):
         make_setup(nodes, devices=["t4"])
+
+
+def test_a_whole_deadline_fits_an_option_of_whole_numbers() -> None:
+    """A policy's `deadline_s: int` was refused "1800.0"."""
+    metrics = make_setup().replace(metrics={"deadline_s": 1800.0, "budget": 2.5}).scenario.metrics
+    assert [(type(limit), limit) for limit in metrics.limits.values()] == [(int, 1800), (float, 2.5)]
+
+
+def test_advice_on_a_key_says_if_it_is_in_seconds() -> None:
+    assert nearest_key("deadline_ms", ["deadline_s"]) == "did you mean 'deadline_s', which is in seconds?"
+    assert nearest_key("network_byte_per_s", ["network_bytes_per_s"]) == "did you mean 'network_bytes_per_s'?"
+    assert nearest("vit_s_61", ["vit_s_16"]) == "did you mean 'vit_s_16'?"

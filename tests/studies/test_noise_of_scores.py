@@ -37,17 +37,17 @@ def test_another_metric_than_accuracy_has_no_noise_by_default(losses: str) -> No
     tabular = Tabular(losses, metric="loss", mode="min")
     law = MultiPowerLaw(metric="mse", start=0.01, limit=0.0002)
     for model in (tabular, law):
-        assert model.spread == 0
+        assert model.score_noise() == 0
         assert f"no noise, {UNSET}" in list(model.assumed([KIND]))
     assert law.score(law.fresh(KIND), -3.0) == 0.01
     for model in (Tabular(), MultiPowerLaw()):
-        assert model.spread == 0.02
+        assert model.score_noise() == 0.02
         assert f"a noise of 0.02, {UNSET}" in list(model.assumed([KIND]))
 
 
 def test_a_noise_that_is_set_is_no_assumption(losses: str) -> None:
     for model in (Tabular(losses, noise=0.3, metric="loss", mode="min"), MultiPowerLaw(noise=0.3)):
-        assert model.spread == 0.3
+        assert model.score_noise() == 0.3
         assert not any("noise" in line for line in model.assumed([KIND]))
     for wrong in (lambda: Tabular(noise=-1.0), lambda: MultiPowerLaw(noise=-1.0)):
         with pytest.raises(ValueError, match=r"noise is -1\.0: expected at least 0"):

@@ -6,8 +6,13 @@ from typing import Any
 import pytest
 
 import hetsched
+from hetsched import scheduling
+from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment
+from hetsched.errors import PolicyError
 from hetsched.scenario.profile_files import write_profile
+from hetsched.scheduling.queueing.fifo import Fifo
 from hetsched.studies.policy_limits import policy_limits
 from tests.conftest import ROWS, make_setup
 from tests.test_front_door import TABLES
@@ -125,3 +130,28 @@ def test_an_ablation_says_where_a_policy_uses_up_what_a_part_costs() -> None:
     assert said in found.warnings["training alone"]
     unlimited = hetsched.ablate(limited.replace(scheduling={}), "fusion+sequential-halving")
     assert not any(said in line for line in unlimited.warnings.values())
+
+
+class Wrong(Fifo):
+    """Its answers about stops are wrong."""
+
+    answer: object = None
+
+    def never_stops(self, experiment: Experiment, cluster: ClusterSpec) -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (AttributeError("no deadline"), "policy 'wrong': never_stops raised AttributeError.*: no deadline"),
+        (3, "policy 'wrong': never_stops returned 3: expected a text, or None"),
+    ],
+)
+def test_a_wrong_answer_of_ones_own_policy_names_it(answer: object, said: str, tmp_path: Path) -> None:
+    """It ended a study with a traceback."""
+    scheduling.register("wrong")(type("Named", (Wrong,), {"answer": answer}))
+    with pytest.raises(PolicyError, match=said):
+        limits(tmp_path, "wrong")

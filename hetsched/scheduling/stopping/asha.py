@@ -80,7 +80,7 @@ class ASHA:
             return None
         if experiment.population < self._eta:
             return f"its population of {experiment.population} is below reduction_factor = {self._eta}"
-        grace = self._grace or experiment.interval
+        grace = first_rung(experiment, self._eta, self._grace)
         first = f"grace_iterations = {grace} x reduction_factor = {self._eta}"
         return f"the only rung is its end: {first} is beyond stop_iterations = {stop}"
 
@@ -111,16 +111,28 @@ class ASHA:
 
 def rungs_of(experiment: Experiment, eta: int, grace: int | None) -> list[int]:
     """The iterations of an experiment's rungs, ascending, the stop iteration last."""
-    stop = experiment.stop_iterations
-    halvings = 0
-    while eta ** (halvings + 1) <= experiment.population:
-        halvings += 1
-    rung = grace or (experiment.interval if experiment.interval < stop else max(1, stop // eta**halvings))
+    stop, rung = experiment.stop_iterations, first_rung(experiment, eta, grace)
     rungs: list[int] = []
-    while len(rungs) < halvings and rung * eta <= stop:
+    while len(rungs) < _halvings(experiment, eta) and rung * eta <= stop:
         rungs.append(rung)
         rung *= eta
     return [*rungs, stop]
+
+
+def first_rung(experiment: Experiment, eta: int, grace: int | None) -> int:
+    """The iterations of the first rung, if it is not beyond the stop iterations / eta."""
+    if grace is not None:
+        return grace
+    stop = experiment.stop_iterations
+    return experiment.interval if experiment.interval < stop else max(1, stop // eta ** _halvings(experiment, eta))
+
+
+def _halvings(experiment: Experiment, eta: int) -> int:
+    """How often the population can be reduced by eta."""
+    halvings = 0
+    while eta ** (halvings + 1) <= experiment.population:
+        halvings += 1
+    return halvings
 
 
 class RungPlace(NamedTuple):

@@ -88,7 +88,8 @@ class SequentialHalving:
 
     def never_stops(self, experiment: Experiment, cluster: ClusterSpec) -> str | None:
         if self._deadline_s < inf or (self._budget < inf and any(prices_per_h(cluster).values())):
-            return one_segment(experiment)
+            one_round = self._number_of_rounds(experiment) == 1
+            return f"eta = {self._eta:g} makes one round of it" if one_round else one_segment(experiment)
         return "no node has a price" if self._budget < inf else "neither budget nor deadline_s is set"
 
     def _seconds_left(self, state: StateView, money: float) -> float:

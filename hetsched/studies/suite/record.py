@@ -5,6 +5,8 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from hetsched.analysis.bounds import full_jobs
+from hetsched.core.events import TrialCompleted
+from hetsched.core.log import read_log
 from hetsched.domain.limits import Amount, Count
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Setup
@@ -26,8 +28,8 @@ class Record(Struct, frozen=True):
     """The figures of a run of a suite. Names of seconds end in `_s`.
 
     - `refused`: why the policy cannot run the scenario. Then there are no figures.
-    - `trained`: the share of all iterations that were trained. It is below 1 if a policy stops
-      trials early.
+    - `trained`: the share of all iterations that were trained. It is below 1 if trials end early.
+    - `by_rules`: only the scenario's own rules, such as `stop_score`, ended trials early
     - `decision_s`, `decisions`: measured on this host
     - `from_package`: the run came with the package and was not simulated here
     - `missed`: what the scenario asks for and the run has not, in words. None: not known.
@@ -53,6 +55,7 @@ class Record(Struct, frozen=True):
     from_package: bool = False
     missed: list[str] | None = None
     beyond: dict[str, int] = {}
+    by_rules: bool = False
 
     @property
     def cell(self) -> Cell:
@@ -60,8 +63,8 @@ class Record(Struct, frozen=True):
 
     @property
     def whole(self) -> bool:
-        """Whether all iterations were trained, so that the figures can be compared."""
-        return self.trained is not None and self.trained > 1 - WHOLE
+        """Whether the policy has stopped no trial, so that the figures can be compared."""
+        return self.trained is not None and (self.by_rules or self.trained > 1 - WHOLE)
 
     @property
     def why_not(self) -> str | None:
@@ -77,7 +80,7 @@ class Record(Struct, frozen=True):
 
 WHOLE = 1e-9
 
-COLUMNS = tuple(name for name in Record.__struct_fields__ if name not in ("missed", "beyond"))
+COLUMNS = tuple(name for name in Record.__struct_fields__ if name not in ("missed", "beyond", "by_rules"))
 """The fields that a table of runs has. The others are in the remarks on the suite."""
 
 
@@ -87,6 +90,7 @@ def record(setup: Setup, cell: Cell, run: RunResult | HetschedError, periods: st
         return Record(*cell, refused=str(run))
     metrics = run.metrics
     wanted = sum(job.iterations * count for job, count in full_jobs(setup.workload).items())
+    trained = metrics.iterations / wanted
     return Record(
         *cell,
         makespan_s=metrics.makespan_s,
@@ -97,10 +101,16 @@ def record(setup: Setup, cell: Cell, run: RunResult | HetschedError, periods: st
         jct_bound_ratio=metrics.jct_bound_ratio,
         time_to_target_s=metrics.time_to_target_s,
         best_score=metrics.best_score,
-        trained=metrics.iterations / wanted,
+        trained=trained,
         decision_s=run.decision_s,
         decisions=run.decisions,
         periods=periods,
         missed=missed(setup, run),
         beyond=iterations_beyond(setup, [run]),
+        by_rules=trained <= 1 - WHOLE and _ended_by_rules(run),
     )
+
+
+def _ended_by_rules(run: RunResult) -> bool:
+    """Whether the policy has stopped no trial."""
+    return not any(isinstance(event, TrialCompleted) and event.is_by_policy for event in read_log(run.log))

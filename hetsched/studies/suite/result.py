@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -28,6 +29,7 @@ from hetsched.analysis.over_scenarios.ranks import Ranking, ranking
 from hetsched.analysis.paired import Difference
 from hetsched.errors import InputError
 from hetsched.studies.beyond_recordings import beyond_in_words, the_most
+from hetsched.studies.comparison import SIMILAR_WORK
 from hetsched.studies.frames import frame
 from hetsched.studies.periods import are_far
 from hetsched.studies.suite import stability
@@ -195,8 +197,7 @@ class SuiteResult:
     def _bound_ratio(self, run: Record) -> float | None:
         """The makespan divided by the bound. The bound is for the workers that all policies have.
         Among whole strategies it is for any allocation."""
-        whole = any("+" in name for name in self.plan.policies)
-        return run.bound_ratio if whole else run.workers_bound_ratio
+        return run.bound_ratio if self.plan.has_strategies else run.workers_bound_ratio
 
     def _figures(
         self, policy: str, figure: Callable[[Record], float | None], scenarios: Sequence[str] | None = None
@@ -244,6 +245,18 @@ class SuiteResult:
         for name in self.plan.assumed:
             of_runs = [run.missed for run in self._runs_of(name) if run.refused is None]
             found[name] = in_all(lines for lines in of_runs if lines is not None) if None not in of_runs else []
+        return found
+
+    @property
+    def ended_early(self) -> dict[str, dict[str, float]]:
+        """By scenario and policy, the share of the iterations that was trained, the mean over the
+        seeds, if rules such as `stop_score` ended clearly more trials early than none."""
+        found: dict[str, dict[str, float]] = {}
+        for policy, of_one in self.by_policy.items():
+            for scenario, runs in of_one.items():
+                shares = [1.0 if run.trained is None else run.trained for run in runs]
+                if any(run.by_rules for run in runs) and fmean(shares) < 1 - SIMILAR_WORK:
+                    found.setdefault(scenario, {})[policy] = fmean(shares)
         return found
 
     @property

@@ -2,7 +2,7 @@
 policies."""
 
 import csv
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from io import StringIO
@@ -19,6 +19,7 @@ from hetsched.scenario.scenario import Setup
 from hetsched.scenario.whole_file import write_whole
 from hetsched.signals import one_interrupt, signals_held
 from hetsched.studies.assumptions import assumptions, idle_workers
+from hetsched.studies.chosen_workers import chosen_workers
 from hetsched.studies.compare import runs_finished
 from hetsched.studies.folder import RUNNING, SCENARIOS, unused, write_summary
 from hetsched.studies.inputs import check_counts, chosen_files
@@ -164,7 +165,7 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
         files=files_in(home),
         costs=asked.costs,
         held_out=held_out,
-        assumed={name: _assumed(own[name], found.values()) for name, found in of_users.items()},
+        assumed={name: _assumed(own[name], found) for name, found in of_users.items()},
         rounds={name: _rounds(own[name], found) for name, found in of_users.items()},
         targets=[] if suite else [name for name, setup in setups.items() if targets_of(setup)],
     )
@@ -180,11 +181,20 @@ def _with_files(setups: Mapping[str, Setup], files: Sequence[Path]) -> dict[str,
     return {name: setup.with_policy_files(files) for name, setup in setups.items()}
 
 
-def _assumed(setup: Setup, strategies: Collection[Strategy]) -> list[str]:
-    """What simulations of these strategies assume, and the warnings that hold whatever the runs do."""
+def _assumed(setup: Setup, policies: Mapping[str, Strategy]) -> list[str]:
+    """What simulations of these policies assume, the warnings that hold whatever the runs do, and
+    which workers they have."""
+    strategies = policies.values()
     with policies_of(setup.policy_files):
         warned = idle_workers(setup, strategies), policy_limits(setup, strategies)
-        return [*assumptions(setup, strategies), *dict.fromkeys(line for each in warned for line in each.values())]
+        lines = dict.fromkeys(line for each in warned for line in each.values())
+        return [*assumptions(setup, strategies), *lines, *_workers(policies), *chosen_workers(setup, strategies)]
+
+
+def _workers(policies: Mapping[str, Strategy]) -> list[str]:
+    """Whose workers the policies have that name no allocation."""
+    first = next((strategy.allocation for name, strategy in policies.items() if name == strategy.scheduling), None)
+    return [] if first is None else [f"policies run on the workers of {first}, as in the scenario's first strategy"]
 
 
 def _rounds(setup: Setup, strategies: Mapping[str, Strategy]) -> dict[str, str]:

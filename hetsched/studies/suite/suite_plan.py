@@ -72,6 +72,11 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
         if not self.scenarios.keys() - set(self.held_out):
             raise ValueError("held_out: no other scenario is in 'scenarios'")
 
+    @property
+    def has_strategies(self) -> bool:
+        """Whether a policy is a whole strategy, with workers of its own."""
+        return any("+" in name for name in self.policies)
+
     def cells(self) -> list[Cell]:
         """All runs of the suite."""
         return [Cell(*one) for one in product(self.scenarios, self.policies, self.seeds)]

@@ -32,7 +32,7 @@ from hetsched.studies.suite.result import OF_SUITE, SuiteResult
 from hetsched.studies.suite.suite import SEEDS, resume_suite, suite, suite_in
 from hetsched.studies.suite.suite_plan import RUNS_NAME, digest
 from hetsched.studies.watching import silent
-from tests.conftest import NO_OVERHEADS, make_setup
+from tests.conftest import NO_OVERHEADS, ROWS, make_setup
 from tests.studies.suite.conftest import NAMES
 
 MINE = """
@@ -235,7 +235,9 @@ def test_what_scenarios_of_ones_own_assume_is_said(tmp_path: Path) -> None:
     (tmp_path / "lab.toml").write_text(LAB)
     result = suite([tmp_path / "lab.toml"], ["fifo"], 1, tmp_path / "out", use_cached=False)
     assumed = hetsched.simulate(hetsched.load_scenario(tmp_path / "lab.toml"), "gpu-only+fifo", seeds=1).assumptions
-    assert assumed and result.document()["assumptions"] == {"lab": assumed}
+    assert assumed
+    assumed = [*assumed, "policies run on the workers of gpu-only, as in the scenario's first strategy"]
+    assert result.document()["assumptions"] == {"lab": assumed}
     assert set(map("lab: {}".format, assumed)) <= set(remarks(result))
     assert suite_in(tmp_path / "out").document()["assumptions"] == {"lab": assumed}
     shipped = suite(["homogeneous"], ["fifo"], 1, tmp_path / "shipped")
@@ -283,6 +285,23 @@ def test_what_no_run_of_ones_own_scenario_has_is_said(tmp_path: Path) -> None:
 def test_a_policy_that_trains_almost_all_is_not_said_to_train_100_percent() -> None:
     assert Record("s", "p", 0, trained=0.999).why_not == "trains almost all of the iterations of s"
     assert Record("s", "p", 0, trained=0.16).why_not == "trains 16% of the iterations of s"
+
+
+@pytest.mark.parametrize(("target", "trained"), [(0.2, True), (None, False)])
+def test_trials_that_reach_the_stop_score_are_no_reason_to_leave_a_policy_out(
+    target: float | None, trained: bool, tmp_path: Path
+) -> None:
+    """The policy whose trials came to it first was not ranked, or nothing was."""
+    stop = {} if target is None else {"stop_score": target}
+    asked = make_setup(population=8, stop_iterations=1000, pbt={"perturbation_interval": 20}, **stop).scenario
+    asked = asked.replace(profile={"sources": ["p.csv"]})
+    write_profile(tmp_path / "p.csv", ROWS)
+    (tmp_path / "s.toml").write_text(asked.to_toml())
+    found = suite([tmp_path / "s.toml"], ["fifo", "srtf", "asha"], 1, tmp_path / "out", jobs=1)
+    assert set(found.ranked) == {"fifo", "srtf"}
+    assert bool(found.ended_early) == trained
+    assert any("reach its stop rules" in line for line in remarks(found)) == trained
+    assert "trains" in found.left_out["asha"]
 
 
 def test_wrong_words_are_named(tmp_path: Path) -> None:
