@@ -1,9 +1,10 @@
 """Checks that a learning model predicts the metrics of a scenario's experiments."""
 
 from collections.abc import Iterable
+from typing import get_args
 
 from hetsched.domain.learning import LearningModel, OfOneMetric, OfOneMode, RefusesMetrics
-from hetsched.domain.metric import Metric
+from hetsched.domain.metric import Metric, Mode
 from hetsched.domain.workload import Experiment
 from hetsched.errors import RAISED, HetschedError, InputError, where
 
@@ -25,7 +26,7 @@ def _check(name: str, model: LearningModel, experiment: Experiment) -> None:
             f"learning.model {name!r}: predicts {model.metric!r}, and the metric of experiment {experiment.id!r} is "
             f"{wanted!r}: name a model of that, or 'unknown', which predicts no scores"
         )
-    if isinstance(model, OfOneMode) and model.mode != better:
+    if isinstance(model, OfOneMode) and model.mode in get_args(Mode) and model.mode != better:
         raise InputError(
             f"learning.options.mode is {model.mode!r}, and experiment {experiment.id!r} has metric.mode {better!r}: "
             f"set both to the one that holds of {wanted!r}"

@@ -15,7 +15,7 @@ from hetsched.scenario.checks import check_profile_covers, parse_strategy, profi
 from hetsched.scenario.loading import load, load_setup
 from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.scenario import Scenario
-from hetsched.scenario.tables import FaultsTable, OverheadsTable
+from hetsched.scenario.tables import FaultsTable, MetricsTable, OverheadsTable
 from hetsched.version import __version__
 from tests.conftest import ROWS, make_setup
 
@@ -364,7 +364,7 @@ def test_devices_of_a_mixed_node_are_known() -> None:
 
 def test_a_whole_deadline_fits_an_option_of_whole_numbers() -> None:
     """A policy's `deadline_s: int` was refused "1800.0"."""
-    metrics = make_setup().replace(metrics={"deadline_s": 1800.0, "budget": 2.5}).scenario.metrics
+    metrics = MetricsTable(deadline_s=1800.0, budget=2.5)
     assert [(type(limit), limit) for limit in metrics.limits.values()] == [(int, 1800), (float, 2.5)]
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import hetsched
+from hetsched.domain import learning
 from hetsched.domain.workload import TrialKind
-from hetsched.errors import InputError
+from hetsched.errors import HetschedError, InputError
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.assumed_scores import scores
 from sim.learning import recordings
@@ -116,3 +117,36 @@ def test_a_search_space_that_the_recordings_do_not_fit_is_refused_before_anythin
     with pytest.raises(InputError, match="was recorded over 'lr', which workload.experiments.search_space lacks"):
         study(scenario, folder=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"mode": "cosine", "spread": None}, None),  # its own names
+        ({"score_noise": lambda self: 1 / 0}, "score_noise raised ZeroDivisionError"),
+        ({"score_noise": lambda self: "much"}, "score_noise raised ValueError"),
+        ({"unlike_recorded": lambda self, *asked: "one text"}, "unlike_recorded: expected a list of texts, found 'one"),
+    ],
+)
+def test_members_of_ones_own_model_are_its_own_or_are_checked(
+    members: dict[str, Any], said: str | None, tmp_path: Path
+) -> None:
+    """They ended a study with a traceback, or were printed letter by letter."""
+    learning.register("mine")(type("Mine", (Own,), members))
+    scenario = of(tmp_path, {"model": "mine"})
+    if said is None:
+        assert hetsched.simulate(scenario, "uniform+fifo").runs
+        return
+    with pytest.raises(HetschedError, match=said):
+        hetsched.simulate(scenario, "uniform+fifo")
+
+
+class Own:
+    def fresh(self, kind: TrialKind) -> float:
+        return 0.1
+
+    def train(self, weights: float, kind: TrialKind, hyperparameters: Any, iterations: int) -> float:
+        return weights
+
+    def score(self, weights: float, normal: float) -> float:
+        return weights
