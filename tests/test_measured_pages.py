@@ -83,6 +83,7 @@ RULES = {
     },
     "learning": {
         *("0.0003", "0.98", "0.93", "0.029", "0.5"),  # ranges, constants, a limit of the benchmark
+        "0.02",  # the default noise of an accuracy
         *("0.1", "0.9"),  # where the default curve of multi-power begins and ends
         *("10 s", "57 s", "25 minutes"),  # how long the package's recordings took
         *("2.11", "2.15", "2503.12811"),  # versions of torch; the number of a paper

@@ -292,7 +292,7 @@ def test_trials_that_reach_the_stop_score_are_no_reason_to_leave_a_policy_out(
     target: float | None, trained: bool, tmp_path: Path
 ) -> None:
     """The policy whose trials came to it first was not ranked, or nothing was."""
-    stop = {} if target is None else {"stop_score": target}
+    stop: dict[str, Any] = {} if target is None else {"stop_score": target}
     asked = make_setup(population=8, stop_iterations=1000, pbt={"perturbation_interval": 20}, **stop).scenario
     asked = asked.replace(profile={"sources": ["p.csv"]})
     write_profile(tmp_path / "p.csv", ROWS)
