@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from shlex import join
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -259,9 +260,10 @@ def _nothing_left(left_out: Mapping[Strategy, str]) -> HetschedError:
 
 
 def slow_paces(setup: Setup, probes: Iterable[Path]) -> Iterator[str]:
-    """Which workers could not hold the scenario's pace in the probes in these folders. A run of the
-    plan asks the pace that was measured."""
-    logs = [log for probe in probes if (log := probe / LOG_NAME).is_file()]
+    """Which workers could not hold the scenario's pace in these probes, or in the probes of these
+    plans. A run of the plan asks the pace that was measured."""
+    places = chain.from_iterable((home, *sorted(home.glob(f"{PROBES}/*"))) for home in probes)
+    logs = [log for place in places if (log := place / LOG_NAME).is_file()]
     for step in worker_steps(map(read_log, logs), setup.times, setup.scenario.overheads.host_cores):
         if step.late is not None and step.factor > 1 + LATE:
             yield f"pace of a run by this plan: the measured one, as the machine is too slow: {step.late}"

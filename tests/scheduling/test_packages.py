@@ -35,7 +35,7 @@ from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError, PolicyError
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable, FaultsTable
-from hetsched.scheduling.packages.ability import abilities, candidates
+from hetsched.scheduling.packages.ability import abilities, candidates, scores_of
 from hetsched.scheduling.packages.era import shrinks
 from hetsched.testing import check_log
 from sim.disturbed import DisturbedSimulation
@@ -570,3 +570,21 @@ def test_of_equally_advanced_trials_the_one_that_has_waited_longest_is_first_in_
     dispatcher.record(SegmentStarted(0.0, second.id, B.id, 10, (), 1))
     dispatcher.lose_segment(1.0, second.id, "a test")
     assert [start.trial for start in dispatcher.dispatch(1.0).starts] == ["e-0", "f-0"]
+
+
+@pytest.mark.parametrize("slower", [1, 1000])
+def test_abilities_depend_on_ratios_of_speeds_alone(slower: int) -> None:
+    """Below one sample per second all workers had one score, and fast ones were idle."""
+    nodes = [{"name": name, "cores": cores} for name, cores in (("a", 1), ("b", 2))]
+    rows = [profile_row(cores=cores, seconds=seconds * slower) for cores, seconds in ((1, 40.0), (2, 8.0))]
+    setup = make_setup(nodes, rows, NO_OVERHEADS)
+    found = scores_of(setup.times, setup.workload.experiments[0], setup.workers(Strategy("fusion", "era")))
+    assert max(found) / min(found) == pytest.approx(5)
+
+
+def test_a_worker_of_which_nothing_is_known_is_none_of_the_fast_ones() -> None:
+    workers = [cpu_worker(node, 0, cores) for node in make_setup().cluster for cores in (1, 2)]
+    for seconds, unknown in ((1.0, 1.0), (64.0, 0.5)):
+        times = StepTimes([profile_row(cores=1, seconds=seconds)], extrapolate=False)
+        known, other, *_ = scores_of(times, make_setup().workload.experiments[0], workers)
+        assert (known, other) == (32 / seconds, unknown)

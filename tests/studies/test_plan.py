@@ -105,13 +105,15 @@ def test_a_plan_says_which_workers_could_not_hold_their_pace(simulate_log: Simul
     nodes = [dict(node, pace=2.0) for node in NODES]
     setup = make_setup(nodes, TRUTH, overheads=QUIET, **EXPERIMENT)
     written = simulate_log(setup, "fusion+lpt")
-    Path("probe").mkdir()
-    with LogWriter(Path("probe") / LOG_NAME) as log:
+    probe = Path("plan") / "probes" / "1-fusion"
+    probe.mkdir(parents=True)
+    with LogWriter(probe / LOG_NAME) as log:
         for event in written:
             log.write(event_that_is_late(event, factor))
         log.commit()
-    found = list(slow_paces(setup, [Path("probe")]))
+    found = list(slow_paces(setup, [probe]))
     assert len(found) == said
+    assert list(slow_paces(setup, [Path("plan")])) == found  # a later plan takes its step times over
     assert all("could not hold its pace" in line and "(+100%)" in line for line in found)
 
 

@@ -15,12 +15,22 @@ SPARED = 9
 many."""
 
 
-def samples_per_second(times: StepTimes, experiment: Experiment, worker: Worker) -> float:
-    """The worker's score: the samples that it trains per second by the profile, as the mean over
-    the kinds of trial. It is at least 1. If nothing is known it is 1."""
+UNKNOWN = 1.0
+"""The score of a worker of which nothing is known, if no known score is less."""
+
+
+def scores_of(times: StepTimes, experiment: Experiment, workers: Sequence[Worker]) -> list[float]:
+    """The workers' scores: the samples that each one trains per second by the profile, as the mean
+    over the kinds of trial."""
+    found = [_samples_per_second(times, experiment, worker) for worker in workers]
+    unknown = min([UNKNOWN, *(score for score in found if score is not None)])
+    return [unknown if score is None else score for score in found]
+
+
+def _samples_per_second(times: StepTimes, experiment: Experiment, worker: Worker) -> float | None:
     seconds = {kind: times.seconds_per_iteration(kind, worker.type) for kind in experiment.kinds}
     known = [kind.batch_size / found for kind, found in seconds.items() if found is not None]
-    return max(1.0, fmean(known)) if known else 1.0
+    return fmean(known) if known else None
 
 
 def abilities(scores: Mapping[WorkerId, float], population: int) -> dict[WorkerId, int]:
@@ -95,7 +105,7 @@ class Abilities:
             for worker in state.workers.values()
             if any(state.runs(experiment, kind, worker) for kind in experiment.kinds)
         ]
-        levelled = level([samples_per_second(self.times, experiment, worker) for worker in able])
+        levelled = level(scores_of(self.times, experiment, able))
         scores = {worker.id: score for worker, score in zip(able, levelled, strict=True)}
         found = abilities(scores, experiment.population)
         return {worker: found[worker] for worker in sorted(found, key=lambda worker: scores[worker])}

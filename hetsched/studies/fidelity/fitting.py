@@ -37,6 +37,7 @@ from hetsched.studies.fidelity.recordings import (
     setup_and_strategy,
     with_workers,
 )
+from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.probe import host_cores
 from hetsched.studies.results import scenario_of
 
@@ -154,9 +155,11 @@ def _recordings(place: Path) -> list[Recording]:
 
 
 def _real_run(place: Path, log: Path) -> Recording | None:
-    """The run of the log. None: the log is of a simulation."""
+    """The run of the log. None: the log is of a simulation, or of a plan's probe."""
     events = list(read_log(log))
     if not events or not isinstance(started := events[0], RunStarted) or started.backend == SIMULATED:
+        return None
+    if started.strategy.endswith(f"+{MEASURE}"):
         return None
     setup, strategy = setup_and_strategy(scenario_of(log.parent), started)
     setup = with_workers(setup, strategy, events)

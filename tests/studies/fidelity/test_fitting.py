@@ -152,6 +152,13 @@ class Mine(Fifo):
 """
 
 
+def test_the_probes_of_a_plan_are_left_out(runs: Path) -> None:
+    """Nobody knows their policy, which only measures."""
+    log = runs / "seed-0" / LOG_NAME
+    log.write_text(log.read_text().replace("fusion+fifo", "fusion+measure"))
+    assert len(fit_profile([runs]).held_out) == 2
+
+
 def test_the_runs_of_a_policy_of_the_scenarios_file_are_read(runs: Path) -> None:
     """The strategy was looked up before the file was run: nobody had such a policy."""
     for folder in runs.iterdir():
