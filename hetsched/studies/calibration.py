@@ -64,6 +64,10 @@ class Seen(NamedTuple):
 
 Pair = tuple[TrialKind, WorkerType]
 
+COLD = "estimated from first segments only"
+"""How the provenance of a row begins if no warm segment was seen: its step time includes first calls
+and empty caches."""
+
 
 def calibrate(events: Iterable[Event], provenance: str, host_cores: int | None = None) -> Calibration:
     """The step times and costs that a log shows, by kind of trial and type of worker.
@@ -109,10 +113,11 @@ def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance
     Cold segments give the start-up. The start-up includes the seconds by which their iterations
     take longer than those of warm segments (first calls, empty caches). It also includes making a
     trial ready that is not restored. Warm segments give the step time. Without warm segments cold
-    ones give it.
+    ones give it, and the provenance says so.
     """
     cold = [segment for segment in seen if segment.ended.parts.start_up_s > 0]
-    trained = [segment for segment in seen if segment.ended.parts.start_up_s <= 0] or cold
+    warm = [segment for segment in seen if segment.ended.parts.start_up_s <= 0]
+    trained = warm or cold
     unpaced_s = [_unpaced_s(segment, keeps_pace(trained)) for segment in trained]
     seconds = sum(unpaced_s) / sum(segment.ended.iterations for segment in trained)
     starts = [start_up_s(segment, seconds) for segment in cold]
@@ -137,7 +142,7 @@ def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance
         checkpoint_s=fmean(checkpoints),
         checkpoint_cv=variation(checkpoints),
         state_growth=growth or None,
-        provenance=provenance,
+        provenance=provenance if warm else f"{COLD}; {provenance}",
     )
 
 

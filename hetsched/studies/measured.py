@@ -15,7 +15,7 @@ from hetsched.cores import available_cores
 from hetsched.domain.cluster import CPU, WorkerType
 from hetsched.domain.limits import Amount, Many
 from hetsched.domain.profiles import Costs, ProfileRow
-from hetsched.domain.provenance import scaled
+from hetsched.domain.provenance import not_measured, scaled
 from hetsched.errors import HetschedError
 from hetsched.scenario.json_text import decoded
 from hetsched.scenario.profile_files import read_profile, write_profile
@@ -123,14 +123,15 @@ class Measured:
 
     def look_for(self, place: Path) -> None:
         """Add what plans in folders at this place have measured of the same training, workers and
-        machine. The newest comes first. Files that cannot be read are ignored."""
+        machine, apart from step times that are estimates. The newest comes first. Files that cannot be
+        read are ignored."""
         files = [*place.glob(f"*/{FACTS_NAME}"), *place.glob(f"*/plan*/{FACTS_NAME}")]
         for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
             try:
                 kept = decoded(path.read_bytes(), Kept)
                 if kept.facts != self._facts:
                     continue
-                rows = read_profile(path.with_name(PROFILE_NAME))
+                rows = [row for row in read_profile(path.with_name(PROFILE_NAME)) if not not_measured(row.provenance)]
             except (OSError, msgspec.DecodeError, HetschedError):
                 continue
             before = len(self._rows)

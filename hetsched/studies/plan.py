@@ -164,7 +164,7 @@ def plan(
             fitting.setup.save(home.path)
             simulated = forecast(fitting.setup, fitting.strategies, listed, jobs, budget, progress)
             if not simulated.forecasts:
-                raise _nothing_left(fitting.left_out | simulated.failed)
+                raise _nothing_left(fitting.left_out | simulated.failed, budget_s)
             return _written(home, fitting, measured, simulated, budget)
 
 
@@ -254,9 +254,10 @@ def _ranked(found: Mapping[str, Forecast]) -> dict[str, Forecast]:
     return {name: found[name] for name in sorted(found, key=place)}
 
 
-def _nothing_left(left_out: Mapping[Strategy, str]) -> HetschedError:
+def _nothing_left(left_out: Mapping[Strategy, str], budget_s: float | None) -> HetschedError:
     reasons = Counter(left_out.values()).most_common(1)
-    return HetschedError(f"no strategy fits: {reasons[0][0] if reasons else 'none was given'}")
+    more = "" if budget_s is None else f"; a budget of more than {budget_s:g} s may measure what is missing"
+    return HetschedError(f"no strategy fits: {reasons[0][0] if reasons else 'none was given'}{more}")
 
 
 def slow_paces(setup: Setup, probes: Iterable[Path]) -> Iterator[str]:

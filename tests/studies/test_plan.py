@@ -23,6 +23,7 @@ from hetsched.scenario.profile_files import read_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies import forecast, one_run
 from hetsched.studies.backends import Outcome, backend
+from hetsched.studies.calibration import COLD
 from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.plan import PlanResult, plan, slow_paces
 from hetsched.studies.probe import measuring_scenario
@@ -531,3 +532,14 @@ def test_the_commands(capfd: pytest.CaptureFixture[str]) -> None:
     assert found["best"] in found["strategies"] and found["reused"] and not found["probes"]
     assert main(["run", "s/scenario.toml", "--strategy", "fusion+fifo", "--budget-s", "3"]) == 2
     assert "--budget-s: with --strategy auto only" in capfd.readouterr().err
+
+
+def test_a_budget_that_allows_first_segments_only_says_so_and_a_later_plan_measures_again(cluster: Cluster) -> None:
+    """The step time of a first segment includes first calls. It was taken for a measured one."""
+    short = plan(scenario(), ["fusion+lpt"], seeds=1, folder="results/short", budget_s=4.0)
+    rows = read_profile(Path("results/short/measured.csv"))
+    first = [row for row in rows if row.provenance.startswith(COLD)]
+    assert first and any(COLD in line for line in short.assumptions)
+    later = plan(scenario(), ["fusion+lpt"], seeds=1, folder="results/later")
+    assert not any(COLD in row.provenance for row in read_profile(Path("results/later/measured.csv")))
+    assert not any(COLD in line for line in later.assumptions)
