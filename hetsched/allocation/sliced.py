@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from hetsched.allocation import register
-from hetsched.allocation.speed import Member, members_on
+from hetsched.allocation.speed import Member, members_on, trials_in_words
 from hetsched.domain.cluster import CPU, ClusterSpec, Worker, WorkerType, cpu_worker, gpu_workers
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
-from hetsched.errors import counted
 
 Cut = tuple[int, ...]
 """The cores of each worker of a node."""
@@ -98,8 +97,8 @@ class Sliced:
         on = Counter(worker.node for worker in self.workers(cluster, workload, times) if worker.device == CPU)
         if max(on.values(), default=0) <= 1:
             gain = f"gains {WORTHWHILE:.0%} or more"
-            return f"no node is cut: no cut {gain} at once, by the profile, for {counted(trials, 'trial')}"
-        return f"the cuts that train most at once, by the profile, for {counted(trials, 'trial')}"
+            return f"no node is cut: no cut {gain} at once, by the profile, for {trials_in_words(trials, workload)}"
+        return f"the cuts that train most at once, by the profile, for {trials_in_words(trials, workload)}"
 
 
 def _best_cuts(cores: int, pace: float | None, workload: Workload, times: StepTimes) -> list[tuple[float, Cut]]:

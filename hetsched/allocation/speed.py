@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hetsched.domain.cluster import WorkerType
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import ExperimentId, TrialKind, Workload
+from hetsched.errors import counted
 
 Member = tuple[ExperimentId, TrialKind]
 """The trials of an experiment that are of one kind."""
@@ -32,3 +33,10 @@ def _speeds(workload: Workload, times: StepTimes, worker: WorkerType) -> Iterato
             for kind, trials in experiment.kinds.items():
                 seconds = times.seconds_per_iteration(kind, worker.gang(experiment.gang))
                 yield (experiment.id, kind), None if seconds is None else trials / seconds
+
+
+def trials_in_words(trials: int, workload: Workload) -> str:
+    """For how many trials workers are chosen. Trials that arrive later count as if they were there
+    from the start."""
+    together = ", as if all were there at once" if workload.arriving else ""
+    return f"{counted(trials, 'trial')}{together}"

@@ -5,7 +5,7 @@ from heapq import nlargest
 from itertools import chain, repeat
 
 from hetsched.allocation import register
-from hetsched.allocation.speed import Member, members_on, training_speed
+from hetsched.allocation.speed import Member, members_on, training_speed, trials_in_words
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, Worker, WorkerType, cpu_worker, gpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.rounding import level
@@ -46,7 +46,7 @@ class Uniform:
         most = "trains most at once"
         if any(worths[other][1] > speed for other in others):
             most = f"runs most kinds of trial ({kinds}), though others are faster"
-        why = f"of {len(worths)} bundles it {most}, by the profile, for {counted(trials, 'trial')}"
+        why = f"of {len(worths)} bundles it {most}, by the profile, for {trials_in_words(trials, workload)}"
         alike = [other for other in others if worths[other][0] == kinds]
         behind = f"; next: {_in_words(alike[0])}, {worths[alike[0]][1] / speed:.2f} as fast" if alike else ""
         return f"bundle: {bundle}; {why}{behind}"

@@ -119,6 +119,15 @@ class StopsTrials(Protocol):
         ...
 
 
+@runtime_checkable
+class NamesIdleRules(Protocol):
+    """A policy that names the rules of its own which do nothing in an experiment. Studies say so."""
+
+    def idle_rule(self, experiment: Experiment) -> str | None:
+        """Which rule does nothing in the experiment, and why, in words. None: all may act."""
+        ...
+
+
 MOST_WAKES = 10_000
 """The most `WakeAt` that one answer may have. With more, the answer is taken to never end."""
 

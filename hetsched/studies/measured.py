@@ -90,11 +90,12 @@ class Kept(Struct, frozen=True):
     facts: Facts
     latency_s: Amount
     host_cores: Many | None = None
+    slow: list[str] = []
 
 
 class Measured:
     """What is known so far of a scenario's training on its cluster. `reused` are the folders that
-    it came from."""
+    it came from. `slow` says which workers could not hold the scenario's pace."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
@@ -104,6 +105,7 @@ class Measured:
         self._latency_s = 0.0
         self._host_cores: int | None = None
         self.reused: list[Path] = []
+        self.slow: dict[str, None] = {}
 
     def add(self, calibration: Calibration) -> None:
         """Add the results of a probe. Earlier results stay.
@@ -119,7 +121,7 @@ class Measured:
     def save(self, folder: Path) -> None:
         """Write the measurements, so that a later plan finds them."""
         write_profile(folder / PROFILE_NAME, self._rows.values())
-        write_json(folder / FACTS_NAME, Kept(self._facts, self._latency_s, self._host_cores))
+        write_json(folder / FACTS_NAME, Kept(self._facts, self._latency_s, self._host_cores, list(self.slow)))
 
     def look_for(self, place: Path) -> None:
         """Add what plans in folders at this place have measured of the same training, workers and
@@ -138,6 +140,7 @@ class Measured:
             self.add(Calibration(rows, kept.latency_s, kept.host_cores))
             if len(self._rows) > before:
                 self.reused.append(path.parent)
+                self.slow |= dict.fromkeys(kept.slow)
 
     @property
     def any(self) -> bool:

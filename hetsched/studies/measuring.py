@@ -16,6 +16,7 @@ from hetsched.studies.folder import PROBES
 from hetsched.studies.measured import Measured
 from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.probe import measuring_scenario, probe
+from hetsched.studies.slow_paces import slow_paces
 from hetsched.studies.validation import check_pace
 from hetsched.studies.watching import Watch
 
@@ -84,6 +85,7 @@ class _Probes:
         probing = measuring_scenario(frozen, len(lacking.workers), self._budget.left_s(SHARE))
         try:
             measured.add(probe(probing, Strategy(name, MEASURE), home, self._watch))
+            measured.slow |= dict.fromkeys(slow_paces(self._setup, home))
         except HetschedError as error:
             if not measured.any:
                 raise

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from shlex import join
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,8 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import replace
 
 from hetsched import allocation, scheduling
-from hetsched.analysis.step_times import LATE, worker_steps
-from hetsched.core.log import LOG_NAME, read_log
+from hetsched.core.log import LOG_NAME
 from hetsched.domain.cluster import Worker
 from hetsched.domain.prediction import Prediction
 from hetsched.domain.registry import Strategy
@@ -260,16 +258,6 @@ def _nothing_left(left_out: Mapping[Strategy, str], budget_s: float | None) -> H
     return HetschedError(f"no strategy fits: {reasons[0][0] if reasons else 'none was given'}{more}")
 
 
-def slow_paces(setup: Setup, probes: Iterable[Path]) -> Iterator[str]:
-    """Which workers could not hold the scenario's pace in these probes, or in the probes of these
-    plans. A run of the plan asks the pace that was measured."""
-    places = chain.from_iterable((home, *sorted(home.glob(f"{PROBES}/*"))) for home in probes)
-    logs = [log for place in places if (log := place / LOG_NAME).is_file()]
-    for step in worker_steps(map(read_log, logs), setup.times, setup.scenario.overheads.host_cores):
-        if step.late is not None and step.factor > 1 + LATE:
-            yield f"pace of a run by this plan: the measured one, as the machine is too slow: {step.late}"
-
-
 def _written(
     home: ResultsFolder, fitting: _Fitting, measured: Measured, simulated: Simulations, budget: Budget
 ) -> PlanResult:
@@ -291,7 +279,7 @@ def _written(
         probes=probes,
         seeds_left_out=simulated.left_out,
         planned_s=budget.spent_s,
-        assumptions=[*assumptions(setup, found), *beyond, *slow_paces(setup, [*probes, *measured.reused])],
+        assumptions=[*assumptions(setup, found), *beyond, *measured.slow],
     )
     write_summary(home.path, "plan", result.document())
     return result

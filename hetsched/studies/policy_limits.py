@@ -2,13 +2,13 @@
 trials where there is no rung or no score."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from hetsched import scheduling
-from hetsched.core.decisions import StopsTrials
+from hetsched.core.decisions import NamesIdleRules, StopsTrials
 from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import Experiment
 from hetsched.errors import RAISED, PolicyError, counted, where
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.pairs import some
@@ -21,7 +21,7 @@ def policy_limits(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str
     """A warning for each strategy whose policy cannot do what it is for in some experiments."""
     found = {}
     for one in strategies:
-        if lines := [*_no_checkpoints(setup, one), *_no_stops(setup, one)]:
+        if lines := [*_no_checkpoints(setup, one), *_no_stops(setup, one), *_idle_rules(setup, one)]:
             found[str(one)] = "; ".join(lines)
     return found
 
@@ -63,7 +63,8 @@ def _no_stops(setup: Setup, strategy: Strategy) -> Iterator[str]:
     for experiment in setup.workload.experiments:
         if experiment.population == 1:
             continue
-        if (why := _asked(policy, strategy, experiment, cluster)) is not None:
+        why = _asked(strategy, StopsTrials.never_stops, partial(policy.never_stops, experiment, cluster))
+        if why is not None:
             none[why].append(experiment.id)
         elif not experiment.evaluation_images:
             unseen.append(experiment.id)
@@ -73,12 +74,28 @@ def _no_stops(setup: Setup, strategy: Strategy) -> Iterator[str]:
         yield f"{strategy.scheduling!r} stops trials of {some(unseen)} by their order, as nobody evaluates them"
 
 
-def _asked(policy: StopsTrials, strategy: Strategy, experiment: Experiment, cluster: ClusterSpec) -> str | None:
-    """The policy's `never_stops`. Raises PolicyError, naming the policy, if it fails or returns
-    something else."""
-    name = f"policy {strategy.scheduling!r}: never_stops"
+def _idle_rules(setup: Setup, strategy: Strategy) -> Iterator[str]:
+    """Lines about the experiments in which a rule of the policy does nothing."""
+    if not hasattr(scheduling.policies.factory(strategy.scheduling), NamesIdleRules.idle_rule.__name__):
+        return
+    policy = setup.scenario.scheduling_policy(strategy)
+    if not isinstance(policy, NamesIdleRules):
+        return
+    idle = defaultdict[str, list[str]](list)
+    for experiment in setup.workload.experiments:
+        rule = _asked(strategy, NamesIdleRules.idle_rule, partial(policy.idle_rule, experiment))
+        if rule is not None:
+            idle[rule].append(experiment.id)
+    for rule, names in idle.items():
+        yield f"{strategy.scheduling!r} in {some(names)}: {rule}"
+
+
+def _asked(strategy: Strategy, method: Callable[..., str | None], ask: Callable[[], str | None]) -> str | None:
+    """The answer of a policy's method. Raises PolicyError, naming the policy, if the method fails or
+    returns something else."""
+    name = f"policy {strategy.scheduling!r}: {method.__name__}"
     try:
-        why = policy.never_stops(experiment, cluster)
+        why = ask()
     except RAISED as error:
         raise PolicyError(f"{name} raised {type(error).__name__}{where(error)}: {error}") from error
     if why is not None and not isinstance(why, str):

@@ -24,9 +24,11 @@ from hetsched.scenario.scenario import Setup
 from hetsched.studies import forecast, one_run
 from hetsched.studies.backends import Outcome, backend
 from hetsched.studies.calibration import COLD
+from hetsched.studies.measured import FACTS_NAME
 from hetsched.studies.measuring_policy import MEASURE
-from hetsched.studies.plan import PlanResult, plan, slow_paces
+from hetsched.studies.plan import PlanResult, plan
 from hetsched.studies.probe import measuring_scenario
+from hetsched.studies.slow_paces import slow_paces
 from sim.backend import SimBackend
 from tests.conftest import NO_OVERHEADS, Simulate, make_setup, profile_row
 
@@ -100,22 +102,32 @@ def test_paced_workers_are_measured_without_their_pace(cluster: Cluster) -> None
     assert found.prediction.makespan_s == pytest.approx(run.metrics.makespan_s, rel=0.02)
 
 
-@pytest.mark.parametrize(("factor", "said"), [(1.0, 0), (2.0, 3)])
-def test_a_plan_says_which_workers_could_not_hold_their_pace(simulate_log: Simulate, factor: float, said: int) -> None:
+@pytest.mark.parametrize(("factor", "every", "said"), [(1.0, 1, 0), (2.0, 1, 3), (2.0, 4, 0)])
+def test_a_plan_says_which_workers_could_not_hold_their_pace(
+    simulate_log: Simulate, factor: float, every: int, said: int
+) -> None:
     """The plan takes the step times of the slow machine, and its run asks them as the pace."""
     nodes = [dict(node, pace=2.0) for node in NODES]
     setup = make_setup(nodes, TRUTH, overheads=QUIET, **EXPERIMENT)
     written = simulate_log(setup, "fusion+lpt")
-    probe = Path("plan") / "probes" / "1-fusion"
-    probe.mkdir(parents=True)
-    with LogWriter(probe / LOG_NAME) as log:
-        for event in written:
-            log.write(event_that_is_late(event, factor))
+    Path("probe").mkdir()
+    with LogWriter(Path("probe") / LOG_NAME) as log:
+        for number, event in enumerate(written):
+            log.write(event_that_is_late(event, factor if number % every == 0 else 1.0))
         log.commit()
-    found = list(slow_paces(setup, [probe]))
+    found = list(slow_paces(setup, Path("probe")))
     assert len(found) == said
-    assert list(slow_paces(setup, [Path("plan")])) == found  # a later plan takes its step times over
     assert all("could not hold its pace" in line and "(+100%)" in line for line in found)
+
+
+def test_a_later_plan_says_what_the_plan_that_measured_has_said(cluster: Cluster) -> None:
+    """Its run asks the same paces."""
+    plan(scenario(), ["fusion+lpt"], seeds=1, folder="results/one")
+    facts = Path("results/one") / FACTS_NAME
+    facts.write_text(json.dumps(json.loads(facts.read_text()) | {"slow": ["pace of a run by this plan: too slow"]}))
+    for name in ("two", "three"):
+        found = plan(scenario(), ["fusion+lpt"], seeds=1, folder=f"results/{name}")
+        assert found.reused and "pace of a run by this plan: too slow" in found.assumptions
 
 
 def event_that_is_late(event: Any, factor: float) -> Any:

@@ -155,3 +155,10 @@ def test_a_wrong_answer_of_ones_own_policy_names_it(answer: object, said: str, t
     scheduling.register("wrong")(type("Named", (Wrong,), {"answer": answer}))
     with pytest.raises(PolicyError, match=said):
         limits(tmp_path, "wrong")
+
+
+@pytest.mark.parametrize(("stop", "shrink", "says"), [(99, 0.9, True), (100, 0.9, False), (99, 1.0, False)])
+def test_packages_that_never_shrink_are_said(stop: int, shrink: float, says: bool, tmp_path: Path) -> None:
+    """Any `shrink` gave the same run."""
+    found = limits(tmp_path, "era", {"shrink": shrink}, stop_iterations=stop)
+    assert found == ("'era' in e: packages never shrink, as stop_iterations = 99 is below 100" if says else "")

@@ -36,6 +36,12 @@ class Era(PackagePolicy):
             raise ValueError(f"shrink must be above 0 and at most 1, not {shrink}")
         self._shrink = shrink
 
+    def idle_rule(self, experiment: Experiment) -> str | None:
+        stop = experiment.stop_iterations
+        if stop >= STEP or self._shrink == 1:
+            return None
+        return f"packages never shrink, as stop_iterations = {stop} is below {STEP}"
+
     def size(self, state: StateView, experiment: Experiment, worker: Worker, ability: int) -> int:
         steps = shrinks(experiment, state.lead[experiment.id])
         return ceil(ability * self._shrink**steps - ROUNDING)
