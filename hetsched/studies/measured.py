@@ -125,8 +125,8 @@ class Measured:
 
     def look_for(self, place: Path) -> None:
         """Add what plans in folders at this place have measured of the same training, workers and
-        machine, apart from step times that are estimates. The newest comes first. Files that cannot be
-        read are ignored."""
+        machine, apart from step times that are estimates. The newest comes first. Files that cannot
+        be read are ignored."""
         files = [*place.glob(f"*/{FACTS_NAME}"), *place.glob(f"*/plan*/{FACTS_NAME}")]
         for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
             try:

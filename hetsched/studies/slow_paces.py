@@ -12,8 +12,8 @@ from hetsched.studies.calibration import Seen, keeps_pace, seen_segments
 
 def slow_paces(setup: Setup, probe: Path) -> Iterator[str]:
     """A line for each type of worker that could not hold the scenario's pace in the probe in this
-    folder. A run of the plan asks the pace that was measured, as a calibration takes it. `setup` has
-    the step times that were asked."""
+    folder. A run of the plan asks the pace that was measured, as a calibration takes it. `setup`
+    has the step times that were asked."""
     events, cores = list(read_log(probe / LOG_NAME)), setup.scenario.overheads.host_cores
     slow = {worker for (_, worker), seen in seen_segments(events, cores)[0].items() if not _keeps_pace(seen)}
     joined = (event.worker.type for event in events if isinstance(event, WorkerJoined))

@@ -6,6 +6,7 @@ import pytest
 
 from hetsched import allocation
 from hetsched.allocation.fusion import Fusion
+from hetsched.domain.registry import Strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged import scenario_file
 from hetsched.studies.chosen_workers import chosen_workers
@@ -59,3 +60,13 @@ def test_sliced_says_whether_it_has_cut_a_node() -> None:
     [cut] = chosen_workers(make_setup(nodes, bounded, population=4), ["sliced+fifo"])
     assert "sliced: 2 workers of 2 cpu (no node is cut: no cut gains 2% or more at once" in uncut
     assert "sliced: 4 workers of 1 cpu (the cuts that train most at once" in cut
+
+
+@pytest.mark.parametrize("allocation", ["uniform", "sliced"])
+def test_trials_that_arrive_later_count_as_if_they_were_there(allocation: str) -> None:
+    """The line said "most at once ... for 8 trials" of trials that never were together."""
+    said = "for 8 trials, as if all were there at once"
+    for arrival_s, later in ((0.0, False), (1e6, True)):
+        jobs = [{"name": name, "arrival_s": at} for name, at in (("e", 0.0), ("f", arrival_s))]
+        [line] = chosen_workers(make_setup(experiments=jobs), [Strategy(allocation, "fifo")])
+        assert "for 8 trials" in line and (said in line) == later
