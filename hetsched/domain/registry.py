@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType, NoneType
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
-from hetsched.errors import MOST_NUMBER, RAISED, InputError, PolicyError, brief, closest, nearest, where
+from hetsched.errors import MOST_NUMBER, RAISED, InputError, PolicyError, brief, closest, nearest, nearest_key, where
 
 P = TypeVar("P")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -195,7 +195,7 @@ class Registry(Generic[P]):
             return
         for option in options:
             if option not in parameters:
-                hint = nearest(option, parameters) if parameters else "it has none"
+                hint = nearest_key(option, parameters) if parameters else "it has none"
                 raise InputError(f"{self.kind} {name!r} has no option {option!r}: {hint}")
         for option, value in options.items():
             annotation = parameters[option].annotation

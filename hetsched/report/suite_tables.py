@@ -113,11 +113,8 @@ def remarks(result: SuiteResult) -> Iterator[str]:
     yield from filter(None, (result.order_without_in_words, result.held_out_in_words))
     for name, why in result.left_out.items():
         yield f"{name} is not ranked: it {why}"
-    for scenario, shares in result.ended_early.items():
-        trained = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-        yield f"trials of {scenario} reach its stop rules: of all iterations there train {trained}, the rest all"
     yield from _periods(result)
-    yield from of_scenarios(result.missed)
+    yield from of_scenarios(result.warned)
     yield from of_scenarios(result.assumed)
     yield from _beyond(result.beyond)
     if result.plan.suite is not None:

@@ -144,12 +144,20 @@ def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]], kind: t
 
 
 def check_learning(setup: Setup) -> None:
-    """Ask the learning model everything that a study will ask it, before anything is simulated or
-    measured. Raises InputError if it does not suit the scenario, and HetschedError if it fails."""
+    """Ask the learning model what it says of itself and of the scenario, before anything is simulated
+    or measured. Raises InputError if the model does not suit the scenario, and HetschedError if it
+    fails."""
     _ = list(scores(setup))
     model = setup.learning_model()
-    if isinstance(model, ChecksHyperparameters):
-        for experiment in [each for each in setup.workload.experiments if each.evaluation_images]:
-            values = {name: domain.at(0.5) for name, domain in experiment.search_space.items()}
-            for kind in experiment.kinds:
-                model.check_hyperparameters(kind, values)
+    if not isinstance(model, ChecksHyperparameters):
+        return
+    for experiment in [each for each in setup.workload.experiments if each.evaluation_images]:
+        _answered(setup, "check_hyperparameters", partial(_checked, model, experiment))
+
+
+def _checked(model: ChecksHyperparameters, experiment: Experiment) -> list[str]:
+    """Nothing, once the model has taken a trial of each kind, from the middle of the search space."""
+    values = {name: domain.at(0.5) for name, domain in experiment.search_space.items()}
+    for kind in experiment.kinds:
+        model.check_hyperparameters(kind, values)
+    return []

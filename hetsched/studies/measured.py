@@ -2,10 +2,11 @@
 again."""
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from statistics import geometric_mean
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -90,7 +91,7 @@ class Kept(Struct, frozen=True):
     facts: Facts
     latency_s: Amount
     host_cores: Many | None = None
-    slow: list[str] = []
+    slow: dict[str, str] = {}
 
 
 class Measured:
@@ -105,10 +106,11 @@ class Measured:
         self._latency_s = 0.0
         self._host_cores: int | None = None
         self.reused: list[Path] = []
-        self.slow: dict[str, None] = {}
+        self.slow: dict[str, str] = {}
 
-    def add(self, calibration: Calibration) -> None:
-        """Add the results of a probe. Earlier results stay.
+    def add(self, calibration: Calibration, slow: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Add the results of a probe. Earlier results stay. `slow` says which types of worker could
+        not hold their pace in the probe.
 
         Neighbours trained at the same time, so the step times include the cost of sharing a node.
         """
@@ -116,31 +118,36 @@ class Measured:
             self._latency_s, self._host_cores = calibration.latency_s, calibration.host_cores
         for row in calibration.rows:
             sharing = 1.0 if row.device == CPU else None
-            self._rows.setdefault((row.kind, row.worker_type), row.model_copy(update={"sharing": sharing}))
+            if (row.kind, row.worker_type) in self._rows:
+                continue
+            self._rows[row.kind, row.worker_type] = row.model_copy(update={"sharing": sharing})
+            if (name := str(row.worker_type)) in slow:
+                self.slow[name] = slow[name]
 
     def save(self, folder: Path) -> None:
         """Write the measurements, so that a later plan finds them."""
         write_profile(folder / PROFILE_NAME, self._rows.values())
-        write_json(folder / FACTS_NAME, Kept(self._facts, self._latency_s, self._host_cores, list(self.slow)))
+        write_json(folder / FACTS_NAME, Kept(self._facts, self._latency_s, self._host_cores, self.slow))
 
     def look_for(self, place: Path) -> None:
         """Add what plans in folders at this place have measured of the same training, workers and
-        machine, apart from step times that are estimates. The newest comes first. Files that cannot
-        be read are ignored."""
+        machine. The newest comes first. Types of worker with a step time that is an estimate are
+        left out, so that they are measured again. Files that cannot be read are ignored."""
         files = [*place.glob(f"*/{FACTS_NAME}"), *place.glob(f"*/plan*/{FACTS_NAME}")]
         for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
             try:
                 kept = decoded(path.read_bytes(), Kept)
                 if kept.facts != self._facts:
                     continue
-                rows = [row for row in read_profile(path.with_name(PROFILE_NAME)) if not not_measured(row.provenance)]
+                rows = read_profile(path.with_name(PROFILE_NAME))
             except (OSError, msgspec.DecodeError, HetschedError):
                 continue
             before = len(self._rows)
-            self.add(Calibration(rows, kept.latency_s, kept.host_cores))
+            estimated = {row.worker_type for row in rows if not_measured(row.provenance)}
+            sound = [row for row in rows if row.worker_type not in estimated]
+            self.add(Calibration(sound, kept.latency_s, kept.host_cores), kept.slow)
             if len(self._rows) > before:
                 self.reused.append(path.parent)
-                self.slow |= dict.fromkeys(kept.slow)
 
     @property
     def any(self) -> bool:

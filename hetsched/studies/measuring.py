@@ -84,8 +84,8 @@ class _Probes:
         frozen = replace(self._setup, frozen_workers={name: tuple(lacking.workers)})
         probing = measuring_scenario(frozen, len(lacking.workers), self._budget.left_s(SHARE))
         try:
-            measured.add(probe(probing, Strategy(name, MEASURE), home, self._watch))
-            measured.slow |= dict.fromkeys(slow_paces(self._setup, home))
+            calibration = probe(probing, Strategy(name, MEASURE), home, self._watch)
+            measured.add(calibration, slow_paces(self._setup, home))
         except HetschedError as error:
             if not measured.any:
                 raise

@@ -28,16 +28,17 @@ class Measure:
 
     A worker's first segment is a single iteration, unless the profile says how long one takes. Each
     later segment has as many iterations as fit into `segment_s` seconds of training, by the
-    worker's earlier ones. A worker takes a kind of trial that it has not trained yet first. Then it
-    takes a trial that it must restore before one in its memory. Only the devices that a trial may
-    use matter, because what the profile lacks is to be measured. After `until_s` seconds nothing
-    starts. When nothing runs any more, all trials are stopped.
+    worker's earlier ones. A worker takes a kind of trial first that it has not trained warm yet.
+    Then it takes a trial that it must restore before one in its memory. Only the devices that a
+    trial may use matter, because what the profile lacks is to be measured. After `until_s` seconds
+    nothing starts. When nothing runs any more, all trials are stopped.
     """
 
     def __init__(self, segment_s: float = 2.0, until_s: float | None = None) -> None:
         self._segment_s = segment_s
         self._until_s = until_s
-        self._kinds: dict[WorkerId, Counter[TrialKind]] = {}
+        self._segments = Counter[WorkerId]()
+        self._kinds: dict[WorkerId, Counter[TrialKind]] = {}  # of warm segments
         self._last: dict[WorkerId, TrialId] = {}
         self._warm_since: dict[WorkerId, float] = {}
 
@@ -58,7 +59,7 @@ class Measure:
         kinds = self._kinds.setdefault(worker.id, Counter())
         if self._until_s is not None and state.now >= self._until_s:
             return True
-        segments = kinds.total()
+        segments = self._segments[worker.id]
         if segments == 1:
             self._warm_since[worker.id] = state.now
         wanted = {t.kind for t in state.trials.values() if state.experiment(t).may_use(worker.device)}
@@ -74,7 +75,9 @@ class Measure:
             return kinds[trial.kind], restored is cold, trial.iterations
 
         chosen = min(usable, key=order)
-        kinds[chosen.kind] += 1
+        self._segments[worker.id] += 1
+        if not cold:
+            kinds[chosen.kind] += 1
         self._last[worker.id] = chosen.id
         return chosen
 

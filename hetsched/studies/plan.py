@@ -30,7 +30,7 @@ from hetsched.studies.forecast import Forecast, Simulations, forecast
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.measured import Measured
-from hetsched.studies.measuring import measure, workers_to_measure
+from hetsched.studies.measuring import SHARE, measure, workers_to_measure
 from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.periods import unfit_for
 from hetsched.studies.real_scenario import studied_for_real
@@ -162,7 +162,7 @@ def plan(
             fitting.setup.save(home.path)
             simulated = forecast(fitting.setup, fitting.strategies, listed, jobs, budget, progress)
             if not simulated.forecasts:
-                raise _nothing_left(fitting.left_out | simulated.failed, budget_s)
+                raise _nothing_left(fitting.left_out | simulated.failed, budget)
             return _written(home, fitting, measured, simulated, budget)
 
 
@@ -252,9 +252,9 @@ def _ranked(found: Mapping[str, Forecast]) -> dict[str, Forecast]:
     return {name: found[name] for name in sorted(found, key=place)}
 
 
-def _nothing_left(left_out: Mapping[Strategy, str], budget_s: float | None) -> HetschedError:
+def _nothing_left(left_out: Mapping[Strategy, str], budget: Budget) -> HetschedError:
     reasons = Counter(left_out.values()).most_common(1)
-    more = "" if budget_s is None else f"; a budget of more than {budget_s:g} s may measure what is missing"
+    more = f"; {budget} is spent: a larger one may measure what is missing" if budget.is_over(SHARE) else ""
     return HetschedError(f"no strategy fits: {reasons[0][0] if reasons else 'none was given'}{more}")
 
 
@@ -279,7 +279,7 @@ def _written(
         probes=probes,
         seeds_left_out=simulated.left_out,
         planned_s=budget.spent_s,
-        assumptions=[*assumptions(setup, found), *beyond, *measured.slow],
+        assumptions=[*assumptions(setup, found), *beyond, *measured.slow.values()],
     )
     write_summary(home.path, "plan", result.document())
     return result

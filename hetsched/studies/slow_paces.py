@@ -1,6 +1,6 @@
 """Which workers cannot hold a scenario's pace, by the probe of a plan."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from hetsched.analysis.step_times import LATE, worker_steps
@@ -10,17 +10,20 @@ from hetsched.scenario.scenario import Setup
 from hetsched.studies.calibration import Seen, keeps_pace, seen_segments
 
 
-def slow_paces(setup: Setup, probe: Path) -> Iterator[str]:
-    """A line for each type of worker that could not hold the scenario's pace in the probe in this
-    folder. A run of the plan asks the pace that was measured, as a calibration takes it. `setup`
-    has the step times that were asked."""
+def slow_paces(setup: Setup, probe: Path) -> dict[str, str]:
+    """By type of worker, as a profile names it, a line if it could not hold the scenario's pace in
+    the probe in this folder. A run of the plan asks the pace that was measured, as a calibration
+    takes it. `setup` has the step times that were asked."""
     events, cores = list(read_log(probe / LOG_NAME)), setup.scenario.overheads.host_cores
     slow = {worker for (_, worker), seen in seen_segments(events, cores)[0].items() if not _keeps_pace(seen)}
     joined = (event.worker.type for event in events if isinstance(event, WorkerJoined))
-    names = {str(worker) for worker in joined if worker.as_profiled in slow}
+    names = {str(worker): str(worker.as_profiled) for worker in joined if worker.as_profiled in slow}
+    found: dict[str, str] = {}
     for step in worker_steps([events], setup.times, cores):
         if step.worker in names and step.late is not None and step.factor > 1 + LATE:
-            yield f"pace of a run by this plan: the measured one, as the machine is too slow: {step.late}"
+            line = f"pace of a run by this plan: the measured one, as the machine is too slow: {step.late}"
+            found.setdefault(names[step.worker], line)
+    return found
 
 
 def _keeps_pace(seen: Sequence[Seen]) -> bool:

@@ -111,7 +111,8 @@ class Replay:
         return self._spread
 
     def check_hyperparameters(self, kind: TrialKind, hyperparameters: Mapping[str, Any]) -> None:
-        """Raise InputError if the hyperparameters lack a recorded one."""
+        """Raise InputError if the hyperparameters lack a recorded one, and as `fresh` does."""
+        self.fresh(kind)
         self._find(kind, hyperparameters)
 
     def train(

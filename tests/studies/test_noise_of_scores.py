@@ -116,6 +116,12 @@ def test_a_search_space_that_the_recordings_do_not_fit_is_refused_before_anythin
     scenario = of(tmp_path, {"model": "tabular"}, search_space=space)
     with pytest.raises(InputError, match="was recorded over 'lr', which workload.experiments.search_space lacks"):
         study(scenario, folder=tmp_path / "out")
+    losses = tmp_path / "losses.csv"
+    losses.write_text(LOSSES)
+    options = {"file": str(losses), "metric": "loss", "mode": "min"}
+    of_loss = of(tmp_path, {"model": "tabular", "options": options}, metric={"name": "loss", "mode": "min"})
+    with pytest.raises(InputError, match="have no recording of resnet18 on cifar10"):
+        study(of_loss, folder=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -124,6 +130,7 @@ def test_a_search_space_that_the_recordings_do_not_fit_is_refused_before_anythin
     [
         ({"mode": "cosine", "spread": None}, None),  # its own names
         ({"score_noise": lambda self: 1 / 0}, "score_noise raised ZeroDivisionError"),
+        ({"check_hyperparameters": lambda self, *asked: {}["warmup"]}, "check_hyperparameters raised KeyError"),
         ({"score_noise": lambda self: "much"}, "score_noise raised ValueError"),
         ({"unlike_recorded": lambda self, *asked: "one text"}, "unlike_recorded: expected a list of texts, found 'one"),
     ],

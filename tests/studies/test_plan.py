@@ -48,6 +48,7 @@ class Cluster(SimBackend):
 
     def __init__(self) -> None:
         self.strategies: list[str] = []
+        self.truth = TRUTH
         self.breaks: Callable[[Strategy], bool] = lambda strategy: False
 
     def run(
@@ -56,7 +57,7 @@ class Cluster(SimBackend):
         self.strategies.append(str(strategy))
         if self.breaks(strategy):
             raise HetschedError("a node is gone")
-        true = setup.replace_times(StepTimes(TRUTH)).freeze_workers([strategy])
+        true = setup.replace_times(StepTimes(self.truth)).freeze_workers([strategy])
         overheads = setup.scenario.overheads.model_copy(update=QUIET)
         return super().run(
             true.replace(overheads=overheads).with_prediction(setup.prediction), strategy, seed, folder, listeners
@@ -115,19 +116,34 @@ def test_a_plan_says_which_workers_could_not_hold_their_pace(
         for number, event in enumerate(written):
             log.write(event_that_is_late(event, factor if number % every == 0 else 1.0))
         log.commit()
-    found = list(slow_paces(setup, Path("probe")))
+    found = slow_paces(setup, Path("probe"))
     assert len(found) == said
-    assert all("could not hold its pace" in line and "(+100%)" in line for line in found)
+    assert all("could not hold its pace" in line and "(+100%)" in line for line in found.values())
 
 
 def test_a_later_plan_says_what_the_plan_that_measured_has_said(cluster: Cluster) -> None:
     """Its run asks the same paces."""
     plan(scenario(), ["fusion+lpt"], seeds=1, folder="results/one")
     facts = Path("results/one") / FACTS_NAME
-    facts.write_text(json.dumps(json.loads(facts.read_text()) | {"slow": ["pace of a run by this plan: too slow"]}))
+    slow = {"2 cpu": "pace of a run by this plan: too slow", "9 cpu": "nobody's pace"}
+    facts.write_text(json.dumps(json.loads(facts.read_text()) | {"slow": slow}))
     for name in ("two", "three"):
         found = plan(scenario(), ["fusion+lpt"], seeds=1, folder=f"results/{name}")
-        assert found.reused and "pace of a run by this plan: too slow" in found.assumptions
+        assert found.reused and slow["2 cpu"] in found.assumptions and slow["9 cpu"] not in found.assumptions
+
+
+def test_every_kind_is_measured_warm_and_taken_over(cluster: Cluster) -> None:
+    """The kind of a worker's first segment had only that one: its step time included first calls."""
+    sizes = [16, 32, 64, 128, 256]
+    rows = [row.model_copy(update={"batch_size": size}) for size in sizes for row in TRUTH]
+    many = make_setup(NODES, (), overheads=QUIET, **EXPERIMENT | {"batch_size": sizes, "population": 10})
+    cluster.truth = rows
+    first = plan(many, ["fusion+lpt"], seeds=1, folder="results/first")
+    found = read_profile(Path("results/first/measured.csv"))
+    assert len(found) == 15 and not any(COLD in row.provenance for row in found)
+    again = plan(many, ["fusion+lpt"], seeds=1, folder="results/again")
+    assert again.reused and cluster.strategies == ["fusion+measure"]
+    assert again.prediction.makespan_s == pytest.approx(first.prediction.makespan_s)
 
 
 def event_that_is_late(event: Any, factor: float) -> Any:

@@ -161,4 +161,4 @@ def test_a_wrong_answer_of_ones_own_policy_names_it(answer: object, said: str, t
 def test_packages_that_never_shrink_are_said(stop: int, shrink: float, says: bool, tmp_path: Path) -> None:
     """Any `shrink` gave the same run."""
     found = limits(tmp_path, "era", {"shrink": shrink}, stop_iterations=stop)
-    assert found == ("'era' in e: packages never shrink, as stop_iterations = 99 is below 100" if says else "")
+    assert found == ("'era' in e: packages never shrink, as a trial is less than 100 iterations" if says else "")

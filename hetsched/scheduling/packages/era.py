@@ -37,10 +37,9 @@ class Era(PackagePolicy):
         self._shrink = shrink
 
     def idle_rule(self, experiment: Experiment) -> str | None:
-        stop = experiment.stop_iterations
-        if stop >= STEP or self._shrink == 1:
+        if experiment.stop_iterations >= STEP or self._shrink == 1 or experiment.population == 1:
             return None
-        return f"packages never shrink, as stop_iterations = {stop} is below {STEP}"
+        return f"packages never shrink, as a trial is less than {STEP} iterations"
 
     def size(self, state: StateView, experiment: Experiment, worker: Worker, ability: int) -> int:
         steps = shrinks(experiment, state.lead[experiment.id])

@@ -150,7 +150,8 @@ def _recordings(place: Path) -> list[Recording]:
         return [read_recording(place.absolute().parents[1], place.absolute().name)]
     found = [_real_run(place, log) for log in sorted(place.rglob(LOG_NAME))]
     if not (real := [run for run in found if run is not None]):
-        raise InputError(f"{place}: expected a recording, or a folder with the {LOG_NAME} of a real run in it")
+        what = f"a recording, or a folder with the {LOG_NAME} of a real run in it, which is no probe of a plan"
+        raise InputError(f"{place}: expected {what}")
     return real
 
 

@@ -95,7 +95,7 @@ class SuiteResult:
 
     @property
     def ranked(self) -> list[str]:
-        """The policies that trained all of every scenario, the best first, by the interquartile
+        """The policies that stopped no trial of any scenario, the best first, by the interquartile
         mean."""
         return in_order({name: found.interquartile_mean.mean for name, found in self.over_scenarios.items()})
 
@@ -171,7 +171,7 @@ class SuiteResult:
             "held_out_in_words": self.held_out_in_words,
             "left_out": self.left_out,
             "assumptions": self.assumptions,
-            "warnings": {name: "; ".join(lines) for name, lines in self.missed.items() if lines},
+            "warnings": {name: "; ".join(lines) for name, lines in self.warned.items() if lines},
             "policies": {name: self.over_scenarios[name] for name in self.ranked},
         }
 
@@ -248,15 +248,24 @@ class SuiteResult:
         return found
 
     @property
-    def ended_early(self) -> dict[str, dict[str, float]]:
-        """By scenario and policy, the share of the iterations that was trained, the mean over the
-        seeds, if rules such as `stop_score` ended clearly more trials early than none."""
-        found: dict[str, dict[str, float]] = {}
-        for policy, of_one in self.by_policy.items():
-            for scenario, runs in of_one.items():
-                shares = [1.0 if run.trained is None else run.trained for run in runs]
-                if any(run.by_rules for run in runs) and fmean(shares) < 1 - SIMILAR_WORK:
-                    found.setdefault(scenario, {})[policy] = fmean(shares)
+    def warned(self) -> dict[str, list[str]]:
+        """By scenario, what is warned of. Scenarios of the user are there also without warnings."""
+        missed, early = self.missed, self.ended_early
+        names = [name for name in self.plan.scenarios if name in missed or name in early]
+        return {name: [*missed.get(name, ()), *early.get(name, ())] for name in names}
+
+    @property
+    def ended_early(self) -> dict[str, list[str]]:
+        """By scenario, how many of its iterations the ranked policies trained, if rules such as
+        `stop_score` ended trials clearly early."""
+        found: dict[str, list[str]] = {}
+        for scenario in self.plan.scenarios:
+            runs = {policy: self.by_policy[policy].get(scenario, []) for policy in self.ranked}
+            shares = {policy: fmean(run.trained or 1.0 for run in of_one) for policy, of_one in runs.items() if of_one}
+            by_rules = any(run.by_rules for of_one in runs.values() for run in of_one)
+            if by_rules and min(shares.values()) < 1 - SIMILAR_WORK:
+                trained = ", ".join(f"{policy} {share:.0%}" for policy, share in shares.items())
+                found[scenario] = [f"its own rules, such as stop_score, end trials: of all iterations train {trained}"]
         return found
 
     @property
