@@ -130,7 +130,10 @@ def test_a_search_space_that_the_recordings_do_not_fit_is_refused_before_anythin
     [
         ({"mode": "cosine", "spread": None}, None),  # its own names
         ({"score_noise": lambda self: 1 / 0}, "score_noise raised ZeroDivisionError"),
-        ({"check_hyperparameters": lambda self, *asked: {}["warmup"]}, "check_hyperparameters raised KeyError"),
+        (
+            {"check_hyperparameters": lambda self, *asked: dict[str, int]()["warmup"]},
+            "check_hyperparameters raised KeyError",
+        ),
         ({"score_noise": lambda self: "much"}, "score_noise raised ValueError"),
         ({"unlike_recorded": lambda self, *asked: "one text"}, "unlike_recorded: expected a list of texts, found 'one"),
     ],
