@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from hetsched import allocation, scheduling
 from hetsched.core.events import Event
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.domain.registry import REGISTRIES, Strategy
+from hetsched.domain.exploring import explorers
+from hetsched.domain.registry import REGISTRIES, Registry, Strategy
 from hetsched.domain.user_files import forget_files
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
@@ -33,6 +35,10 @@ gc.set_threshold(20_000, 20, 20)
 """Tests import so much that looking for garbage as often as Python does takes a tenth of their time."""
 
 
+POLICIES: tuple[Registry[Any], ...] = (allocation.policies, scheduling.policies, explorers)
+"""The registries of what a fixture may register for the tests of a whole module."""
+
+
 @pytest.fixture(autouse=True)
 def no_policy_stays() -> Iterator[None]:
     """Policies, learning models and trainings that a test registers, or loads from a file, are unknown to
@@ -41,8 +47,10 @@ def no_policy_stays() -> Iterator[None]:
     yield
     forget_files()
     for registry, factories in before:
-        registry._factories.clear()
-        registry._factories.update(factories)
+        if registry in POLICIES:
+            registry._factories.update(factories)
+        for name in registry._factories.keys() - factories.keys():
+            del registry._factories[name]
 
 
 @pytest.fixture
