@@ -96,8 +96,13 @@ def nearest_key(word: str, known: Iterable[str]) -> str:
     ("did you mean 'deadline_s', which is in seconds?", "did you mean 'bytes_per_s'?")
     """
     options = sorted(known)
-    close, phrase = closest(word, options), nearest(word, options)
-    return f"{phrase[:-1]}, which is in seconds?" if close and IN_SECONDS.search(close) else phrase
+    close = closest(word, options)
+    return f"did you mean {close!r}{unit_in_words(close)}?" if close else nearest(word, options)
+
+
+def unit_in_words(key: str) -> str:
+    """That the key is in seconds. Empty: its name does not say so."""
+    return ", which is in seconds" if IN_SECONDS.search(key) else ""
 
 
 def brief(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import AliasChoices, BaseModel, ValidationError
 
 from hetsched.domain.names import without_control
-from hetsched.errors import IN_SECONDS, InputError, brief, closest, listed, nearest_key, why_unreadable
+from hetsched.errors import InputError, brief, closest, listed, nearest_key, unit_in_words, why_unreadable
 from hetsched.scenario.explaining import of_a_cell
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -157,8 +157,7 @@ def _refuse_missing(
     for name in missing:
         close = next(filter(None, (closest(word, unknown) for word in sorted(_spellings(row, name)))), None)
         if close is not None:
-            unit = ", which is in seconds" if IN_SECONDS.search(name) else ""
-            hints.append(f"is {close!r} meant for {name!r}{unit}?")
+            hints.append(f"is {close!r} meant for {name!r}{unit_in_words(name)}?")
             unknown.discard(close)
     names = [" or ".join(map(repr, dict.fromkeys([name, *_spellings(row, name)]))) for name in missing]
     which = f"columns {listed(names)} are" if len(names) > 1 else f"column {listed(names)} is"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from math import sqrt
-from typing import Any
+from typing import Any, TypeVar
 
 from hetsched.domain.learning import (
     ChecksHyperparameters,
@@ -21,6 +21,8 @@ from hetsched.scenario.scenario import Setup
 from hetsched.studies.beyond_values import beyond_values
 from hetsched.studies.no_exploits import copies, exploits_by_order
 from hetsched.studies.pairs import some
+
+T = TypeVar("T")
 
 
 def scores(setup: Setup) -> Iterator[str]:
@@ -97,7 +99,7 @@ def _few_images(setup: Setup, model: SaysNoise, evaluated: Iterable[Experiment])
     """Which experiments evaluate so few images that these alone make an accuracy noisier than the
     learning model does. The accuracy of right answers in half of n images has the binomial spread
     sqrt(1/4 / n)."""
-    [noise] = _answered(setup, "score_noise", lambda: [float(model.score_noise())], float)
+    noise = _asked(setup, "score_noise", lambda: float(model.score_noise()))
     few: dict[int, list[str]] = {}
     for each in evaluated:
         if each.metric == DEFAULT and 0 < noise < sqrt(0.25 / each.evaluation_images):
@@ -126,21 +128,27 @@ def _searched_in_vain(setup: Setup, model: object, experiment: Experiment) -> li
     return [name for name in experiment.searched if name not in known]
 
 
-def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]], kind: type = str) -> list[Any]:
+def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]]) -> list[str]:
     """What the learning model says of itself. Raises HetschedError, naming the model, if its answer
-    is no list of texts, or of another `kind`."""
-    name = f"learning model {setup.scenario.learning.model!r}: {what}"
+    is no list of texts."""
+    found = _asked(setup, what, ask)
+    answer = _asked(setup, what, lambda: list(found))
+    if isinstance(found, str) or not all(isinstance(line, str) for line in answer):
+        raise HetschedError(
+            f"learning model {setup.scenario.learning.model!r}: {what}: expected a list of texts, found {found!r}"
+        )
+    return answer
+
+
+def _asked(setup: Setup, what: str, ask: Callable[[], T]) -> T:
+    """The answer of the learning model. Raises HetschedError, naming the model, if the model fails."""
     try:
-        found = ask()
-        answer = list(found)
+        return ask()
     except InputError:
         raise
     except RAISED as error:
+        name = f"learning model {setup.scenario.learning.model!r}: {what}"
         raise HetschedError(f"{name} raised {type(error).__name__}{where(error)}: {error}") from error
-    if isinstance(found, str) or not all(isinstance(one, kind) for one in answer):
-        expected = "a list of texts" if kind is str else f"a {kind.__name__}"
-        raise HetschedError(f"{name}: expected {expected}, found {found!r}")
-    return answer
 
 
 def check_learning(setup: Setup) -> None:
@@ -152,12 +160,6 @@ def check_learning(setup: Setup) -> None:
     if not isinstance(model, ChecksHyperparameters):
         return
     for experiment in [each for each in setup.workload.experiments if each.evaluation_images]:
-        _answered(setup, "check_hyperparameters", partial(_checked, model, experiment))
-
-
-def _checked(model: ChecksHyperparameters, experiment: Experiment) -> list[str]:
-    """Nothing, once the model has taken a trial of each kind, from the middle of the search space."""
-    values = {name: domain.at(0.5) for name, domain in experiment.search_space.items()}
-    for kind in experiment.kinds:
-        model.check_hyperparameters(kind, values)
-    return []
+        values = {name: domain.at(0.5) for name, domain in experiment.search_space.items()}
+        for kind in experiment.kinds:
+            _asked(setup, "check_hyperparameters", partial(model.check_hyperparameters, kind, values))

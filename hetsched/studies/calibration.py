@@ -116,7 +116,7 @@ def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance
     ones give it, and the provenance says so.
     """
     cold = [segment for segment in seen if segment.ended.parts.start_up_s > 0]
-    warm = [segment for segment in seen if segment.ended.parts.start_up_s <= 0]
+    warm = warm_of(seen)
     trained = warm or cold
     unpaced_s = [_unpaced_s(segment, keeps_pace(trained)) for segment in trained]
     seconds = sum(unpaced_s) / sum(segment.ended.iterations for segment in trained)
@@ -144,6 +144,11 @@ def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance
         state_growth=growth or None,
         provenance=provenance if warm else f"{COLD}; {provenance}",
     )
+
+
+def warm_of(seen: Iterable[Seen]) -> list[Seen]:
+    """The segments whose worker did not start up for them."""
+    return [segment for segment in seen if segment.ended.parts.start_up_s <= 0]
 
 
 def keeps_pace(trained: Collection[Seen]) -> bool:

@@ -1,9 +1,10 @@
 """What the policies of strategies cannot do in a scenario: preempt where there is no checkpoint, stop
-trials where there is no rung or no score."""
+trials where there is no rung or no score, or act by some rule of their own."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Any
 
 from hetsched import scheduling
 from hetsched.core.decisions import NamesIdleRules, StopsTrials
@@ -52,10 +53,7 @@ def _no_checkpoints(setup: Setup, strategy: Strategy) -> Iterator[str]:
 def _no_stops(setup: Setup, strategy: Strategy) -> Iterator[str]:
     """Lines about the experiments in which the policy stops no trial, or does not know which ones are
     better. Nothing is said of an experiment of one trial."""
-    if not hasattr(scheduling.policies.factory(strategy.scheduling), StopsTrials.never_stops.__name__):
-        return
-    policy = setup.scenario.scheduling_policy(strategy)
-    if not isinstance(policy, StopsTrials):
+    if (policy := _policy_with(setup, strategy, StopsTrials)) is None:
         return
     used = {worker.node for worker in setup.workers(strategy)}
     cluster = ClusterSpec(tuple(node for node in setup.cluster if node.id in used))
@@ -76,10 +74,7 @@ def _no_stops(setup: Setup, strategy: Strategy) -> Iterator[str]:
 
 def _idle_rules(setup: Setup, strategy: Strategy) -> Iterator[str]:
     """Lines about the experiments in which a rule of the policy does nothing."""
-    if not hasattr(scheduling.policies.factory(strategy.scheduling), NamesIdleRules.idle_rule.__name__):
-        return
-    policy = setup.scenario.scheduling_policy(strategy)
-    if not isinstance(policy, NamesIdleRules):
+    if (policy := _policy_with(setup, strategy, NamesIdleRules)) is None:
         return
     idle = defaultdict[str, list[str]](list)
     for experiment in setup.workload.experiments:
@@ -88,6 +83,15 @@ def _idle_rules(setup: Setup, strategy: Strategy) -> Iterator[str]:
             idle[rule].append(experiment.id)
     for rule, names in idle.items():
         yield f"{strategy.scheduling!r} in {some(names)}: {rule}"
+
+
+def _policy_with(setup: Setup, strategy: Strategy, protocol: type[Any]) -> Any:
+    """The strategy's policy, if its class has the method of the protocol. None: it has not, and the
+    policy is not made."""
+    if not isinstance(scheduling.policies.factory(strategy.scheduling), protocol):
+        return None
+    policy = setup.scenario.scheduling_policy(strategy)
+    return policy if isinstance(policy, protocol) else None
 
 
 def _asked(strategy: Strategy, method: Callable[..., str | None], ask: Callable[[], str | None]) -> str | None:

@@ -1,13 +1,12 @@
 """Which workers cannot hold a scenario's pace, by the probe of a plan."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from hetsched.analysis.step_times import LATE, worker_steps
 from hetsched.core.events import WorkerJoined
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.calibration import Seen, keeps_pace, seen_segments
+from hetsched.studies.calibration import keeps_pace, seen_segments, warm_of
 
 
 def slow_paces(setup: Setup, probe: Path) -> dict[str, str]:
@@ -15,7 +14,8 @@ def slow_paces(setup: Setup, probe: Path) -> dict[str, str]:
     the probe in this folder. A run of the plan asks the pace that was measured, as a calibration
     takes it. `setup` has the step times that were asked."""
     events, cores = list(read_log(probe / LOG_NAME)), setup.scenario.overheads.host_cores
-    slow = {worker for (_, worker), seen in seen_segments(events, cores)[0].items() if not _keeps_pace(seen)}
+    seen = seen_segments(events, cores)[0]
+    slow = {worker for (_, worker), of_pair in seen.items() if not keeps_pace(warm_of(of_pair) or of_pair)}
     joined = (event.worker.type for event in events if isinstance(event, WorkerJoined))
     names = {str(worker): str(worker.as_profiled) for worker in joined if worker.as_profiled in slow}
     found: dict[str, str] = {}
@@ -24,8 +24,3 @@ def slow_paces(setup: Setup, probe: Path) -> dict[str, str]:
             line = f"pace of a run by this plan: the measured one, as the machine is too slow: {step.late}"
             found.setdefault(names[step.worker], line)
     return found
-
-
-def _keeps_pace(seen: Sequence[Seen]) -> bool:
-    """Whether a calibration by these segments keeps the pace that was asked."""
-    return keeps_pace([one for one in seen if one.ended.parts.start_up_s <= 0] or seen)

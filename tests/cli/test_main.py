@@ -4,12 +4,14 @@ import json
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hetsched.cli.main import main
+from hetsched.cli.shared import finish
 from hetsched.core.log import read_log
 from hetsched.core.state import state_of
 from hetsched.scenario.profile_files import write_profile
@@ -474,3 +476,12 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         main([*command.split(), "--help"])
     assert ended.value.code == 0
     assert "usage: hetsched" in capsys.readouterr().out
+
+
+def test_a_file_has_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`hetsched profile` ended with a command that is refused."""
+    (tmp_path / "p.csv").touch()
+    for where, said in ((tmp_path, True), (tmp_path / "p.csv", False)):
+        finish(Namespace(json=False), lambda text: None, {}, lambda: None, where)
+        printed = capsys.readouterr().out
+        assert f"results: {where}" in printed and ("report: " in printed) == said

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -184,6 +184,18 @@ def frozen_actor() -> Iterator[None]:
                 os.kill(actor, signal.SIGCONT)
 
 
+def stopped_twice(driver: Command, log: Path, stop: Callable[[], None], status: int) -> str:
+    """What the command shows that is stopped while a segment runs, and at once by a second signal."""
+    driver.wait_for(log, SegmentEnded)
+    driver.wait_for(log, SegmentStarted, 2)
+    with frozen_actor():
+        stop()
+        driver.wait_for(log, WorkerDraining)
+        time.sleep(2 * ONE_SIGNAL_S)
+        stop()
+        return driver.end(status)[1]
+
+
 def kill_driver(driver: Command) -> None:
     """SIGKILL to the driver alone. Ray's nodes, and the actors that train, end by themselves."""
     started = {process for process in descendants(driver.process.pid) if of_ray(process)}
@@ -242,14 +254,7 @@ def test_a_run_whose_driver_is_killed_and_interrupted_once_and_twice_ends_as_if_
     assert all(event.time >= last_start for event in events(first, WorkerDraining))
 
     driver = Command(*resume, "--address", address)
-    driver.wait_for(second, SegmentEnded)
-    driver.wait_for(second, SegmentStarted, 2)
-    with frozen_actor():
-        driver.ctrl_c()
-        driver.wait_for(second, WorkerDraining)
-        time.sleep(2 * ONE_SIGNAL_S)
-        driver.ctrl_c()
-        _, shown = driver.end(130)
+    shown = stopped_twice(driver, second, driver.ctrl_c, 130)
     assert advice in shown
     check_complete(first)
     assert [event.reason for event in events(first, RunResumed)] == ["the driver died", "the run stopped: interrupted"]
@@ -305,14 +310,7 @@ def test_sigterm_twice_stops_a_run_at_once(folder: Path, address: str) -> None:
     new = ["run", "scenario.toml", "--strategy", "one-core+least-progress", "--policy-file", "mine.py", "--out", "out"]
     log = folder / "out" / LOG_NAME
     driver = Command(*new, "--address", address)
-    driver.wait_for(log, SegmentEnded)
-    driver.wait_for(log, SegmentStarted, 2)
-    with frozen_actor():
-        driver.terminate()
-        driver.wait_for(log, WorkerDraining)
-        time.sleep(2 * ONE_SIGNAL_S)
-        driver.terminate()
-        _, shown = driver.end(143)
+    shown = stopped_twice(driver, log, driver.terminate, 143)
     assert "terminated" in shown and "go on with: hetsched run --resume out" in shown
 
     Command("run", "--resume", "out", "--policy-file", "mine.py").end()

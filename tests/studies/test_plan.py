@@ -369,7 +369,9 @@ def test_a_budget_bounds_measuring_and_simulating(monkeypatch: pytest.MonkeyPatc
 
 def test_a_budget_that_is_over_at_once_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     ticking(monkeypatch, 100.0)
-    with pytest.raises(HetschedError, match="no strategy fits: not measured: the budget of 1 s was over before"):
+    with pytest.raises(
+        HetschedError, match="no strategy fits: not measured: the budget of 1 s was over before; the budget of 1 s is "
+    ):
         plan(scenario(), ["fusion+fifo"], folder="plan", budget_s=1.0)
     assert not Path("plan").exists()
 

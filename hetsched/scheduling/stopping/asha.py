@@ -112,8 +112,8 @@ class ASHA:
 def rungs_of(experiment: Experiment, eta: int, grace: int | None) -> list[int]:
     """The iterations of an experiment's rungs, ascending, the stop iteration last."""
     stop, rung = experiment.stop_iterations, first_rung(experiment, eta, grace)
-    rungs: list[int] = []
-    while len(rungs) < _halvings(experiment, eta) and rung * eta <= stop:
+    halvings, rungs = _halvings(experiment, eta), list[int]()
+    while len(rungs) < halvings and rung * eta <= stop:
         rungs.append(rung)
         rung *= eta
     return [*rungs, stop]
