@@ -131,8 +131,9 @@ class Measured:
 
     def look_for(self, place: Path) -> None:
         """Add what plans in folders at this place have measured of the same training, workers and
-        machine. The newest comes first. Types of worker with a step time that is an estimate are
-        left out, so that they are measured again. Files that cannot be read are ignored."""
+        machine. The newest comes first. A type of worker is left out, so that it is measured again,
+        if one of its step times is an estimate or if a kind of trial was not measured on it. Files
+        that cannot be read are ignored."""
         files = [*place.glob(f"*/{FACTS_NAME}"), *place.glob(f"*/plan*/{FACTS_NAME}")]
         for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
             try:
@@ -143,11 +144,18 @@ class Measured:
             except (OSError, msgspec.DecodeError, HetschedError):
                 continue
             before = len(self._rows)
-            estimated = {row.worker_type for row in rows if not_measured(row.provenance)}
-            sound = [row for row in rows if row.worker_type not in estimated]
+            sound = [row for row in rows if self._are_whole(rows, row.worker_type)]
             self.add(Calibration(sound, kept.latency_s, kept.host_cores), kept.slow)
             if len(self._rows) > before:
                 self.reused.append(path.parent)
+
+    def _are_whole(self, rows: Iterable[ProfileRow], worker: WorkerType) -> bool:
+        """Whether the rows have a measured step time on this type of worker for every kind of trial
+        that may use it."""
+        its = {row.kind: row.provenance for row in rows if row.worker_type == worker}
+        usable = [one for one in self._setup.workload.experiments if one.may_use(worker.device)]
+        wanted = {kind for experiment in usable for kind in experiment.kinds}
+        return wanted <= its.keys() and not any(map(not_measured, its.values()))
 
     @property
     def any(self) -> bool:

@@ -24,6 +24,7 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.profile_files import read_profile
 from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies.policy_limits import policy_limits
 from real.cluster.matching import alive, match_all
 from real.dropin import population
 from real.dropin.folder import home_of, say_what_is_there
@@ -246,6 +247,8 @@ class HeterogeneousPBT(BoundaryPBT):
         restored = (home / LOG_NAME).exists()
         setup = load_setup(home / SCENARIO_NAME) if restored else make_setup(wanted, self._known)
         workers = workers_of(setup, self._strategy)
+        for limit in policy_limits(setup, [self._strategy]).values():
+            logger.warning("%s: %s", self._strategy, limit)
         nodes = match_all(setup.cluster, alive(ray.nodes()))
         past = past_of(home, setup, self._strategy, self._seed, self._known) if restored else []
         if past:

@@ -102,3 +102,12 @@ def test_its_folder_is_shown_as_a_run(tmp_path: Path, capsys: pytest.CaptureFixt
     carried_out(tmp_path)
     assert main(["show", str(tmp_path)]) == 0
     assert "run on Ray Tune" in capsys.readouterr().out
+
+
+def test_a_policy_that_stops_no_trial_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Only `hetsched show` said it, when all had been trained."""
+    with ray_with(ray_node("a", 2)):
+        controller_of(tmp_path, strategy="fusion+asha", options={"asha": {"reduction_factor": 3}})
+    [warning] = [record.getMessage() for record in caplog.records]
+    assert warning.startswith("fusion+asha: 'asha' stops no trial of ")
+    assert "its population of 2 is below reduction_factor = 3" in warning

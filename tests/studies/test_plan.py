@@ -217,6 +217,20 @@ def test_only_what_is_lacking_is_measured(cluster: Cluster) -> None:
     assert {row.cores for row in read_profile(Path("results/two/measured.csv"))} == {1, 2, 4}
 
 
+def test_a_type_of_worker_on_which_a_kind_was_not_measured_is_measured_again(cluster: Cluster) -> None:
+    """As after a budget that ended too soon. A later plan took the type for measured."""
+    cluster.truth = [row.model_copy(update={"batch_size": size}) for row in TRUTH for size in (16, 32)]
+    both = scenario(batch_size=[16, 32])
+    plan(both, ["fusion+lpt"], seeds=1, folder="results/one")
+    measured = Path("results/one/measured.csv")
+    lines = measured.read_text().splitlines(keepends=True)
+    measured.write_text("".join(line for line in lines if ",32," not in line or ",1," in line))
+    assert len(read_profile(measured)) == 4
+    assert plan(both, ["fusion+lpt"], seeds=1, folder="results/two").reused == [Path("results/one")]
+    assert cluster.strategies == ["fusion+measure"] * 2
+    assert len(read_profile(Path("results/two/measured.csv"))) == 6
+
+
 def test_what_was_not_measured_is_as_the_profile_has_it_at_the_speed_that_was_found(cluster: Cluster) -> None:
     """So that an allocation policy knows what to make of workers that are still to be measured."""
     slow = [row.model_copy(update={"seconds_per_iteration": 3 * row.seconds_per_iteration}) for row in TRUTH]
@@ -370,7 +384,8 @@ def test_a_budget_bounds_measuring_and_simulating(monkeypatch: pytest.MonkeyPatc
 def test_a_budget_that_is_over_at_once_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     ticking(monkeypatch, 100.0)
     with pytest.raises(
-        HetschedError, match="no strategy fits: not measured: the budget of 1 s was over before; the budget of 1 s is "
+        HetschedError,
+        match="not measured: the budget of 1 s was over before; the budget of 1 s is spent: a larger one may",
     ):
         plan(scenario(), ["fusion+fifo"], folder="plan", budget_s=1.0)
     assert not Path("plan").exists()
