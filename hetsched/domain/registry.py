@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from math import inf, isfinite
 from pathlib import Path
 from types import MappingProxyType, NoneType
-from typing import Any, Generic, NamedTuple, TypeVar, get_args
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from hetsched.errors import MOST_NUMBER, RAISED, InputError, PolicyError, brief, closest, nearest, nearest_key, where
 
@@ -200,8 +200,8 @@ class Registry(Generic[P]):
         for option, value in options.items():
             annotation = parameters[option].annotation
             if not _fits(value, annotation):
-                expected = "the path of a file" if _is_path(annotation) else getattr(annotation, "__name__", annotation)
-                raise InputError(f"{self.kind} {name!r}: option {option!r} must be {expected}, got {brief(value)}")
+                wrong = f"must be {_expected(annotation)}, got {brief(value)}"
+                raise InputError(f"{self.kind} {name!r}: option {option!r} {wrong}")
 
     def factory(self, name: str) -> Callable[..., P]:
         """The class or function that makes the policy. Raises InputError if no policy has the name,
@@ -281,13 +281,29 @@ def _is_path(annotation: Any) -> bool:
     return Path in (get_args(annotation) or (annotation,))
 
 
+def choices_of(annotation: Any) -> list[Any]:
+    """The values of an annotation `Literal[...]`, or of a union with it."""
+    arms = (annotation,) if get_origin(annotation) is Literal else get_args(annotation)
+    return [value for arm in arms if get_origin(arm) is Literal for value in get_args(arm)]
+
+
+def _expected(annotation: Any) -> object:
+    """What an option's annotation asks for, in words."""
+    if choices := choices_of(annotation):
+        return f"one of {', '.join(map(repr, choices))}"
+    return "the path of a file" if _is_path(annotation) else getattr(annotation, "__name__", annotation)
+
+
 def _fits(value: object, annotation: Any) -> bool:
-    """Whether an option's value fits its annotation. Only plain types, paths and unions of them are
-    checked."""
-    arms = get_args(annotation) or (annotation,)
+    """Whether an option's value fits its annotation. Only plain types, `Literal`, paths and unions
+    of them are checked."""
+    choices = choices_of(annotation)
+    arms = () if get_origin(annotation) is Literal else get_args(annotation) or (annotation,)
     if Path in arms and isinstance(value, str | Path):
         return True
-    arms = tuple(arm for arm in arms if arm is not Path)
+    if any(type(value) is type(choice) and value == choice for choice in choices):
+        return True
+    arms = tuple(arm for arm in arms if arm is not Path and get_origin(arm) is not Literal)
     if annotation is inspect.Parameter.empty or not all(arm in (bool, int, float, str, NoneType) for arm in arms):
         return True
     if isinstance(value, float) and not isfinite(value):

@@ -3,9 +3,11 @@
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from textwrap import dedent
+from typing import Any, Literal
 
 import pytest
 
+import hetsched
 from hetsched import allocation, scheduling
 from hetsched.domain import registry
 from hetsched.domain.learning import models
@@ -188,6 +190,27 @@ def test_a_number_of_hundreds_of_digits_is_a_wrong_option(
         with pytest.raises(InputError, match=f"option '{option}': expected at most 1e30, got a number of abo") as error:
             of.create(name, {option: number})
         assert len(str(error.value)) < 120
+
+
+@pytest.mark.parametrize(
+    "annotation", [Literal["low", "high"], Literal["low", "high"] | None, None | Literal["low", 1]]
+)
+def test_an_option_of_some_values_takes_no_other(annotation: Any) -> None:
+    """Any value was accepted, and the policy took the last branch of its `if`."""
+
+    class Chooses:
+        def __init__(self, first: Any = "low") -> None:
+            self.first = first
+
+        def dispatch(self, state: hetsched.StateView) -> list[hetsched.Dispatch]:
+            return []
+
+    Chooses.__init__.__annotations__["first"] = annotation
+    scheduling.register("chooses")(Chooses)
+    assert scheduling.policies.create("chooses", {"first": "low"})
+    for wrong in ("hihg", True, 2):
+        with pytest.raises(InputError, match=r"option 'first' must be one of 'low', .*, got "):
+            scheduling.policies.create("chooses", {"first": wrong})
 
 
 def test_without_options_no_signature_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
