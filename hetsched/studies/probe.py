@@ -9,6 +9,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
 from hetsched.scheduling import register
 from hetsched.studies.calibration import Calibration, calibrate
+from hetsched.studies.folder import PROBES
 from hetsched.studies.measuring_policy import MEASURE, Measure
 from hetsched.studies.one_run import carry_out
 from hetsched.studies.validation import probe_scenario
@@ -32,6 +33,19 @@ def host_cores(setup: Setup) -> int | None:
     return len(available_cores()) if setup.scenario.real.address is None else None
 
 
+def register_measure() -> None:
+    """Register the policy of probes. Raises InputError if another policy has its name."""
+    try:
+        register(MEASURE)(Measure)
+    except ValueError as error:
+        raise InputError(f"{error}: a plan measures with its own policy {MEASURE!r}: rename yours") from error
+
+
+def is_probe(folder: Path) -> bool:
+    """Whether the folder is of a plan's probe."""
+    return folder.absolute().parent.name == PROBES
+
+
 def measuring_scenario(setup: Setup, workers: int, until_s: float | None = None) -> Setup:
     """The short scenario on which the policy `measure` runs. It has more trials than workers, so
     that trials move. A segment has at most one interval.
@@ -39,10 +53,7 @@ def measuring_scenario(setup: Setup, workers: int, until_s: float | None = None)
     The policy ends the run when it has seen enough, or after `until_s` seconds. Raises InputError
     if another policy has its name.
     """
-    try:
-        register(MEASURE)(Measure)
-    except ValueError as error:
-        raise InputError(f"{error}: a plan measures with its own policy {MEASURE!r}: rename yours") from error
+    register_measure()
     short = probe_scenario(setup, workers)
     experiments = [
         probing.model_copy(

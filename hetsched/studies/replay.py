@@ -16,6 +16,7 @@ from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Replayed, backend
 from hetsched.studies.inputs import chosen_files, studied
 from hetsched.studies.one_run import check_run
+from hetsched.studies.probe import is_probe, register_measure
 from hetsched.studies.results import scenario_facts, scenario_of
 
 
@@ -58,6 +59,8 @@ def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> Repla
     log = run / LOG_NAME
     if not log.is_file():
         raise InputError(f"{run}: has no {LOG_NAME}; name the folder of one run, such as results/X/seed-0")
+    if is_probe(run):
+        register_measure()
     with studied(_setup(scenario_of(run), chosen_files(policy_files))) as setup:
         events = list(read_log(log))
         if events and isinstance(events[0], RunStarted):

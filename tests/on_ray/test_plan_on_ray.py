@@ -39,6 +39,7 @@ def test_the_best_strategy_is_found_on_the_cluster_and_run(
     assert done["strategy"] == done["foretold"]["prediction"]["strategy"] == found["best"]
     [foretold] = [event for event in read_log(Path("results/run/events.jsonl")) if isinstance(event, RunPredicted)]
     assert foretold.makespan_s == done["foretold"]["prediction"]["makespan_s"]
-    assert main(["replay", "results/run"]) == 0
+    for folder in ("results/run", *found["probes"]):
+        assert main(["replay", folder]) == 0
     assert main(["run", "--resume", "results/run"]) == 0
     assert "the prediction was" in capfd.readouterr().out

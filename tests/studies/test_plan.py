@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 import hetsched
+from hetsched import scheduling
 from hetsched.analysis.intervals import spread
 from hetsched.cli.main import main
 from hetsched.cli.planning import print_plan
@@ -25,7 +26,7 @@ from hetsched.studies import forecast, one_run
 from hetsched.studies.backends import Outcome, backend
 from hetsched.studies.calibration import COLD
 from hetsched.studies.measured import FACTS_NAME
-from hetsched.studies.measuring_policy import MEASURE
+from hetsched.studies.measuring_policy import MEASURE, Measure
 from hetsched.studies.plan import PlanResult, plan
 from hetsched.studies.probe import measuring_scenario
 from hetsched.studies.slow_paces import slow_paces
@@ -207,6 +208,13 @@ def test_a_file_that_changed_is_another_training(cluster: Cluster) -> None:
     assert plan(setup, ["fusion+fifo"], folder="results/two").reused == [Path("results/one")]
     models.write_text("A = 2\n")
     assert plan(setup, ["fusion+fifo"], folder="results/three").reused == []
+
+
+def test_a_probe_can_be_replayed(cluster: Cluster) -> None:
+    """Its scenario is there for that, and its policy was unknown."""
+    plan(scenario(TRUTH), ["fusion+fifo"], seeds=1, folder="plan")
+    scheduling.policies.forget({Measure.__module__})
+    assert hetsched.replay("plan/probes/1-fusion").same
 
 
 def test_only_what_is_lacking_is_measured(cluster: Cluster) -> None:
