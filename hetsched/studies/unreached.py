@@ -34,20 +34,21 @@ def in_all(lines: Iterable[Sequence[str]]) -> list[str]:
     return [line for line in first if all(line in other for other in others)]
 
 
-def targets_of(setup: Setup) -> set[float]:
-    """The scenario's target score, or the scores at which its experiments stop. Empty: there is
-    none, or nothing is evaluated."""
+def targets_of(setup: Setup) -> dict[str, float]:
+    """By evaluated experiment the scenario's target score, or the score at which the experiment
+    stops. Empty: there is none, or nothing is evaluated."""
     overall = setup.scenario.metrics.target_score
     evaluated = [each for each in setup.workload.experiments if each.evaluation_images]
-    found = (each.stop_score if overall is None else overall for each in evaluated)
-    return {target for target in found if target is not None}
+    found = {each.id: each.stop_score if overall is None else overall for each in evaluated}
+    return {experiment: target for experiment, target in found.items() if target is not None}
 
 
 def _scores(setup: Setup, run: Metrics) -> Iterator[str]:
     asked, targets = setup.scenario.metrics, targets_of(setup)
     evaluated = any(each.evaluation_images for each in setup.workload.experiments)
     if targets and run.time_to_target_s is None:
-        yield f"no run reached the target, {' or '.join(sorted(f'{target:g}' for target in targets))}"
+        whose = f"the target in all {len(targets)} experiments" if len(targets) > 1 else "the target"
+        yield f"no run reached {whose}, {' or '.join(sorted({f'{target:g}' for target in targets.values()}))}"
     if evaluated and asked.deadline_s is not None and run.score_at_deadline is None:
         yield f"no run has a score by its deadline, {asked.deadline_s:g} s"
     if evaluated and asked.budget is not None and run.score_at_budget is None:

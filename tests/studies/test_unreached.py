@@ -43,6 +43,20 @@ def test_a_target_that_is_reached_is_not(target: float | None, tmp_path: Path, m
     assert not hetsched.compare(with_target(target, "metrics"), seeds=2).warnings
 
 
+def test_a_target_that_one_of_two_experiments_reached_is_not_said_to_be_missed_by_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best accuracy beside it was above the target."""
+    monkeypatch.chdir(tmp_path)
+    write_profile(tmp_path / "p.csv", ROWS)
+    document = with_target(0.2, "metrics").model_dump(mode="json", exclude_none=True)
+    (longer,) = document["workload"]["experiments"]
+    document["workload"]["experiments"] = [longer, longer | {"name": "short", "stop_iterations": 1}]
+    result = hetsched.simulate(hetsched.Scenario(**document), "fusion+fifo", 1)
+    assert (best := result.runs[0].metrics.best_score) is not None and best > 0.2
+    assert result.warnings["fusion+fifo"] == "no run reached the target in all 2 experiments, 0.2"
+
+
 def with_target(target: float | None, where: str) -> hetsched.Scenario:
     """The target is the scenario's, or the score at which the experiment stops."""
     tables = deepcopy(TABLES)
