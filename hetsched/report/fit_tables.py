@@ -62,6 +62,12 @@ def noise_lines(noise: Noise) -> list[str]:
     else:
         without = f"; {noise.by_seed:.4f} without that of the images" if noise.by_images is not None else ""
         lines.append(f"noise by seed, of {noise.repeated} repeated recordings: {noise.between_seeds:.4f}{without}")
+    if noise.changes:
+        lines.append(
+            f"options.noise is left out: noise by seed is {noise.early:.2g} in the first half of the evaluations and "
+            f"{noise.late:.2g} in the other, and a model adds one noise to all scores; set it to fit the scores that "
+            "decide"
+        )
     return lines
 
 

@@ -63,6 +63,14 @@ class Judged(Struct, frozen=True):
     learning: Mapping[str, Any] | None
 
 
+CHANGES = 5
+"""Noise by seed changes if it is more than this many times as large in one half of the evaluations
+as in the other. Four recordings of an unchanging noise differ so in 2.5% of cases (F test)."""
+
+FEW = 3
+"""Fewer repeated recordings do not show whether noise by seed changes."""
+
+
 class Noise(Struct, frozen=True):
     """Standard deviations of a score around its value on endless images and over endless seeds.
 
@@ -73,12 +81,23 @@ class Noise(Struct, frozen=True):
     - `repeated`: how many recordings these are. `by_images_of_repeated`: their part by the number
       of images.
     - `by_seed`: what is left of `between_seeds` without this part.
+    - `early`, `late`: `between_seeds` of the first and of the later half of the evaluations
     """
 
     by_images: float | None
     between_seeds: float | None
     repeated: int
     by_images_of_repeated: float | None = None
+    early: float | None = None
+    late: float | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Whether the noise by seed changes so much during training that one spread does not fit all
+        scores: by more than `CHANGES`."""
+        if self.early is None or self.late is None or self.repeated < FEW:
+            return False
+        return max(self.early, self.late) > CHANGES * min(self.early, self.late)
 
     @property
     def by_seed(self) -> float | None:

@@ -74,7 +74,7 @@ def _judged(
     learning: dict[str, Any] | None = None
     if final.learning is not None:
         spread = noise.by_images if noise.between_seeds is None else noise.between_seeds
-        said = {} if spread is None else {"noise": float(f"{spread:.2g}")}
+        said = {} if spread is None or noise.changes else {"noise": float(f"{spread:.2g}")}
         learning = {**final.learning, "options": {**final.learning["options"], **said}}
     overall = errors_of([each.pair for each in predictions])
     return Judged(name, final.constants, overall, by_file(predictions), learning)

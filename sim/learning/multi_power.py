@@ -113,7 +113,7 @@ class MultiPowerLaw(Struct, frozen=True):
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
         """With the default constants: that trials learn by them, which are of no recordings. With
-        other constants: that all networks have the same curve. Without a noise: the default one."""
+        other constants: that all networks have the same curve. Also what is assumed of the noise."""
         networks = networks_of(kinds)
         default = MultiPowerLaw()
         if (self.scale, self.power) != (default.scale, default.power):
@@ -121,7 +121,7 @@ class MultiPowerLaw(Struct, frozen=True):
         elif networks:
             span = f"from {self.start:g} to {self.limit:g}"
             yield f"a curve {span} with the default constants of multi-power, not fitted to {named(networks)}"
-        yield from assumed_spread(self.noise, self.metric)
+        yield from assumed_spread(self.noise, self.metric, self.limit if self.limit < self.start else None)
 
     def fresh(self, kind: TrialKind) -> RateHistory:
         return FRESH

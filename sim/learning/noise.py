@@ -21,11 +21,14 @@ def noise_of(recordings: Sequence[Recording], metric: str) -> Noise:
     for recording in recordings:
         groups.setdefault(recording.configuration, []).append(recording)
     repeated = [group for group in groups.values() if len(group) > 1]
-    variances = [float(np.var(scores, ddof=1)) for group in repeated for scores in _scores_by_iteration(group)]
+    by_group = [[float(np.var(scores, ddof=1)) for scores in _scores_by_iteration(group)] for group in repeated]
+    halves = [(variances[: len(variances) // 2], variances[len(variances) // 2 :]) for variances in by_group]
     is_accuracy = metric == DEFAULT.name
     return Noise(
         by_images=_root_mean(_by_images(recordings)) if is_accuracy else None,
-        between_seeds=_root_mean(variances),
+        between_seeds=_root_mean([*chain(*by_group)]),
+        early=_root_mean([*chain(*(early for early, _ in halves))]),
+        late=_root_mean([*chain(*(late for _, late in halves))]),
         repeated=sum(map(len, repeated)),
         by_images_of_repeated=_root_mean(_by_images(chain(*repeated))) if is_accuracy else None,
     )
@@ -38,13 +41,13 @@ def _by_images(recordings: Iterable[Recording]) -> list[float]:
 
 
 def _scores_by_iteration(group: Sequence[Recording]) -> list[list[float]]:
-    """The scores of several recordings after the same iterations, as far as at least two have
-    one."""
+    """The scores of several recordings after the same iterations, as far as at least two have one,
+    in the order of the iterations."""
     scores: dict[int, list[float]] = {}
     for recording in group:
         for line in recording.evaluations[1:]:
             scores.setdefault(line.iteration, []).append(line.score)
-    return [of_all for of_all in scores.values() if len(of_all) > 1]
+    return [of_all for _, of_all in sorted(scores.items()) if len(of_all) > 1]
 
 
 def _root_mean(variances: Sequence[float]) -> float | None:

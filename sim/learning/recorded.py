@@ -212,6 +212,6 @@ class Tabular(Replay):
         super().__init__(recordings, Metric(metric, mode), spread_of(noise, metric), str(file) or "the shipped files")
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
-        """As of all replays, and the default noise."""
+        """As of all replays, and what is assumed of the noise."""
         yield from super().assumed(kinds)
-        yield from assumed_spread(self._noise, self.metric)
+        yield from assumed_spread(self._noise, self.metric, self._least if self.mode == "min" else None)

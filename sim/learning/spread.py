@@ -19,8 +19,14 @@ def spread_of(noise: float | None, metric: str) -> float:
     return noise
 
 
-def assumed_spread(noise: float | None, metric: str) -> Iterator[str]:
-    """The default noise, in words, if no noise is set."""
+def assumed_spread(noise: float | None, metric: str, least: float | None = None) -> Iterator[str]:
+    """The default noise, in words, if no noise is set. Else that the noise is large, if it exceeds
+    `least`: the least score without noise of a metric that is to be small and never below 0."""
     if noise is None:
         default = spread_of(noise, metric)
         yield f"{f'a noise of {default:g}' if default else 'no noise'}, as learning.options.noise is not set"
+    elif least is not None and noise > least >= 0:
+        yield (
+            f"learning.options.noise = {noise:g}, which is more than the least {metric}, {least:.3g}: chance alone "
+            "may make a trial the best one, or reach a target"
+        )

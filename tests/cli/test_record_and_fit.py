@@ -93,6 +93,25 @@ def test_a_toy_training_is_recorded_and_fitted(scenario: Path, capsys: pytest.Ca
     assert found["noise"]["by_images"] is None  # a loss is no share of right answers
 
 
+@pytest.mark.parametrize("falls", [0.5, 1.0])
+def test_a_noise_that_falls_with_the_loss_is_left_out(
+    falls: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lines had the mean noise, 10 times the last losses, and simulated losses were below 0."""
+    lines = [
+        f"{rate}-{seed},m,own,1,{seed},{10 * place},{rate},{falls**place * (5 - rate) * (1 + 0.3 * seed)}"
+        for rate in (1, 2, 3)
+        for seed in (range(4) if rate == 2 else [0])
+        for place in range(9)
+    ]
+    out = tmp_path / "r.csv"
+    out.write_text("\n".join(["recording,model,dataset,batch_size,seed,iteration,lr,loss", *lines]))
+    assert main(["fit", str(out), "--metric", "loss", "--mode", "min", "--show", "tabular"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert ("options.noise is left out: noise by seed is " in said) is (falls < 1)
+    assert ("noise = " in said) is (falls == 1)
+
+
 def test_every_column_of_the_file_has_a_line(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = recorded(scenario, "r.csv")
     said = [re.split(" {2,}", line)[0] for line in capsys.readouterr().out.splitlines() if "  " in line]

@@ -55,6 +55,21 @@ def test_a_noise_that_is_set_is_no_assumption(losses: str) -> None:
             wrong()
 
 
+def test_a_noise_that_exceeds_the_least_loss_is_said(losses: str) -> None:
+    """Mean squared errors were below 0, and the first evaluation reached the target."""
+    for model in (
+        Tabular(losses, noise=9.0, metric="loss", mode="min"),
+        MultiPowerLaw(metric="mse", start=30.0, limit=0.01, noise=9.0),
+    ):
+        [line] = [line for line in model.assumed([KIND]) if "noise" in line]
+        assert line.startswith("learning.options.noise = 9, which is more than the least ")
+    for other in (
+        Tabular(losses, noise=9.0, metric="loss", mode="max"),
+        MultiPowerLaw(metric="reward", start=-30.0, limit=0.01, noise=9.0),
+    ):
+        assert not any("noise" in line for line in other.assumed([KIND]))
+
+
 def of(tmp_path: Path, learning: dict[str, Any], **experiment: Any) -> hetsched.Scenario:
     write_profile(tmp_path / "p.csv", ROWS)
     tables = TABLES | {"profile": {"sources": [str(tmp_path / "p.csv")]}, "learning": learning}
