@@ -98,12 +98,14 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def fit_command(recordings: Path, plan: RecordingPlan) -> str:
-    """The command that fits learning models to the recordings in the file."""
-    metric = plan.experiment.metric
+    """The command that fits learning models to the recordings in the file. The user replaces words in
+    capitals."""
+    metric, chance = plan.experiment.metric, "" if plan.reports_untrained() else " --chance UNTRAINED_SCORE"
+    command = ["hetsched", "fit", str(recordings)]
     if plan.metric == DEFAULT.name:
-        return join(["hetsched", "fit", str(recordings)])
+        return join(command) + chance
     mode = metric.mode if plan.metric == metric.name else "max|min"
-    return join(["hetsched", "fit", str(recordings), "--metric", plan.metric, "--mode"]) + f" {mode}"
+    return join([*command, "--metric", plan.metric, "--mode"]) + f" {mode}{chance}"
 
 
 def plan_of(options: argparse.Namespace, scenario: Scenario) -> RecordingPlan:

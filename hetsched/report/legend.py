@@ -216,7 +216,7 @@ def recording_columns(plan: RecordingPlan) -> dict[str, str]:
 
     def says(column: str) -> str:
         if column == plan.metric:
-            return "the score; empty: it was not finite"
+            return "the score; empty: there was none, or it was not finite"
         if column == LOSS:
             return "the mean training loss since the line before"
         return RECORDING.get(column, "a hyperparameter of the iterations since the line before")

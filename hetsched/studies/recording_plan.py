@@ -11,7 +11,7 @@ from msgspec import Struct
 from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.random_streams import stream
 from hetsched.domain.recordings import LOSS, OF_TRIAL, cell_of, column_of, rounded
-from hetsched.domain.training_class import TrainingSource
+from hetsched.domain.training_class import TrainingSource, training_class
 from hetsched.domain.workload import BATCH_SIZE, Experiment, SpeedUp, TrialKind
 
 
@@ -139,6 +139,12 @@ class RecordingPlan(Struct, frozen=True):
             said_loss = {LOSS: "" if loss is None else cell_of(loss)} if self._says_loss else {}
             lines.append(self.cells(drawn, iteration) | {self.metric: cell_of(float(score))} | said_loss)
         return lines
+
+    def reports_untrained(self) -> bool:
+        """Whether an untrained trial has a score. A trainable of Ray has no result before its first
+        iteration, and its class says so by `reports_untrained`. Raises InputError as
+        `training_class` does."""
+        return self.training is None or bool(getattr(training_class(self.training), "reports_untrained", True))
 
     @property
     def evaluated_at(self) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from functools import lru_cache, partial
 from itertools import islice
-from math import isfinite
+from math import isfinite, nan
 from multiprocessing import active_children, get_context
 
 from hetsched.domain.cluster import CPU, NodeId, Worker, WorkerId
@@ -50,12 +50,13 @@ def _side_by_side(plan: RecordingPlan, numbers: Sequence[int]) -> Iterator[Recor
 
 def recording(plan: RecordingPlan, number: int) -> Recorded:
     """Record one trial. The untrained trial is evaluated, and then the trial after every
-    `plan.every` iterations."""
+    `plan.every` iterations. The score of the untrained trial is nan for a training that reports
+    nothing before its first iteration."""
     trainer = _trainer(_settings(plan), plan.device, plan.threads)
     started = time.perf_counter()
     drawn = plan.drawn(number)
     trainer.reset(drawn.hyperparameters(0), drawn.seed)
-    evaluations = [Evaluated(0, _score(plan, trainer), None)]
+    evaluations = [Evaluated(0, _score(plan, trainer) if plan.reports_untrained() else nan, None)]
     for done in plan.evaluated_at[:-1]:
         if any(begin == done for begin, _ in drawn.stages[1:]):
             trainer.configure(drawn.hyperparameters(done))

@@ -164,9 +164,12 @@ class RayTraining:
     A script may draw from the global generators of Python, NumPy or torch. Their states follow from
     the trial's seed, and checkpoints have them. A function is called again after every change. So
     it draws again what it draws before its loop.
+
+    Before its first iteration there is no result: `reports_untrained` says so.
     """
 
     trainable: ClassVar[Any]
+    reports_untrained: ClassVar = False
 
     def __init__(self, options: Mapping[str, Any], resources: Resources) -> None:
         """Raises InputError for a class that lacks a method, and for a function that cannot be

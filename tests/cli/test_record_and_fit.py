@@ -39,6 +39,23 @@ metric = { name = "loss", mode = "min" }
 search_space.lr = { low = 0.001, high = 1.0, scale = "log" }
 search_space.optimizer.name = { choices = ["sgd", "adam"] }
 """
+WALK = """
+from ray import tune
+
+class Walk(tune.Trainable):
+    def setup(self, config):
+        self.lr, self.loss = config["lr"], 3.0
+
+    def step(self):
+        self.loss *= 1 - self.lr / 10
+        return {"loss": self.loss}
+
+    def save_checkpoint(self, folder):
+        return {"loss": self.loss}
+
+    def load_checkpoint(self, state):
+        self.loss = state["loss"]
+"""
 SMALL = ["--recordings", "12", "--every", "10"]
 
 
@@ -91,6 +108,22 @@ def test_a_toy_training_is_recorded_and_fitted(scenario: Path, capsys: pytest.Ca
     assert errors == sorted(errors)
     assert found["noise"]["between_seeds"] > 0
     assert found["noise"]["by_images"] is None  # a loss is no share of right answers
+
+
+def test_a_trainable_of_ray_is_recorded_without_a_score_of_the_untrained_trial(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`evaluate returned {}` was all that was said."""
+    pytest.importorskip("ray")
+    path = tmp_path / "walk.toml"
+    (tmp_path / "walk.py").write_text(WALK)
+    path.write_text(SCENARIO.replace("my_training.py:Mine", "walk.py:Walk").replace("options = { batch = 4 }", ""))
+    out = recorded(path, "r.csv")
+    first, second, *_ = read_recordings(out, chance=5.0, metric="loss")[0].evaluations
+    assert (first.iteration, first.score) == (0, 5.0) and second.iteration == 10
+    command = f"hetsched fit {out} --metric loss --mode min --chance "
+    assert f"fit: {command}UNTRAINED_SCORE\n" in capsys.readouterr().out
+    assert main([*command.split()[1:], "5.0"]) == 0
 
 
 @pytest.mark.parametrize("falls", [0.5, 1.0])
