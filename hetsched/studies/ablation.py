@@ -114,6 +114,7 @@ def ablate(
     seeds: Seeds = 1,
     folder: Path | str | None = None,
     *,
+    policy_files: Sequence[Path | str] = (),
     progress: Progress = silent,
 ) -> AblationResult:
     """Simulate every variant of the scenario under every seed, with the same draws. `folder` is as
@@ -122,7 +123,7 @@ def ablate(
     Raises InputError for what is wrong in the input, PolicyError if the policy fails, HetschedError
     if a run trained nothing.
     """
-    with studied(scenario) as setup:
+    with studied(scenario, policy_files) as setup:
         chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
         profiled_workers(setup, chosen)
         check_policies(setup, [chosen])

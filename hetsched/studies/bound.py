@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hetsched.analysis.bounds import Bounds, cluster_devices, worker_devices, workload_bounds
@@ -66,7 +67,9 @@ class BoundResult:
         return document
 
 
-def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> BoundResult:
+def bound(
+    scenario: Scenario | Setup, strategies: Strategies | None = None, *, policy_files: Sequence[Path | str] = ()
+) -> BoundResult:
     """Lower bounds, in seconds, on the makespan and on the mean job completion time (JCT).
 
     JCT is completion minus arrival, of trials and of experiments. Every trial trains to its stop
@@ -76,7 +79,7 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
 
     Raises InputError if the profile lacks a step time.
     """
-    with studied(scenario) as setup:
+    with studied(scenario, policy_files) as setup:
         workload, times = setup.workload, setup.times
         devices = cluster_devices(setup.cluster, times)
         overall = _bounds(setup, devices)

@@ -28,6 +28,7 @@ def simulate(
     seeds: Seeds = 1,
     folder: Path | str | None = None,
     *,
+    policy_files: Sequence[Path | str] = (),
     watch: Watch = unwatched,
 ) -> StrategyResult:
     """Simulate one strategy under every seed, one after the other.
@@ -36,7 +37,7 @@ def simulate(
     folder, which is deleted together with the result. Raises InputError for wrong input, and
     PolicyError if the policy fails.
     """
-    with studied(scenario) as setup:
+    with studied(scenario, policy_files) as setup:
         chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
         profiled_workers(setup, chosen)
         check_policies(setup, [chosen])

@@ -153,6 +153,7 @@ def validate(
     *,
     profile: Path | str | None = None,
     predictions: int = PREDICTIONS,
+    policy_files: Sequence[Path | str] = (),
     watch: Watch = unwatched,
 ) -> ValidationResult:
     """Measure a profile of the training (or take `profile`, a CSV file), predict with the
@@ -164,7 +165,7 @@ def validate(
     does.
     """
     check_counts(MOST_PREDICTIONS, predictions=predictions)
-    with studied_for_real(scenario) as setup:
+    with studied_for_real(scenario, policy_files) as setup:
         check_learning(setup)  # refused before anything is measured
         chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
         given = None if profile is None else path_of(profile, "profile")

@@ -90,12 +90,15 @@ def _sgd(bounds: Bounds, names: Sequence[str], recordings: Sequence[Recording]) 
 
 def _law(metric: Metric, recordings: Sequence[Recording]) -> Fit:
     """The law begins at the mean score of untrained trials. Its limit lies between the best
-    recorded score and a score that is better by the recorded range. An accuracy is at most 1."""
+    recorded score and a score that is better by the recorded range. An accuracy is at most 1. The
+    limit has no other sign than all recorded scores: a loss above 0 does not fall below 0."""
     scores = [line.score for recording in recordings for line in recording.evaluations]
     start = float(f"{mean(recording.evaluations[0].score for recording in recordings):.4g}")
     sign = 1.0 if metric.mode == "max" else -1.0
     best = sign * max(sign * score for score in scores)
     far = best + sign * ((max(scores) - min(scores)) or 1.0)
+    if min(scores) * max(scores) > 0 > best * far:
+        far = 0.0
     if metric.name == DEFAULT.name:
         far = min(1.0, max(far, best + 1e-3))
     bounds = {**LAW, "limit": (min(best, far), (best + far) / 2, max(best, far))}

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hetsched.domain.metric import Metric
+from hetsched.domain.metric import Metric, Mode
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from hetsched.studies.fit_result import MEAN_CURVE, Errors, FitOrder, Fitted, Judged, Noise
-from sim.learning.candidates import SGD, Fit
+from sim.learning.candidates import SGD, Fit, _law
 from sim.learning.cross_validation import Labelled, folds_of, held_out
 from sim.learning.errors import errors_of, predictor, recorded_scores
 from sim.learning.fit import fit, recordings_of
@@ -79,6 +79,23 @@ def test_noise_by_images_and_by_seed_are_apart() -> None:
     assert found.between_seeds == pytest.approx(0.02**0.5)
     assert found.by_seed == pytest.approx((0.02 - 0.0024) ** 0.5)
     assert noise_of(alike[:1], "accuracy").between_seeds is None
+
+
+@pytest.mark.parametrize(("sign", "mode"), [(1.0, "min"), (-1.0, "max")])
+def test_the_limit_of_scores_of_one_sign_has_this_sign(sign: float, mode: Mode) -> None:
+    """The limit of a loss was -0.08, and the best simulated loss was below 0."""
+
+    def falling(name: str, rate: float) -> Recording:
+        lines = enumerate(recording(name, [rate] * 5).evaluations)
+        return Recording(
+            name,
+            KIND,
+            tuple(line.model_copy(update={"score": sign * 3 * (0.5 - rate) ** place}) for place, line in lines),
+        )
+
+    recordings = [falling(str(rate), rate) for rate in (0.1, 0.2, 0.3)]
+    fitted = _law(Metric("loss", mode), recordings).learning
+    assert fitted is not None and sign * fitted["options"]["limit"] >= 0
 
 
 def test_a_law_with_a_jump_is_that_of_the_paper() -> None:

@@ -1,6 +1,7 @@
 """Policy files of scenarios: which policy of a name runs, where several files have the name."""
 
 from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies import run
+from hetsched.studies.ablation import WHOLE
 from hetsched.studies.compare import resume_comparison
 from hetsched.studies.run_plan import RunPlan
 from hetsched.version import __version__
@@ -85,6 +87,18 @@ def test_a_policy_that_only_another_scenario_has_is_unknown(folder: Path) -> Non
         hetsched.simulate(hetsched.Scenario(**TABLES), MINE[0])
     result = hetsched.compare(hetsched.Scenario(**TABLES), MINE, 1, policy_files=["A/mine.py"])  # needed load_policies
     assert result.runs[-1].metrics.makespan_s == alone()["A"]
+
+
+def test_every_study_takes_files_of_policies(folder: Path) -> None:
+    """`simulate`, `ablate`, `bound` and `validate` had no such argument, and docs/python.md named it for
+    each study."""
+    scenario, files = hetsched.Scenario(**TABLES), ["A/mine.py"]
+    of_a = alone()["A"]
+    assert hetsched.simulate(scenario, MINE[0], policy_files=files).runs[0].metrics.makespan_s == of_a
+    assert hetsched.ablate(scenario, MINE[0], policy_files=files).variants[WHOLE].makespan_s == of_a
+    assert hetsched.bound(scenario, MINE, policy_files=files).by_allocation["fusion"].makespan_s <= of_a
+    for study in ("compare", "plan", "run", "suite", "validate"):
+        assert "policy_files" in signature(getattr(hetsched, study)).parameters, study
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
