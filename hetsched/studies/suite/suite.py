@@ -13,6 +13,7 @@ import msgspec
 from hetsched import scheduling
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, nearest, path_of
+from hetsched.scenario.checks import check_policies
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.policy_files import POLICIES, copy_files, policies_of
 from hetsched.scenario.scenario import Setup
@@ -95,7 +96,9 @@ def suite(
     with policies_of(files, again=True):
         found = chosen_scenarios(scenarios, held_out, costs)
         chosen = chosen_policies(policies, baseline, found.setups.values(), files)
-        _check_not_refused(_with_files(found.setups, files), chosen[0])
+        own = _with_files(found.setups, files)
+        _check_not_refused(own, chosen[0])
+        _check_made(own, chosen)
         home = _new_folder(folder)
         with sole_owner(home, SUITE), one_interrupt(), _going_on(home):
             with signals_held():
@@ -262,6 +265,16 @@ def _check_not_refused(setups: Mapping[str, Setup], baseline: str) -> None:
                 f"baseline: {baseline!r} refuses {name}, so that nothing could be compared with it: {why}; choose "
                 "another one"
             )
+
+
+def _check_made(setups: Mapping[str, Setup], policies: Sequence[str]) -> None:
+    """Make each policy of users once for each scenario that it does not refuse. Raises as
+    `check_policies`."""
+    for setup in setups.values():
+        with policies_of(setup.policy_files):
+            found = {policy: strategy_of(setup, policy) for policy in policies}
+            own = {name: one for name, one in found.items() if not scheduling.policies.is_shipped(one.scheduling)}
+            check_policies(setup, [one for name, one in own.items() if refusal(setup, name) is None])
 
 
 def _check_ranked(home: Path, plan: SuitePlan, record: Record) -> None:

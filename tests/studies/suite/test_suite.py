@@ -207,6 +207,15 @@ def test_a_baseline_that_cannot_be_ranked_is_said_at_once_and_can_be_changed(tmp
     assert resume_suite(tmp_path / "out").plan.baseline == "fifo"
 
 
+def test_a_policy_that_cannot_be_made_leaves_no_folder(tmp_path: Path) -> None:
+    """Other studies make each policy once before anything runs."""
+    made = "    def __init__(self):\n        raise RuntimeError('no licence')\n\n    def dispatch"
+    (tmp_path / "mine.py").write_text(MINE.replace("    def dispatch", made))
+    with pytest.raises(PolicyError, match="'mine' cannot be made without arguments: RuntimeError in .*: no licence"):
+        suite(["homogeneous"], ["mine"], 1, tmp_path / "out", policy_files=[tmp_path / "mine.py"])
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_baseline_that_refuses_a_scenario_is_said_before_anything_runs(tmp_path: Path) -> None:
     make_gangs(tmp_path)
     with pytest.raises(InputError, match="baseline: 'hrfs' refuses gangs, .* puts a trial on one worker"):
