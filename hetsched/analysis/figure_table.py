@@ -198,6 +198,7 @@ FIGURES = (
         Average.MEAN,
         "iterations that were trained and not lost with a checkpoint, over all trials; what PBT threw away counts",
     ),
+    Figure("samples", "samples", Average.MEAN, "these iterations, each times the batch size that it was trained with"),
     Figure("segments", "segments", Average.MEAN, "segments that were finished"),
     Figure("lost_segments", "segments", Average.MEAN, "segments that broke"),
     Figure("exploits", "times", Average.MEAN, "how often PBT copied one trial over another"),

@@ -109,6 +109,7 @@ class Metrics(Struct, frozen=True):
     gpus_used: float
     gpus: int
     iterations: int
+    samples: int
     segments: int
     lost_segments: int
     exploits: int
@@ -338,6 +339,7 @@ def _progress(state: State) -> dict[str, Any]:
     trials = state.trials.values()
     return {
         "iterations": sum(trial.trained for trial in trials),
+        "samples": sum(n * kind.batch_size for trial in trials for kind, n in trial.trained_by_kind.items()),
         "segments": state.segments,
         "exploits": sum(trial.exploits for trial in trials),
         "completed": sum(trial.completed is not None for trial in trials),

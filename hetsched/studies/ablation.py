@@ -20,7 +20,6 @@ from hetsched.scenario.tables import FaultsTable, OverheadsTable
 from hetsched.studies.assumed_scores import check_learning
 from hetsched.studies.assumptions import assumptions, idle_workers
 from hetsched.studies.beyond_recordings import beyond_recordings
-from hetsched.studies.comparison import SIMILAR_WORK
 from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy, studied
@@ -31,6 +30,7 @@ from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.unreached import unreached
 from hetsched.studies.watching import Progress, silent
+from hetsched.studies.work import Work
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -163,14 +163,14 @@ def _simulated(
 
 
 def _other_work(runs: Mapping[str, Sequence[RunResult]]) -> dict[str, str]:
-    """A warning for each variant that trains clearly more or fewer iterations than the whole. A
-    policy with a limit of time or money uses up what a variant saves."""
-    trained = {name: fmean(run.metrics.iterations for run in of_one) for name, of_one in runs.items()}
-    shares = {name: iterations / trained[WHOLE] for name, iterations in trained.items()}
+    """A warning for each variant that trains clearly more or less than the whole. A policy with a
+    limit of time or money uses up what a variant saves."""
+    trained = {name: Work.of([run.metrics for run in of_one]) for name, of_one in runs.items()}
+    shares = {name: work.share_of(trained[WHOLE]) for name, work in trained.items()}
     return {
-        name: f"it trains {share:.0%} of the iterations of {WHOLE!r}, so that makespans do not show what it saves"
+        name: f"it trains {share} of {WHOLE!r}, so that makespans do not show what it saves"
         for name, share in shares.items()
-        if abs(share - 1) > SIMILAR_WORK
+        if share.differs
     }
 
 

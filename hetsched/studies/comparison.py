@@ -19,6 +19,7 @@ from hetsched.domain.metric import Metric
 from hetsched.domain.registry import Strategy
 from hetsched.studies.fan_out import Simulate, Task
 from hetsched.studies.one_run import RunResult
+from hetsched.studies.work import Work
 
 NARROW = 0.01
 """Seeds are enough when the interval of every paired ratio of makespans is narrower than this share
@@ -28,10 +29,6 @@ FIRST_SEEDS = 10
 """With fewer seeds the width of an interval is too uncertain to decide when to stop. A narrow
 interval must still be narrow with so many seeds more: the first seeds may lack something that is
 rare."""
-
-SIMILAR_WORK = 0.02
-"""The share by which the iterations of two strategies may differ without a note: PBT differs
-between them."""
 
 SIMILAR_LINEAGE = 0.05
 """The share by which the iterations behind the best weights of two strategies may differ without a
@@ -49,9 +46,9 @@ class Comparison(Struct, frozen=True):
     those to the baseline. They are None for the baseline itself. `speedup_vs_baseline` is the ratio
     of makespans.
 
-    - `verdict`: the result in words. It has two notes about iterations, compared with the baseline:
-      how many were trained, and how many are behind the best weights. Each is left out if the
-      numbers are about equal.
+    - `verdict`: the result in words. It has two notes, compared with the baseline: how many
+      iterations were trained, or samples where batch sizes differ, and how many iterations are
+      behind the best weights. Each is left out if the numbers are about equal.
     - `target_reached`: the number of seeds under which the target score was reached
     - `decision_s`: the policy's mean seconds per call on this host. None: not measured.
     """
@@ -97,6 +94,7 @@ class Comparison(Struct, frozen=True):
     gpus: int
     exploits: float
     iterations: float
+    samples: float
     segments: float
     lost_segments: float
     decision_s: float | None
@@ -206,14 +204,14 @@ def _differences(runs: Runs, baseline: Strategy, figure: Callable[[Metrics], flo
 
 
 def _other_work(figures: Sequence[Metrics], reference: Sequence[Metrics]) -> str:
-    """A note after a verdict, compared with the reference runs: the iterations that were trained,
-    and those behind the best weights, if they are not about equal.
+    """A note after a verdict, compared with the reference runs: the iterations or samples that were
+    trained, and the iterations behind the best weights, if they are not about equal.
 
     A strategy that stops trials early is no faster at the same work. If a strategy runs trials one
     after another, late trials copy weights that were trained for longer.
     """
-    trained = fmean(m.iterations for m in figures) / fmean(m.iterations for m in reference)
-    words = "" if abs(trained - 1) < SIMILAR_WORK else f", with {trained:.0%} of its iterations"
+    trained = Work.of(figures).share_of(Work.of(reference))
+    words = f", with {trained.value:.0%} of its {trained.of}" if trained.differs else ""
     mine, theirs = (mean_of_known(m.lineage_iterations for m in of_one) for of_one in (figures, reference))
     if mine is not None and theirs and abs(mine / theirs - 1) > SIMILAR_LINEAGE:
         words += f"; {mine:,.0f} iterations are behind its best weights, {theirs:,.0f} behind the baseline's"

@@ -24,7 +24,6 @@ from hetsched.studies.assumed_scores import check_learning
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.beyond_recordings import beyond_in_words
 from hetsched.studies.budget import Budget
-from hetsched.studies.comparison import SIMILAR_WORK
 from hetsched.studies.folder import PROBES, ResultsFolder, default_folder, write_summary
 from hetsched.studies.forecast import Forecast, Simulations, forecast
 from hetsched.studies.frames import frame
@@ -32,12 +31,14 @@ from hetsched.studies.inputs import Seeds, Strategies, chosen_seeds, chosen_stra
 from hetsched.studies.measured import Measured
 from hetsched.studies.measuring import SHARE, measure, workers_to_measure
 from hetsched.studies.measuring_policy import MEASURE
+from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import unfit_for
 from hetsched.studies.real_scenario import studied_for_real
 from hetsched.studies.results import scenario_facts
 from hetsched.studies.run_warnings import of_any_runs
 from hetsched.studies.unknown_scores import joined
 from hetsched.studies.watching import Progress, Watch, silent, unwatched
+from hetsched.studies.work import Work
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -227,16 +228,17 @@ def _fitting(setup: Setup, chosen: Sequence[Strategy], not_measured: Mapping[str
     return _Fitting(frozen, strategies, left_out, same)
 
 
-def _less_work(found: Mapping[Strategy, Forecast]) -> dict[str, str]:
-    """A warning for each strategy that trains clearly fewer iterations than the one that trains the
-    most. Such a strategy may be faster only because it does less work: trials copied others, or
-    ended early."""
-    most = max(found, key=lambda strategy: found[strategy].iterations)
-    shares = {strategy: of.iterations / found[most].iterations for strategy, of in found.items()}
+def _less_work(runs: Mapping[Strategy, Sequence[RunResult]]) -> dict[str, str]:
+    """A warning for each strategy that trains clearly less than the one that trains the most. Such a
+    strategy may be faster only because it does less work: trials copied others, took smaller batch
+    sizes, or ended early."""
+    works = {strategy: Work.of([run.metrics for run in of_one]) for strategy, of_one in runs.items()}
+    most = max(works, key=lambda strategy: works[strategy].samples)
+    shares = {strategy: work.share_of(works[most]) for strategy, work in works.items()}
     return {
-        str(strategy): f"trains {share:.0%} of the iterations of {most}, so that it is not known to be faster"
+        str(strategy): f"trains {share} of {most}, so that it is not known to be faster"
         for strategy, share in shares.items()
-        if share < 1 - SIMILAR_WORK
+        if share.is_less
     }
 
 
@@ -264,7 +266,7 @@ def _written(
     """The result. It is also written to its folder."""
     setup, found = fitting.setup, simulated.forecasts
     lacking = {str(strategy): of.warning for strategy, of in found.items() if of.warning is not None}
-    warnings = joined(of_any_runs(setup, found), unfit_for(setup, simulated.runs), _less_work(found), lacking)
+    warnings = joined(of_any_runs(setup, found), unfit_for(setup, simulated.runs), _less_work(simulated.runs), lacking)
     left_out = fitting.left_out | simulated.failed
     beyond = beyond_in_words(simulated.beyond)
     probes = sorted(log.parent for log in home.path.glob(f"{PROBES}/*/{LOG_NAME}"))

@@ -29,13 +29,13 @@ from hetsched.analysis.over_scenarios.ranks import Ranking, ranking
 from hetsched.analysis.paired import Difference
 from hetsched.errors import InputError
 from hetsched.studies.beyond_recordings import beyond_in_words, the_most
-from hetsched.studies.comparison import SIMILAR_WORK
 from hetsched.studies.frames import frame
 from hetsched.studies.periods import are_far
 from hetsched.studies.suite import stability
 from hetsched.studies.suite.record import COLUMNS, Record
 from hetsched.studies.suite.suite_plan import RUNS_NAME, SuitePlan
 from hetsched.studies.unreached import in_all
+from hetsched.studies.work import SIMILAR_WORK
 
 if TYPE_CHECKING:
     from pandas import DataFrame
