@@ -2,7 +2,7 @@
 again."""
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from statistics import geometric_mean
@@ -45,26 +45,24 @@ OF_A_STEP = ("cluster", "workload", "real", "training", "checkpoints")
 
 class Facts(Struct, frozen=True):
     """What a measurement is for. Two equal ones would give the same profile, apart from noise.
-    `files` are SHA-256 sums of the Python files that the tables name. `paced` is the profile that
-    sets the pace (None: there is none)."""
+    `tables` have the SHA-256 sums of Python files in the place of their names, because a results
+    folder has copies of them. `paced` is the profile that sets the pace (None: there is none)."""
 
     hetsched: str
     machine: dict[str, Any]
     tables: dict[str, Any]
-    files: dict[str, str]
     paced: str | None
 
     @classmethod
     def of(cls, setup: Setup) -> "Facts":
         scenario = setup.scenario
+        scenario = scenario.replace(real=scenario.real.with_whole_paths(scenario.path))
         written = scenario.model_dump(mode="json", exclude_none=True)
         tables = {name: _relevant(name, written[name]) for name in OF_A_STEP if name in written}
-        files = {word: scenario.path(word.partition(":")[0]) for word in _words(tables) if ".py" in word}
-        sums = {word: sha256(path.read_bytes()).hexdigest() for word, path in files.items() if path.is_file()}
         rows = sorted(str(row.model_dump(exclude={"provenance"})) for row in setup.times.rows)
         paced = sha256("\n".join(rows).encode()).hexdigest() if setup.paced else None
         machine = {"host": platform.node(), "processor": platform.machine(), "cores": len(available_cores())}
-        return cls(__version__, machine, tables, sums, paced)
+        return cls(__version__, machine, _with_sums(tables, scenario.path), paced)
 
 
 def _relevant(name: str, table: Any) -> Any:
@@ -77,12 +75,15 @@ def _relevant(name: str, table: Any) -> Any:
     return {key: _relevant(key, value) for key, value in table.items() if key not in left_out}
 
 
-def _words(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _words(inner)
+def _with_sums(value: Any, path: Callable[[str], Path]) -> Any:
+    """The value, with the sum of a file's content in the place of each Python file that there is."""
+    if isinstance(value, dict):
+        return {key: _with_sums(inner, path) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_sums(inner, path) for inner in value]
+    if isinstance(value, str) and ".py" in value and (file := path(value.partition(":")[0])).is_file():
+        return ":".join((sha256(file.read_bytes()).hexdigest(), *value.split(":")[1:]))
+    return value
 
 
 class Kept(Struct, frozen=True):

@@ -20,12 +20,13 @@ from hetsched.domain.cluster import WorkerType
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError
+from hetsched.scenario.loading import load_setup
 from hetsched.scenario.profile_files import read_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies import forecast, one_run
 from hetsched.studies.backends import Outcome, backend
 from hetsched.studies.calibration import COLD
-from hetsched.studies.measured import FACTS_NAME
+from hetsched.studies.measured import FACTS_NAME, Facts
 from hetsched.studies.measuring_policy import MEASURE, Measure
 from hetsched.studies.plan import PlanResult, plan
 from hetsched.studies.probe import measuring_scenario
@@ -215,6 +216,23 @@ def test_a_probe_can_be_replayed(cluster: Cluster) -> None:
     plan(scenario(TRUTH), ["fusion+fifo"], seeds=1, folder="plan")
     scheduling.policies.forget({Measure.__module__})
     assert hetsched.replay("plan/probes/1-fusion").same
+
+
+def test_the_copy_of_a_scenario_is_the_same_training(cluster: Cluster) -> None:
+    """`run --resume` of a run that stopped while it was planned measured everything again, as the
+    results folder has copies of files at other paths."""
+    Path("given").mkdir()
+    for name in ("models.py", "mine.py"):
+        (Path("given") / name).write_text("class Mine:\n    pass\n")
+    document = scenario().scenario.model_dump(mode="json", exclude_none=True)
+    real = {"model_file": "models.py", "data_dir": "data"}
+    tables = {"training": {"class": "mine.py:Mine"}, "real": real, "profile": {"sources": []}}
+    given = hetsched.Scenario.of(document | tables, Path("given"))
+    there = given.resolve()
+    there.save(Path("copied"))
+    assert Facts.of(load_setup(Path("copied/scenario.toml"))) == Facts.of(there)
+    (Path("given") / "mine.py").write_text("class Mine:\n    changed = True\n")
+    assert Facts.of(given.resolve()) != Facts.of(load_setup(Path("copied/scenario.toml")))
 
 
 def test_only_what_is_lacking_is_measured(cluster: Cluster) -> None:
