@@ -280,15 +280,22 @@ def _nearest(value: float, least: float, most: float) -> float:
     return min(max(value, least), most)
 
 
-def pace_remarks(steps: Iterable[WorkerSteps], time_scale: float) -> list[str]:
+def pace_remarks(steps: Iterable[WorkerSteps], time_scale: float, *, planned: bool = False) -> list[str]:
     """Which workers could not keep their pace, and what to do. Empty: all did. The slowest worker
     would have kept the advised pace in its slowest kind of trial.
 
-    `time_scale` is the run's: see `hetsched.scenario.tables.RealTable`.
+    `time_scale` is the run's: see `hetsched.scenario.tables.RealTable`. `planned`: the pace is the
+    one that a plan measured, which follows the machine and not `time_scale`.
     """
     late = {step.late: step.slowest for step in steps if step.late is not None}
     if max(late.values(), default=1.0) <= 1 + LATE:
         return list(late)
+    if planned:
+        return [
+            *late,
+            "the machine was faster when the plan measured it, so the prediction is too low: plan again with "
+            "--measure-again",
+        ]
     enough = _rounded_up(time_scale * max(late.values()))
     return [
         *late,

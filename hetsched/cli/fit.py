@@ -84,6 +84,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         elif shown.learning is None:
             say(f"{shown.name}: a scenario cannot have it; tabular has one file, so put the recordings into one")
         else:
+            for line in shown.undecided:
+                say(line)
             say_whole(f"\n{learning_toml(shown.learning)}")
 
     finish(options, emit, document(fitted), table, None)

@@ -69,14 +69,17 @@ COLD = "estimated from first segments only"
 and empty caches."""
 
 
-def calibrate(events: Iterable[Event], provenance: str, host_cores: int | None = None) -> Calibration:
+def calibrate(
+    events: Iterable[Event], provenance: str, host_cores: int | None = None, *, held: bool = False
+) -> Calibration:
     """The step times and costs that a log shows, by kind of trial and type of worker.
 
     Step times of paced workers are given without their pace, as in any profile. In a simulation no
-    start-up slows another one down, whatever `host_cores` is.
+    start-up slows another one down, whatever `host_cores` is. `held`: a run is to ask these step
+    times as its pace, so they are such that workers of every pace can hold it.
     """
     seen, on_one_host = seen_segments(events, host_cores)
-    rows = [row_of(*pair, of_pair, provenance, growth_of(of_pair)) for pair, of_pair in seen.items()]
+    rows = [row_of(*pair, one, provenance, growth_of(one), held=held) for pair, one in seen.items()]
     latencies = [segment.ended.parts.dispatch_s for of_pair in seen.values() for segment in of_pair]
     return Calibration(rows, fmean(latencies) if latencies else 0.0, on_one_host)
 
@@ -106,20 +109,21 @@ def growth_of(seen: Iterable[Seen]) -> float:
     return state_growth([(one.after, one.ended.parts.checkpoint_s) for one in seen])
 
 
-def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance: str, growth: float) -> ProfileRow:
+def row_of(
+    kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance: str, growth: float, *, held: bool = False
+) -> ProfileRow:
     """The row of a profile for a kind of trial on a type of worker, from the segments that were
     seen.
 
     Cold segments give the start-up. The start-up includes the seconds by which their iterations
     take longer than those of warm segments (first calls, empty caches). It also includes making a
     trial ready that is not restored. Warm segments give the step time. Without warm segments cold
-    ones give it, and the provenance says so.
+    ones give it, and the provenance says so. `held` is as in `calibrate`.
     """
     cold = [segment for segment in seen if segment.ended.parts.start_up_s > 0]
     warm = warm_of(seen)
-    trained = warm or cold
-    unpaced_s = [_unpaced_s(segment, keeps_pace(trained)) for segment in trained]
-    seconds = sum(unpaced_s) / sum(segment.ended.iterations for segment in trained)
+    trained = _slowest_pace(warm or cold) if held else warm or cold
+    unpaced, seconds = _unpaced(trained), _step_s(trained)
     starts = [start_up_s(segment, seconds) for segment in cold]
     restores = [one.ended.parts.restore_s / grown(growth, one.before) for one in seen if one.restored]
     evaluations = [one.ended.parts.evaluate_s / grown(growth, one.after) / max(1, one.images) for one in seen]
@@ -132,7 +136,7 @@ def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance
         cores=worker.cores,
         gpu_share=worker.gpu_share,
         seconds_per_iteration=seconds,
-        noise_cv=_noise_cv([(s, one.ended.iterations) for s, one in zip(unpaced_s, trained, strict=True)], seconds),
+        noise_cv=_noise_cv(unpaced, seconds),
         evaluation_s_per_image=fmean(evaluations),
         evaluation_cv=variation(evaluations),
         start_up_s=fmean(starts) if starts else None,
@@ -158,6 +162,39 @@ def keeps_pace(trained: Collection[Seen]) -> bool:
     If most were late, the machine cannot keep the pace.
     """
     return sum(is_late(segment.ended) for segment in trained) <= len(trained) / 2
+
+
+def keep_their_paces(seen: Sequence[Seen]) -> bool:
+    """Whether workers of every pace keep it, by their warm segments if there are any."""
+    return all(map(keeps_pace, _by_pace(warm_of(seen) or seen)))
+
+
+def _by_pace(seen: Iterable[Seen]) -> list[list[Seen]]:
+    found: defaultdict[float | None, list[Seen]] = defaultdict(list)
+    for segment in seen:
+        found[segment.pace].append(segment)
+    return list(found.values())
+
+
+def _slowest_pace(trained: Sequence[Seen]) -> Sequence[Seen]:
+    """The segments of the pace that shows the longest step time without pace. All segments, if workers
+    of every pace keep it: then their step times differ by chance."""
+    if keep_their_paces(trained):
+        return trained
+    return max(_by_pace(trained), key=_step_s)
+
+
+def _step_s(trained: Sequence[Seen]) -> float:
+    """The mean seconds per iteration without the workers' pace."""
+    return sum(seconds for seconds, _ in _unpaced(trained)) / sum(segment.ended.iterations for segment in trained)
+
+
+def _unpaced(trained: Sequence[Seen]) -> list[tuple[float, int]]:
+    """The seconds of each segment without the worker's pace, and its iterations. Whether workers keep
+    their pace is judged by pace."""
+    return [
+        (_unpaced_s(one, keeps_pace(of_one)), one.ended.iterations) for of_one in _by_pace(trained) for one in of_one
+    ]
 
 
 def _unpaced_s(segment: Seen, keeps_pace: bool) -> float:

@@ -52,8 +52,9 @@ class Judged(Struct, frozen=True):
     """A model and its errors on recordings while they were held out: on all, and on those of each
     file.
 
-    `learning` is a scenario's `[learning]` for this model, fitted to all recordings. None: a
-    scenario cannot have it.
+    - `learning`: a scenario's `[learning]` for this model, fitted to all recordings. None: a
+      scenario cannot have it.
+    - `undecided`: in words, the constants that the recordings do not decide. They are not fitted.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Judged(Struct, frozen=True):
     held_out: Errors
     by_file: Mapping[str, Errors]
     learning: Mapping[str, Any] | None
+    undecided: tuple[str, ...] = ()
 
 
 CHANGES = 5

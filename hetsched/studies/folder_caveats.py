@@ -6,7 +6,7 @@ those of its plan, or the assumptions are computed again.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from os.path import relpath
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from hetsched.analysis.step_times import pace_remarks, worker_steps
-from hetsched.core.events import COMPLETED, SIMULATED, RunStarted
+from hetsched.core.events import COMPLETED, SIMULATED, RunPredicted, RunStarted
 from hetsched.core.log import LogDecoder, read_log
 from hetsched.domain.limits import Seed
 from hetsched.domain.registry import Strategy
@@ -140,7 +140,11 @@ def late_workers(study: Path, logs: Iterable[Path]) -> dict[str, str]:
     if not real or not (setup := load_setup_of_logs(study / SCENARIO_NAME)).paced:
         return {}
     steps = {strategy: worker_steps(map(read_log, of_one), setup.times) for strategy, of_one in real.items()}
-    late = {strategy: pace_remarks(of_one, setup.scenario.real.time_scale) for strategy, of_one in steps.items()}
+    scale = setup.scenario.real.time_scale
+    late = {
+        strategy: pace_remarks(of_one, scale, planned=any(map(_is_planned, real[strategy])))
+        for strategy, of_one in steps.items()
+    }
     return {strategy: "; ".join(lines) for strategy, lines in late.items() if lines}
 
 
@@ -226,6 +230,11 @@ def _start(log: Path) -> RunStarted | None:
     with log.open("rb") as file:
         first = LogDecoder(log).event(file.readline().rstrip(b"\n"))
     return first if isinstance(first, RunStarted) else None
+
+
+def _is_planned(log: Path) -> bool:
+    """Whether a plan has predicted the run of this log."""
+    return any(isinstance(event, RunPredicted) for event in islice(read_log(log), 2))
 
 
 def _named(log: Path) -> str:

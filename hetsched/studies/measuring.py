@@ -84,7 +84,7 @@ class _Probes:
         frozen = replace(self._setup, frozen_workers={name: tuple(lacking.workers)})
         probing = measuring_scenario(frozen, len(lacking.workers), self._budget.left_s(SHARE))
         try:
-            calibration = probe(probing, Strategy(name, MEASURE), home, self._watch)
+            calibration = probe(probing, Strategy(name, MEASURE), home, self._watch, held=True)
             measured.add(calibration, slow_paces(self._setup, home))
         except HetschedError as error:
             if not measured.any:

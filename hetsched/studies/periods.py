@@ -35,6 +35,9 @@ NEAR = 1.02
 """A makespan and a mean JCT of at most so many bounds do not suffer from rounds that are too long."""
 
 
+WEIGHS_COSTS = "weighs_costs"
+
+
 class Fit(Struct, frozen=True):
     """The periods of a scheduling policy that were set to fit a run, and a sentence that says
     so."""
@@ -120,7 +123,7 @@ class _Misfits(NamedTuple):
 
 def unfit(setup: Setup, bounds_s: Mapping[Strategy, float | None], beside: Iterable[Strategy] = ()) -> dict[str, str]:
     """A warning for each strategy whose scheduling policy has a period that is too long for the
-    run, or a round of the scenario that is shorter than what it costs beside training, in words.
+    run, or a round that is shorter than what it costs beside training, in words.
     Thresholds that tell no trials apart belong to the warning, too (`unfit_thresholds`).
 
     `bounds_s` are lower bounds on the makespans, in seconds. The class attribute `periods` of a
@@ -186,8 +189,8 @@ def are_far(runs: Iterable[Ratios]) -> bool:
 
 
 def _misfits(setup: Setup, strategy: Strategy, bound_s: float, sharing: Collection[Strategy] = ()) -> _Misfits:
-    """The periods that are too long for the run, and the rounds of the scenario that are shorter than
-    their costs. A policy's own short round stays unsaid: policies such as `sia` weigh the costs.
+    """The periods that are too long for the run, and the rounds that are shorter than their costs. A
+    policy's own short round stays unsaid if its class attribute `weighs_costs` is true.
 
     The suggested lengths fit the costs on the workers of all strategies that share the periods.
     Without `sharing`, this strategy is alone. Only the costs on its own workers make a round too
@@ -203,14 +206,15 @@ def _misfits(setup: Setup, strategy: Strategy, bound_s: float, sharing: Collecti
     more = min(_times_shorter(round_s, max(iteration_s, costs_s / COSTS)), round_s / costs_s if costs_s else MORE)
     own_iteration_s, own_costs_s = _iteration_and_costs(setup, setup.workers(strategy))
     found = found._replace(costs_s=own_costs_s)
+    weighs_costs = getattr(scheduling.policies.factory(strategy.scheduling), WEIGHS_COSTS, False)
     for name, times in periods.items():
         if (seconds := _seconds_of(setup, strategy, name)) is None:
             continue
         fits = _settable(strategy, name, longest_s[name] / more)
         if seconds * times * more > bound_s and fits < seconds:
             found.too_long[name] = fits
-        is_set = longest_s[name] == round_s and name in _set_options(setup, strategy)
-        if is_set and own_iteration_s < own_costs_s and seconds < _settable(strategy, name, own_costs_s):
+        is_round = longest_s[name] == round_s and (name in _set_options(setup, strategy) or not weighs_costs)
+        if is_round and own_iteration_s < own_costs_s and seconds < _settable(strategy, name, own_costs_s):
             found.too_short[name] = fits
     return found
 

@@ -16,15 +16,15 @@ from hetsched.studies.validation import probe_scenario
 from hetsched.studies.watching import Watch
 
 
-def probe(probing: Setup, strategy: Strategy, folder: Path, watch: Watch) -> Calibration:
+def probe(probing: Setup, strategy: Strategy, folder: Path, watch: Watch, *, held: bool = False) -> Calibration:
     """Run this strategy for real on a short scenario, with the log in the folder. Returns what the
-    log shows."""
+    log shows. `held` is as in `calibrate`."""
     seed = probing.scenario.first_seed
     probing.save(folder)  # for `hetsched replay`
     with watch("profiling with", probing, strategy, seed) as listen:
         run, _ = carry_out("ray", probing, strategy, seed, folder, listen)
     provenance = f"measured by the probe run in {folder}"
-    return calibrate(read_log(run.log), provenance, host_cores(probing))
+    return calibrate(read_log(run.log), provenance, host_cores(probing), held=held)
 
 
 def host_cores(setup: Setup) -> int | None:

@@ -24,6 +24,7 @@ from hetsched.studies.frames import runs_frame, table_frame
 from hetsched.studies.lost_segments import lost_segments
 from hetsched.studies.named_folder import results_folder, results_logs, scenario_in_suite
 from hetsched.studies.one_run import RunResult, look_up
+from hetsched.studies.resumed_runs import resumed_runs
 from hetsched.studies.unknown_scores import joined
 
 if TYPE_CHECKING:
@@ -127,11 +128,11 @@ class StrategyResult(Results):
 
     @property
     def remarks(self) -> list[str]:
-        """Which segments of real runs were lost, and why. Which workers were slower or faster than
-        predicted, and what to do. Empty: there is nothing to report."""
-        lost = lost_segments(self.runs)
-        paces = pace_remarks(self.steps, self.setup.scenario.real.time_scale)
-        return lost + paces + profile_remarks(self.steps, lost=bool(lost))
+        """Which real runs were resumed. Which segments were lost, and why. Which workers were slower
+        or faster than predicted, and what to do. Empty: there is nothing to report."""
+        lost, planned = lost_segments(self.runs), self.prediction is not None
+        paces = pace_remarks(self.steps, self.setup.scenario.real.time_scale, planned=planned)
+        return resumed_runs(self.runs) + lost + paces + profile_remarks(self.steps, lost=bool(lost))
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""

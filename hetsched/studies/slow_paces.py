@@ -6,7 +6,7 @@ from hetsched.analysis.step_times import LATE, worker_steps
 from hetsched.core.events import WorkerJoined
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.calibration import keeps_pace, seen_segments, warm_of
+from hetsched.studies.calibration import keep_their_paces, seen_segments
 
 
 def slow_paces(setup: Setup, probe: Path) -> dict[str, str]:
@@ -15,7 +15,7 @@ def slow_paces(setup: Setup, probe: Path) -> dict[str, str]:
     takes it. `setup` has the step times that were asked."""
     events, cores = list(read_log(probe / LOG_NAME)), setup.scenario.overheads.host_cores
     seen = seen_segments(events, cores)[0]
-    slow = {worker for (_, worker), of_pair in seen.items() if not keeps_pace(warm_of(of_pair) or of_pair)}
+    slow = {worker for (_, worker), of_pair in seen.items() if not keep_their_paces(of_pair)}
     joined = (event.worker.type for event in events if isinstance(event, WorkerJoined))
     names = {str(worker): str(worker.as_profiled) for worker in joined if worker.as_profiled in slow}
     found: dict[str, str] = {}

@@ -47,13 +47,21 @@ LAW: Bounds = {
 """The constants of the Multi-Power Law, without its `limit`."""
 
 
+OF_BATCHES = ("batch_rate", "batch_gain")
+"""The constants of both models that only recordings of several batch sizes decide."""
+
+OF_CHANGES = ("drop_scale", "drop_power", "drop_rate")
+"""The constants of the Multi-Power Law that only recordings with a change of the rate decide."""
+
+
 class Fit(NamedTuple):
-    """A fitted model: what it predicts, how many constants were fitted, and the table `[learning]`
-    that selects it."""
+    """A fitted model: what it predicts, how many constants were fitted, the table `[learning]` that
+    selects it, and in words the constants that the recordings do not decide."""
 
     predict: Predict
     constants: int = 0
     learning: Mapping[str, Any] | None = None
+    undecided: tuple[str, ...] = ()
 
 
 Candidate = Callable[[Sequence[Recording]], Fit]
@@ -83,9 +91,34 @@ def candidates_for(order: FitOrder, recordings: Sequence[Recording]) -> tuple[di
     return {**found, MEAN_CURVE: _mean_curve}, left_out
 
 
+def undecided(recordings: Sequence[Recording]) -> dict[tuple[str, ...], str]:
+    """Constants that these recordings do not decide, and why. They keep the model's own values: a fit
+    would leave them where it began."""
+    found: dict[tuple[str, ...], str] = {}
+    if len({recording.kind.batch_size for recording in recordings}) == 1:
+        found[OF_BATCHES] = f"all recordings have the batch size {recordings[0].kind.batch_size}"
+    if not any(_changes_rate(recording) for recording in recordings):
+        found[OF_CHANGES] = "no recording changes its rate"
+    return found
+
+
+def _changes_rate(recording: Recording) -> bool:
+    trained = [line for line in recording.evaluations if line.iteration]
+    return any((line.lr, line.momentum) != (trained[0].lr, trained[0].momentum) for line in trained)
+
+
+def _decided(bounds: Bounds, recordings: Sequence[Recording]) -> tuple[Bounds, tuple[str, ...]]:
+    """The constants that the recordings decide, and in words the others."""
+    others = {names: why for names, why in undecided(recordings).items() if names[0] in bounds}
+    left_out = {name for names in others for name in names}
+    lines = (f"{', '.join(names)}: the model's own, not fitted, as {why}" for names, why in others.items())
+    return {name: bound for name, bound in bounds.items() if name not in left_out}, tuple(lines)
+
+
 def _sgd(bounds: Bounds, names: Sequence[str], recordings: Sequence[Recording]) -> Fit:
-    constants = fitted_constants(SGDCurve, bounds, recordings, names)
-    return Fit(predictor(SGDCurve(**constants)), len(constants), {"model": "sgd", "options": constants})
+    decided, lines = (bounds, ()) if names else _decided(bounds, recordings)
+    constants = fitted_constants(SGDCurve, decided, recordings, names)
+    return Fit(predictor(SGDCurve(**constants)), len(constants), {"model": "sgd", "options": constants}, lines)
 
 
 def _law(metric: Metric, recordings: Sequence[Recording]) -> Fit:
@@ -101,11 +134,13 @@ def _law(metric: Metric, recordings: Sequence[Recording]) -> Fit:
         far = 0.0
     if metric.name == DEFAULT.name:
         far = min(1.0, max(far, best + 1e-3))
-    bounds = {**LAW, "limit": (min(best, far), (best + far) / 2, max(best, far))}
+    decided, lines = _decided(LAW, recordings)
+    bounds = {**decided, "limit": (min(best, far), (best + far) / 2, max(best, far))}
     given: dict[str, Any] = {"metric": metric.name, "start": start}
     constants = fitted_constants(partial(MultiPowerLaw, **given), bounds, recordings)
     options = {**given, **constants}
-    return Fit(predictor(MultiPowerLaw(**options)), len(constants), {"model": "multi-power", "options": options})
+    learning = {"model": "multi-power", "options": options}
+    return Fit(predictor(MultiPowerLaw(**options)), len(constants), learning, lines)
 
 
 def _tabular(metric: Metric, order: FitOrder, recordings: Sequence[Recording]) -> Fit:

@@ -77,7 +77,7 @@ def _judged(
         said = {} if spread is None or noise.changes else {"noise": float(f"{spread:.2g}")}
         learning = {**final.learning, "options": {**final.learning["options"], **said}}
     overall = errors_of([each.pair for each in predictions])
-    return Judged(name, final.constants, overall, by_file(predictions), learning)
+    return Judged(name, final.constants, overall, by_file(predictions), learning, final.undecided)
 
 
 def recordings_of(order: FitOrder) -> tuple[list[Labelled], tuple[str, ...]]:

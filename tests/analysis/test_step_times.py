@@ -68,6 +68,14 @@ def test_a_paced_worker_is_late_against_its_pace_whatever_the_profile_says() -> 
     ]
 
 
+def test_a_late_run_by_a_plan_is_not_told_to_set_a_scale() -> None:
+    """The pace is what the plan measured. With the advised scale, the next run was as late."""
+    found = steps((PACED, 5.0, 1.0), (PACED, 5.0, 1.0))
+    [late, advice] = pace_remarks(found, 3.0, planned=True)
+    assert "could not hold its pace in 2 of 2 segments" in late
+    assert advice.startswith("the machine was faster when the plan measured it") and "--measure-again" in advice
+
+
 def test_the_scale_that_is_advised_would_hold_for_the_slowest_worker_of_its_type() -> None:
     """It was the mean of the type: 1.5 where one of two workers was twice as slow."""
     other = cpu_worker(Node(NodeId("q"), 1, pace=3.0), 0, 1)

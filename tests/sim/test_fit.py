@@ -13,7 +13,7 @@ from hetsched.domain.metric import Metric, Mode
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from hetsched.studies.fit_result import MEAN_CURVE, Errors, FitOrder, Fitted, Judged, Noise
-from sim.learning.candidates import SGD, Fit, _law
+from sim.learning.candidates import OF_BATCHES, OF_CHANGES, SGD, Fit, _law, _sgd
 from sim.learning.cross_validation import Labelled, folds_of, held_out
 from sim.learning.errors import errors_of, predictor, recorded_scores
 from sim.learning.fit import fit, recordings_of
@@ -96,6 +96,26 @@ def test_the_limit_of_scores_of_one_sign_has_this_sign(sign: float, mode: Mode) 
     recordings = [falling(str(rate), rate) for rate in (0.1, 0.2, 0.3)]
     fitted = _law(Metric("loss", mode), recordings).learning
     assert fitted is not None and sign * fitted["options"]["limit"] >= 0
+
+
+@pytest.mark.parametrize(("several", "changes"), [(False, False), (True, False), (False, True), (True, True)])
+def test_constants_that_no_recording_decides_are_not_fitted(several: bool, changes: bool) -> None:
+    """They kept a random start, were counted as fitted, and decided what PBT gains."""
+
+    def one(number: int, rate: float) -> Recording:
+        kind = TrialKind("m", "d", 32 * (1 + number % 2 * several))
+        rates = [rate, rate, rate / (1 + changes), rate / (1 + changes)]
+        return recording(str(number), rates, 0.1 + 0.2 * number)._replace(kind=kind)
+
+    recordings = [one(number, rate) for number, rate in enumerate((0.1, 0.2, 0.3))]
+    law, curve = _law(Metric("loss", "max"), recordings), _sgd(SGD, (), recordings)
+    assert law.learning is not None and curve.learning is not None
+    options = law.learning["options"].keys()
+    assert ({*OF_BATCHES} <= options, {*OF_CHANGES} <= options) == (several, changes)
+    assert law.constants == 9 - 2 * (not several) - 3 * (not changes)
+    assert len(law.undecided) == (not several) + (not changes)
+    assert ({*OF_BATCHES} <= curve.learning["options"].keys()) is several
+    assert len(curve.undecided) == (not several)
 
 
 def test_a_law_with_a_jump_is_that_of_the_paper() -> None:

@@ -88,6 +88,21 @@ def test_a_real_run_says_what_it_lost_and_why_and_does_not_blame_the_profile() -
     assert len(replace(result, steps=[SLOW]).remarks) == 4  # steps of another duration are still said
 
 
+def test_a_run_that_was_resumed_says_so() -> None:
+    """A plan's prediction was called 18% too short, and the seconds were those of a second start-up."""
+    simulated = simulate(make_setup(), "fusion+fifo", 2)
+    first, second = simulated.runs
+    start, *others = second.log.read_text().splitlines(keepends=True)
+    resumed = '{"event":"run-resumed","time":0.0,"reason":"interrupted"}\n'
+    second.log.write_text("".join([start, *2 * [resumed], *others]))
+    assert simulated.remarks == []
+    for run in simulated.runs:
+        run.log.write_text(run.log.read_text().replace('"backend":"sim"', '"backend":"ray"', 1))
+    [line] = simulated.remarks
+    assert line.startswith("stopped and resumed: seed 1 (2 times); workers started up again")
+    assert replace(simulated, runs=[first]).remarks == []
+
+
 @pytest.mark.parametrize("written", ['{"warnings":', "[]", '{"warnings": ["slow"]}', '{"assumptions": 3}', "\xff"])
 def test_a_damaged_summary_is_named(written: str, tmp_path: Path) -> None:
     """The process that wrote it may have been killed. It was a traceback."""

@@ -119,6 +119,28 @@ def test_a_paced_step_is_what_the_pace_asks_unless_most_segments_are_late(
     assert row.seconds_per_iteration == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("floor_s", "held_s", "least_s"), [(1.0, 2.0, 2.0), (3.0, 3.0, 2.0), (5.0, 5.0, 2.5)])
+def test_a_pace_that_a_plan_measures_is_one_that_workers_of_every_pace_hold(
+    simulate_log: Simulate, floor_s: float, held_s: float, least_s: float
+) -> None:
+    """Paces ask 2 s and 4 s per iteration, and the machine takes `floor_s` at least. A plan asked the
+    mean of both, which the probe had shown to be impossible."""
+    nodes = [{"name": "fast", "cores": 1, "pace": 1.0}, {"name": "slow", "cores": 1, "pace": 2.0}]
+    setup = make_setup(nodes, [profile_row(seconds=2.0)], overheads=QUIET, population=4, stop_iterations=30)
+    events = []
+    for event in simulate_log(setup):
+        if isinstance(event, SegmentEnded):
+            taken_s = max(event.parts.train_s, floor_s * event.iterations)
+            late_s = taken_s - event.parts.train_s
+            event = replace(event, parts=replace(event.parts, train_s=taken_s), late_s=late_s)
+        events.append(event)
+    [row] = calibrate(events, "a test", held=True).rows
+    assert row.seconds_per_iteration == pytest.approx(held_s)
+    assert row.noise_cv == pytest.approx(0.0, abs=1e-6)
+    [mean] = calibrate(events, "a test").rows
+    assert least_s <= mean.seconds_per_iteration <= held_s
+
+
 def test_the_noise_of_an_iteration_is_found_whatever_the_length_of_segments(simulate_log: Simulate) -> None:
     rows = [profile_row(seconds=1.0, noise_cv=0.3)]
     setup = make_setup([{"name": "a", "cores": 1}], rows, population=60, stop_iterations=11)  # of 10 and 1

@@ -75,6 +75,7 @@ class Sia:
     """
 
     periods: ClassVar = {"round_s": 8}
+    weighs_costs = True
     preempts_at_checkpoints = True
     takes_turns = True
 

@@ -96,9 +96,7 @@ def suite(
     with policies_of(files, again=True):
         found = chosen_scenarios(scenarios, held_out, costs)
         chosen = chosen_policies(policies, baseline, found.setups.values(), files)
-        own = _with_files(found.setups, files)
-        _check_not_refused(own, chosen[0])
-        _check_made(own, chosen)
+        _check_chosen(_with_files(found.setups, files), chosen)
         home = _new_folder(folder)
         with sole_owner(home, SUITE), one_interrupt(), _going_on(home):
             with signals_held():
@@ -267,9 +265,10 @@ def _check_not_refused(setups: Mapping[str, Setup], baseline: str) -> None:
             )
 
 
-def _check_made(setups: Mapping[str, Setup], policies: Sequence[str]) -> None:
-    """Make each policy of users once for each scenario that it does not refuse. Raises as
-    `check_policies`."""
+def _check_chosen(setups: Mapping[str, Setup], policies: Sequence[str]) -> None:
+    """Check the baseline as `_check_not_refused`. Make each policy of users once for each scenario
+    that it does not refuse. Raises as `check_policies`."""
+    _check_not_refused(setups, policies[0])
     for setup in setups.values():
         with policies_of(setup.policy_files):
             found = {policy: strategy_of(setup, policy) for policy in policies}
