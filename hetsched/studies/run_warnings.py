@@ -9,7 +9,7 @@ from hetsched.studies.no_exploits import no_exploits
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import unfit_for
 from hetsched.studies.policy_limits import policy_limits
-from hetsched.studies.unknown_scores import joined, unknown_scores
+from hetsched.studies.unknown_scores import joined, no_scores, unknown_scores
 from hetsched.studies.unreached import unreached
 
 Runs = Mapping[Strategy, Sequence[RunResult]]
@@ -40,4 +40,5 @@ def of_real_runs(
     simulation say this. The assumptions of a real run are about its bounds and its prediction."""
     never = "; ".join(no_exploits(setup))
     of_pbt = {str(strategy): never for strategy in runs if never}
-    return joined(policy_limits(setup, runs), of_runs(setup, runs, whole, beside=beside), of_pbt)
+    lacking = no_scores(setup, runs)
+    return joined(policy_limits(setup, runs), of_runs(setup, runs, whole, beside=beside), lacking, of_pbt)

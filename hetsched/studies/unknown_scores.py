@@ -1,10 +1,11 @@
-"""Which means of scores cover only some of the runs, because a training may report a value that is
-no number."""
+"""Which means of scores cover only some of the runs, or none, because a training may report a value
+that is no number."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hetsched.errors import counted
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.one_run import RunResult
 
 
@@ -19,6 +20,20 @@ def unknown_scores(runs: Mapping[Any, Iterable[RunResult]]) -> dict[str, str]:
                 "scores is of the others"
             )
     return found
+
+
+def no_scores(setup: Setup, runs: Mapping[Any, Iterable[RunResult]]) -> dict[str, str]:
+    """A warning for each strategy whose real runs evaluated trials and have no best score at all."""
+    if not any(experiment.evaluation_images for experiment in setup.workload.experiments):
+        return {}
+    found = {strategy: [run.metrics for run in of_one] for strategy, of_one in runs.items()}
+    line = "no trial reported a score that is a number, so exploits go by none: let the training report numbers"
+    return {
+        str(strategy): line
+        for strategy, of_one in found.items()
+        if any(run.segments for run in of_one)
+        and all(run.metric is not None and run.best_score is None for run in of_one)
+    }
 
 
 def joined(*warnings: Mapping[str, str]) -> dict[str, str]:

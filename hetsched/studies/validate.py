@@ -50,7 +50,7 @@ from hetsched.studies.real_scenario import studied_for_real
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.results_csv import write_results_csv
 from hetsched.studies.score_agreement import ScoreAgreement, score_agreements, score_order
-from hetsched.studies.unknown_scores import joined, unknown_scores
+from hetsched.studies.unknown_scores import joined, no_scores, unknown_scores
 from hetsched.studies.unreached import unreached
 from hetsched.studies.validation import PROBE, Agreement, OrderAgreement, Repetition
 from hetsched.studies.watching import Watch, unwatched
@@ -290,7 +290,7 @@ def warnings_of(
     that predict them. The strategies in `beside` share the periods of their policies."""
     foretold = {name: [*chain(*of_one)] for name, of_one in predicted.items()}
     every = {name: [*of_one, *foretold[name]] for name, of_one in measured.items()}
-    unknown = unknown_scores(measured), unknown_scores(foretold)
+    unknown = unknown_scores(measured), unknown_scores(foretold), no_scores(setup, measured)
     return joined(policy_limits(setup, every), unfit_for(setup, every, beside), *unknown, unreached(setup, every))
 
 

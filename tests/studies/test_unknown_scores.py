@@ -7,7 +7,9 @@ import pytest
 import hetsched
 from hetsched.cli.main import main
 from hetsched.domain.learning import models
+from hetsched.domain.registry import Strategy
 from hetsched.scenario.profile_files import write_profile
+from hetsched.studies.run_warnings import of_real_runs
 from tests.conftest import ROWS
 from tests.test_front_door import TABLES
 
@@ -60,3 +62,17 @@ def test_every_study_says_of_how_many_runs_its_mean_score_is(
     command = ["simulate", str(scenario), "--strategy", "fusion+fifo", "--repeat", "6", "--out", str(tmp_path / "out")]
     assert main(command) == 0
     assert f"warning: fusion+fifo: {unknown} {SAID}" in capsys.readouterr().out
+
+
+def test_a_real_run_without_any_score_says_so(scenario: Path) -> None:
+    """Its table had blank cells, and PBT copied trials all the same."""
+    scenario.with_name("model.py").write_text(MODEL.replace("0.5 if self.known else ", ""))
+    loaded = hetsched.load_scenario(scenario)
+    strategy = Strategy("fusion", "fifo")
+    for images, said in ((100, True), (0, False)):
+        document = loaded.model_dump(mode="json", exclude_none=True)
+        document["workload"]["experiments"][0]["evaluation_images"] = images
+        setup = hetsched.Scenario.of(document, scenario.parent).resolve()
+        runs = {strategy: hetsched.simulate(setup, strategy, 2).runs}
+        warnings = of_real_runs(setup, runs)
+        assert ("no trial reported a score that is a number" in warnings.get(str(strategy), "")) is said
