@@ -87,12 +87,13 @@ def _with_sums(value: Any, path: Callable[[str], Path]) -> Any:
 
 
 class Kept(Struct, frozen=True):
-    """The content of the file of facts."""
+    """The content of the file of facts. `cut_short`: the budget ended before all was measured."""
 
     facts: Facts
     latency_s: Amount
     host_cores: Many | None = None
     slow: dict[str, str] = {}
+    cut_short: bool = False
 
 
 class Measured:
@@ -125,16 +126,16 @@ class Measured:
             if (name := str(row.worker_type)) in slow:
                 self.slow[name] = slow[name]
 
-    def save(self, folder: Path) -> None:
-        """Write the measurements, so that a later plan finds them."""
+    def save(self, folder: Path, *, cut_short: bool = False) -> None:
+        """Write the measurements, so that a later plan finds them. `cut_short` is as in `Kept`."""
         write_profile(folder / PROFILE_NAME, self._rows.values())
-        write_json(folder / FACTS_NAME, Kept(self._facts, self._latency_s, self._host_cores, self.slow))
+        write_json(folder / FACTS_NAME, Kept(self._facts, self._latency_s, self._host_cores, self.slow, cut_short))
 
     def look_for(self, place: Path) -> None:
         """Add what plans in folders at this place have measured of the same training, workers and
         machine. The newest comes first. A type of worker is left out, so that it is measured again,
-        if one of its step times is an estimate or if a kind of trial was not measured on it. Files
-        that cannot be read are ignored."""
+        if one of its step times is an estimate. It is left out, too, if the plan was cut short before
+        each kind of trial was measured on it. Files that cannot be read are ignored."""
         files = [*place.glob(f"*/{FACTS_NAME}"), *place.glob(f"*/plan*/{FACTS_NAME}")]
         for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
             try:
@@ -145,18 +146,20 @@ class Measured:
             except (OSError, msgspec.DecodeError, HetschedError):
                 continue
             before = len(self._rows)
-            sound = [row for row in rows if self._are_whole(rows, row.worker_type)]
+            estimated = {row.worker_type for row in rows if not_measured(row.provenance)}
+            sound = [row for row in rows if row.worker_type not in estimated]
+            if kept.cut_short:
+                sound = [row for row in sound if self._are_whole(rows, row.worker_type)]
             self.add(Calibration(sound, kept.latency_s, kept.host_cores), kept.slow)
             if len(self._rows) > before:
                 self.reused.append(path.parent)
 
     def _are_whole(self, rows: Iterable[ProfileRow], worker: WorkerType) -> bool:
-        """Whether the rows have a measured step time on this type of worker for every kind of trial
-        that may use it."""
-        its = {row.kind: row.provenance for row in rows if row.worker_type == worker}
+        """Whether the rows have a step time on this type of worker for every kind of trial that may use
+        it."""
         usable = [one for one in self._setup.workload.experiments if one.may_use(worker.device)]
         wanted = {kind for experiment in usable for kind in experiment.kinds}
-        return wanted <= its.keys() and not any(map(not_measured, its.values()))
+        return wanted <= {row.kind for row in rows if row.worker_type == worker}
 
     @property
     def any(self) -> bool:

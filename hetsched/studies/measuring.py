@@ -90,7 +90,7 @@ class _Probes:
             if not measured.any:
                 raise
             return f"could not be measured: {error}"
-        measured.save(self._folder)
+        measured.save(self._folder, cut_short=self._budget.is_over(SHARE))
         if _unknown_types(measured, lacking.workers):
             return f"not measured: not every type of its workers finished a segment in {home}"
         return None

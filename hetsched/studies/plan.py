@@ -158,7 +158,7 @@ def plan(
             measured.look_for(home.path.parent if beside is None else path_of(beside, "beside"))
         with home.kept(), home.nothing_of_nothing():
             not_measured = measure(setup, _allocations(chosen), measured, home.path, budget, watch)
-            measured.save(home.path)
+            measured.save(home.path, cut_short=budget.is_over(SHARE))
             fitting = _fitting(measured.setup, chosen, not_measured, merge=strategies is None)
             fitting.setup.save(home.path)
             simulated = forecast(fitting.setup, fitting.strategies, listed, jobs, budget, progress)

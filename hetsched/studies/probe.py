@@ -1,12 +1,16 @@
 """Short real runs that show step times and costs."""
 
+from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 
 from hetsched.core.log import read_log
 from hetsched.cores import available_cores
 from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import BATCH_SIZE, Experiment
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
+from hetsched.scenario.workload_tables import ExperimentTable
 from hetsched.scheduling import register
 from hetsched.studies.calibration import Calibration, calibrate
 from hetsched.studies.folder import PROBES
@@ -56,18 +60,42 @@ def measuring_scenario(setup: Setup, workers: int, until_s: float | None = None)
     register_measure()
     short = probe_scenario(setup, workers)
     experiments = [
-        probing.model_copy(
-            update={
-                "population": max(workers, len(known.batch_sizes)) + 1,
-                "stop_iterations": max(known.stop_iterations, 4 * known.interval),
-                "pbt": probing.pbt.model_copy(update={"perturbation_interval": known.interval}),
-            }
-        )
+        each
         for given, probing in zip(setup.scenario.workload.experiments, short.scenario.workload.experiments, strict=True)
         for known in [given.experiments()[0]]
+        for each in _by_batch_size(_short(probing, known, workers), known.batch_sizes)
     ]
     options = {} if until_s is None else {"until_s": until_s}
     return short.replace(
         workload=short.scenario.workload.model_copy(update={"experiments": experiments}),
         scheduling={**setup.scenario.scheduling, MEASURE: options},
     )
+
+
+def _short(probing: ExperimentTable, known: Experiment, workers: int) -> ExperimentTable:
+    return probing.model_copy(
+        update={
+            "population": max(workers, len(known.batch_sizes)) + 1,
+            "stop_iterations": max(known.stop_iterations, 4 * known.interval),
+            "pbt": probing.pbt.model_copy(update={"perturbation_interval": known.interval}),
+        }
+    )
+
+
+def _by_batch_size(probing: ExperimentTable, sizes: Sequence[int]) -> list[ExperimentTable]:
+    """An experiment per searched batch size. Among draws from the search space a size may be missing."""
+    if BATCH_SIZE not in probing.search_space:
+        return [probing]
+    mutated = probing.pbt.mutate
+    others = None if mutated is None else [name for name in mutated if name != BATCH_SIZE]
+    return [
+        probing.model_copy(
+            update={
+                "name": f"{probing.name}-{size}",
+                "population": ceil(probing.population / len(sizes)),
+                "search_space": {**probing.search_space, BATCH_SIZE: size},
+                "pbt": probing.pbt.model_copy(update={"mutate": others}),
+            }
+        )
+        for size in sizes
+    ]

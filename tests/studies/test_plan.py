@@ -211,6 +211,19 @@ def test_a_file_that_changed_is_another_training(cluster: Cluster) -> None:
     assert plan(setup, ["fusion+fifo"], folder="results/three").reused == []
 
 
+def test_every_searched_batch_size_is_measured(cluster: Cluster) -> None:
+    """Trials drew them, so that a probe could lack one: no strategy fitted without a profile."""
+    cluster.truth = [row.model_copy(update={"batch_size": size}) for row in TRUTH for size in (16, 32, 64, 128)]
+    document = scenario().scenario.model_dump(mode="json", exclude_none=True) | {"profile": {"sources": []}}
+    (experiment,) = document["workload"]["experiments"]
+    del experiment["batch_size"]
+    experiment["search_space"]["batch_size"] = {"choices": [16, 32, 64, 128]}
+    searched = hetsched.Scenario.of(document).resolve()
+    plan(searched, ["fusion+lpt"], seeds=1, folder="results/one")
+    assert len(read_profile(Path("results/one/measured.csv"))) == 3 * 4
+    assert plan(searched, ["fusion+lpt"], seeds=1, folder="results/two").reused == [Path("results/one")]
+
+
 def test_a_probe_can_be_replayed(cluster: Cluster) -> None:
     """Its scenario is there for that, and its policy was unknown."""
     plan(scenario(TRUTH), ["fusion+fifo"], seeds=1, folder="plan")
@@ -252,6 +265,9 @@ def test_a_type_of_worker_on_which_a_kind_was_not_measured_is_measured_again(clu
     lines = measured.read_text().splitlines(keepends=True)
     measured.write_text("".join(line for line in lines if ",32," not in line or ",1," in line))
     assert len(read_profile(measured)) == 4
+    facts = measured.with_name(FACTS_NAME)
+    assert not json.loads(facts.read_text())["cut_short"]
+    facts.write_text(facts.read_text().replace('"cut_short": false', '"cut_short": true'))
     assert plan(both, ["fusion+lpt"], seeds=1, folder="results/two").reused == [Path("results/one")]
     assert cluster.strategies == ["fusion+measure"] * 2
     assert len(read_profile(Path("results/two/measured.csv"))) == 6
