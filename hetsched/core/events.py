@@ -202,6 +202,9 @@ class TrialExploited(Event, frozen=True, tag="trial-exploited"):
     hyperparameters: Hyperparameters
 
 
+FAILED = "failed: "
+"""The beginning of the reason with which a run ends that failed, or a trial that is given up."""
+
 STOPPED_BY = "stopped by "
 """The reason for completing a trial begins with this, the policy's name and a colon if a policy has
 stopped the trial."""
@@ -216,6 +219,11 @@ class TrialCompleted(Event, frozen=True, tag="trial-completed"):
         """Whether a policy has stopped the trial. The reason by a stop rule has no colon. It may
         begin with the name of a metric."""
         return self.reason.startswith(STOPPED_BY) and ": " in self.reason
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the trial was given up after failures."""
+        return self.reason.startswith(FAILED)
 
 
 class PolicyWoken(Event, frozen=True, tag="policy-woken"):

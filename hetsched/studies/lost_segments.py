@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hetsched.core.events import RunStarted, SegmentLost
+from hetsched.core.events import SIMULATED, RunStarted, SegmentLost, TrialCompleted
 from hetsched.core.log import read_log
 from hetsched.errors import counted
 from hetsched.studies.one_run import RunResult
@@ -13,31 +13,37 @@ NAMED = 3
 
 def lost_segments(runs: Iterable[RunResult]) -> list[str]:
     """A line per reason: its first line, how many segments were lost to it, and trial and worker of
-    the first ones.
+    the first ones. Also a line about trials that were given up (by Ray Tune, under the drop-in).
 
     Empty: nothing was lost. Simulated runs are left out, because their scenario asks for the
     losses.
     """
     lost: dict[str, list[str]] = {}
+    given_up: list[str] = []
     for run in runs:
         for event in _losses(run):
-            reason = (event.reason.splitlines() or [""])[0]
-            lost.setdefault(reason, []).append(f"{event.trial} on {event.worker}")
-    return [
-        f"{counted(len(places), 'segment')} lost and trained again: {reason} ({_listed(places)})"
-        for reason, places in lost.items()
-    ]
+            if isinstance(event, TrialCompleted):
+                given_up.append(str(event.trial))
+            else:
+                reason = (event.reason.splitlines() or [""])[0]
+                lost.setdefault(reason, []).append(f"{event.trial} on {event.worker}")
+    again = "" if given_up else " and trained again"
+    lines = [f"{counted(len(at), 'segment')} lost{again}: {reason} ({_listed(at)})" for reason, at in lost.items()]
+    if given_up:
+        trials = counted(len(given_up), "trial")
+        lines.append(f"{trials} given up after failures ({_listed(given_up)}): every figure counts them as completed")
+    return lines
 
 
-def _losses(run: RunResult) -> list[SegmentLost]:
-    """The lost segments of a real run, in the order of its log."""
+def _losses(run: RunResult) -> list[SegmentLost | TrialCompleted]:
+    """The lost segments of a real run, and its trials that were given up, in the order of its log."""
     if not run.metrics.lost_segments:
         return []
-    found = []
+    found: list[SegmentLost | TrialCompleted] = []
     for event in read_log(run.log):
-        if isinstance(event, RunStarted) and event.backend == "sim":
+        if isinstance(event, RunStarted) and event.backend == SIMULATED:
             return []
-        if isinstance(event, SegmentLost):
+        if isinstance(event, SegmentLost) or (isinstance(event, TrialCompleted) and event.is_failure):
             found.append(event)
     return found
 

@@ -15,6 +15,7 @@ from hetsched.core.decisions import SchedulingPolicy
 from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import (
     COMPLETED,
+    FAILED,
     LOG_VERSION,
     AnyEvent,
     CheckpointLost,
@@ -50,9 +51,6 @@ DIED = "the driver died"
 DECIDED_BEFORE = "decided before, and not written down: "
 """The beginning of the reason with which a trial is completed that an earlier driver's policy
 stopped."""
-
-FAILED = "failed: "
-"""The beginning of the reason with which a run ends that failed."""
 
 
 def failed(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """The folder of a Tune experiment's log."""
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,19 @@ def home_of(trial: TuneTrial, chosen: Path | None) -> Path:
     return home
 
 
-def say_what_is_there(home: Path, *, has_log: bool) -> None:
+def say_what_is_there(home: Path, *, has_log: bool, trained: Collection[int] = ()) -> None:
     """Name, on stderr, the commands that read what an experiment left: Tune's script is a user's,
-    and shows no log."""
-    commands = [f"report: hetsched report {home}"] if has_log else []
+    and shows no log. `trained`: the iterations of each trial. Empty: they are unknown."""
+    lines = [f"report: hetsched report {home}"] if has_log else []
     if (measured := home / MEASURED / SCENARIO_NAME).exists():
-        commands.append(f"other strategies, simulated: hetsched compare {measured}")
-    for command in commands:
-        print(f"hetsched: {command}", file=sys.stderr)
+        lines.append(f"other strategies, simulated: hetsched compare {measured}")
+        if len(set(trained)) > 1:
+            lines.append(
+                f"trials ended after {min(trained)} to {max(trained)} iterations; in this simulation each trains "
+                f"{max(trained)}"
+            )
+    for line in lines:
+        print(f"hetsched: {line}", file=sys.stderr)
 
 
 def _experiment(storage: Any) -> Path:

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hetsched.core.dispatcher import Decided, Dispatcher
-from hetsched.core.events import COMPLETED, ExperimentArrived, RunEnded, SegmentEnded, TrialAdded, TrialCompleted
+from hetsched.core.events import (
+    COMPLETED,
+    FAILED,
+    ExperimentArrived,
+    RunEnded,
+    SegmentEnded,
+    TrialAdded,
+    TrialCompleted,
+)
 from hetsched.core.log import LOG_NAME, LogWriter
 from hetsched.core.running_segments import RAY_TUNE
 from hetsched.core.state import State
@@ -171,7 +179,7 @@ class Run:
             self._drop(trial)
             self.dispatcher.lose_segment(self.clock.now(), trial, reason)
         if for_good and self.state.trials[trial].completed is None:
-            self.dispatcher.record(TrialCompleted(self.clock.now(), trial, f"failed: {reason}"))
+            self.dispatcher.record(TrialCompleted(self.clock.now(), trial, f"{FAILED}{reason}"))
         self.ask_policy = True
         return segment
 

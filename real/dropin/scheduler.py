@@ -193,10 +193,10 @@ class HeterogeneousPBT(BoundaryPBT):
         run, self._run = self._run, None
         if run is not None:
             run.close(self._error)
+            trained = [trial.iterations for trial in run.state.trials.values()]
             if rows := run.measured.rows(f"measured in {run.home}"):
-                most = max(trial.iterations for trial in run.state.trials.values())
-                save_measured(run.home, run.setup.scenario, rows, most)
-            say_what_is_there(run.home, has_log=True)
+                save_measured(run.home, run.setup.scenario, rows, max(trained))
+            say_what_is_there(run.home, has_log=True, trained=trained)
 
     # What is done.
 

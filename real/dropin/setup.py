@@ -17,9 +17,13 @@ from hetsched.scenario.scenario import Scenario, Setup
 from real.cluster.discovery import tables
 from real.cluster.matching import alive
 from real.dropin import population
+from real.dropin.measured import STRATEGIES
 
 FAR = 1_000_000
 """If the end of the trials is unknown, plans assume this many intervals."""
+
+COMPARED = [name.partition("+")[0] for name in STRATEGIES]
+"""The allocation policies of the scenario that an experiment leaves."""
 
 Options = Mapping[str, Mapping[str, bool | int | float | str]]
 """Options of policies, by the name of the policy."""
@@ -146,13 +150,15 @@ def _devices(said: Sequence[str] | None, types: set[str], on_gpu: bool) -> list[
 
 
 def _allocation_options(wanted: Wanted, cores: int) -> dict[str, dict[str, Any]]:
-    """The options of the strategy's allocation policy. If the policy has an option for it, CPU
-    workers have as many cores as trials ask for."""
-    name = wanted.strategy.allocation
-    given = dict(wanted.options.get(name, {}))
-    if allocation.policies.takes(name, "cores_per_worker"):
-        given.setdefault("cores_per_worker", cores)
-    return {name: given} if given else {}
+    """The options of the strategy's allocation policy, and of those with which it is compared later.
+    If a policy has an option for it, CPU workers have as many cores as trials ask for."""
+    found = {
+        name: dict(wanted.options.get(name, {})) for name in dict.fromkeys([wanted.strategy.allocation, *COMPARED])
+    }
+    for name, given in found.items():
+        if allocation.policies.takes(name, "cores_per_worker"):
+            given.setdefault("cores_per_worker", cores)
+    return {name: given for name, given in found.items() if given}
 
 
 def _is_scheduling(wanted: Wanted, name: str) -> bool:

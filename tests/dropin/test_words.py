@@ -15,7 +15,7 @@ from hetsched.cli.main import main
 from hetsched.scenario.loading import load_setup
 from real.dropin import scheduler as dropin
 from tests.dropin.fake_tune import FakeController, FakeTrial, ray_node, ray_with
-from tests.dropin.test_failures import controller_of, to_the_end
+from tests.dropin.test_failures import controller_of, fail, to_the_end
 
 
 def carried_out(folder: Path) -> None:
@@ -111,3 +111,27 @@ def test_a_policy_that_stops_no_trial_is_warned_of(tmp_path: Path, caplog: pytes
     [warning] = [record.getMessage() for record in caplog.records]
     assert warning.startswith("fusion+asha: 'asha' stops no trial of ")
     assert "its population of 2 is below reduction_factor = 3" in warning
+
+
+def test_what_it_leaves_can_be_compared_whatever_its_strategy_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command that it printed ended with status 2: `fusion` made workers of two cores, which nobody
+    had measured."""
+    with ray_with(ray_node("a", 2)):
+        to_the_end(controller_of(tmp_path, strategy="uniform+fifo"))
+    assert main(["compare", str(tmp_path / "measured/scenario.toml"), "--seeds", "1", "--jobs", "1"]) == 0
+    assert "trials ended after" not in capsys.readouterr().err
+
+
+def test_trials_that_were_given_up_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They were completed ones, and their segments were called trained again."""
+    with ray_with(ray_node("a", 2)):
+        controller = controller_of(tmp_path)
+        fail(controller, controller.get_trials()[1], tried_again=False)
+        to_the_end(controller)
+    assert "trials ended after 0 to " in capsys.readouterr().err
+    assert main(["show", str(tmp_path)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 segment lost: " in shown and "trained again" not in shown
+    assert "1 trial given up after failures (t1): every figure counts them as completed" in shown
