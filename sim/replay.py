@@ -25,6 +25,7 @@ from hetsched.core.asked_again import (
     tells_when_asked,
 )
 from hetsched.core.events import (
+    FAILED,
     SIMULATED,
     AnyEvent,
     Event,
@@ -41,7 +42,6 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Replayed
 from hetsched.studies.beginning import set_up
-from hetsched.studies.resume import FAILED
 
 
 def replay(setup: Setup, events: Sequence[AnyEvent]) -> Replayed:

@@ -289,9 +289,11 @@ def choices_of(annotation: Any) -> list[Any]:
 
 def _expected(annotation: Any) -> object:
     """What an option's annotation asks for, in words."""
-    if choices := choices_of(annotation):
-        return f"one of {', '.join(map(repr, choices))}"
-    return "the path of a file" if _is_path(annotation) else getattr(annotation, "__name__", annotation)
+    if not (choices := choices_of(annotation)):
+        return "the path of a file" if _is_path(annotation) else getattr(annotation, "__name__", annotation)
+    union = () if get_origin(annotation) is Literal else get_args(annotation)
+    others = [arm.__name__ for arm in union if get_origin(arm) is not Literal and arm is not NoneType]
+    return " or ".join([f"one of {', '.join(map(repr, choices))}", *others])
 
 
 def _fits(value: object, annotation: Any) -> bool:

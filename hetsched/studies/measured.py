@@ -134,8 +134,8 @@ class Measured:
     def look_for(self, place: Path) -> None:
         """Add what plans in folders at this place have measured of the same training, workers and
         machine. The newest comes first. A type of worker is left out, so that it is measured again,
-        if one of its step times is an estimate. It is left out, too, if the plan was cut short before
-        each kind of trial was measured on it. Files that cannot be read are ignored."""
+        if one of its step times is an estimate. It is left out, too, if the plan was cut short
+        before each kind of trial was measured on it. Files that cannot be read are ignored."""
         files = [*place.glob(f"*/{FACTS_NAME}"), *place.glob(f"*/plan*/{FACTS_NAME}")]
         for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
             try:
@@ -155,8 +155,8 @@ class Measured:
                 self.reused.append(path.parent)
 
     def _are_whole(self, rows: Iterable[ProfileRow], worker: WorkerType) -> bool:
-        """Whether the rows have a step time on this type of worker for every kind of trial that may use
-        it."""
+        """Whether the rows have a step time on this type of worker for every kind of trial that may
+        use it."""
         usable = [one for one in self._setup.workload.experiments if one.may_use(worker.device)]
         wanted = {kind for experiment in usable for kind in experiment.kinds}
         return wanted <= {row.kind for row in rows if row.worker_type == worker}

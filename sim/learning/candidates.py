@@ -122,25 +122,38 @@ def _sgd(bounds: Bounds, names: Sequence[str], recordings: Sequence[Recording]) 
 
 
 def _law(metric: Metric, recordings: Sequence[Recording]) -> Fit:
-    """The law begins at the mean score of untrained trials. Its limit lies between the best
-    recorded score and a score that is better by the recorded range. An accuracy is at most 1. The
-    limit has no other sign than all recorded scores: a loss above 0 does not fall below 0."""
+    """The law begins at the mean score of untrained trials. Its limit is as `_limits` says."""
     scores = [line.score for recording in recordings for line in recording.evaluations]
     start = float(f"{mean(recording.evaluations[0].score for recording in recordings):.4g}")
-    sign = 1.0 if metric.mode == "max" else -1.0
-    best = sign * max(sign * score for score in scores)
-    far = best + sign * ((max(scores) - min(scores)) or 1.0)
-    if min(scores) * max(scores) > 0 > best * far:
-        far = 0.0
-    if metric.name == DEFAULT.name:
-        far = min(1.0, max(far, best + 1e-3))
     decided, lines = _decided(LAW, recordings)
-    bounds = {**decided, "limit": (min(best, far), (best + far) / 2, max(best, far))}
+    bounds = {**decided, "limit": _limits(metric, scores)}
     given: dict[str, Any] = {"metric": metric.name, "start": start}
     constants = fitted_constants(partial(MultiPowerLaw, **given), bounds, recordings)
     options = {**given, **constants}
     learning = {"model": "multi-power", "options": options}
     return Fit(predictor(MultiPowerLaw(**options)), len(constants), learning, lines)
+
+
+def _limits(metric: Metric, scores: Sequence[float]) -> tuple[float, float, float]:
+    """The least, the first and the greatest limit of the law: between the best recorded score and a
+    score that is better by the recorded range. An accuracy is at most 1. The limit has no other
+    sign than all recorded scores: a loss of 0 and more does not fall below 0.
+
+    >>> _limits(Metric("loss", "min"), [8.0, 2.0]), _limits(Metric("reward", "max"), [-3.0, 1.0])
+    ((0.0, 1.0, 2.0), (1.0, 3.0, 5.0))
+    """
+    sign, span = 1.0 if metric.mode == "max" else -1.0, (max(scores) - min(scores)) or 1.0
+    best = max(scores) if metric.mode == "max" else min(scores)
+    far = best + sign * span
+    if metric.name == DEFAULT.name:
+        far = min(1.0, max(far, best + 1e-3))
+    elif min(scores) >= 0:
+        far = max(far, 0.0)
+    elif max(scores) <= 0:
+        far = min(far, 0.0)
+    if far == best:  # a fit needs some room
+        far = best - sign * 1e-9 * span
+    return min(best, far), (best + far) / 2, max(best, far)
 
 
 def _tabular(metric: Metric, order: FitOrder, recordings: Sequence[Recording]) -> Fit:

@@ -213,6 +213,10 @@ def test_an_option_of_some_values_takes_no_other(annotation: Any) -> None:
             scheduling.policies.create("chooses", {"first": wrong})
 
 
+def test_an_option_of_some_values_or_a_number_says_both() -> None:
+    assert registry._expected(Literal["auto"] | int | None) == "one of 'auto' or int"
+
+
 def test_without_options_no_signature_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one that Python reads takes as long as fifty simulated segments."""
     monkeypatch.delattr(registry, "parameters_of")

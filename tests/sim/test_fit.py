@@ -13,7 +13,7 @@ from hetsched.domain.metric import Metric, Mode
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from hetsched.studies.fit_result import MEAN_CURVE, Errors, FitOrder, Fitted, Judged, Noise
-from sim.learning.candidates import OF_BATCHES, OF_CHANGES, SGD, Fit, _law, _sgd
+from sim.learning.candidates import OF_BATCHES, OF_CHANGES, SGD, Fit, _law, _limits, _sgd
 from sim.learning.cross_validation import Labelled, folds_of, held_out
 from sim.learning.errors import errors_of, predictor, recorded_scores
 from sim.learning.fit import fit, recordings_of
@@ -79,6 +79,12 @@ def test_noise_by_images_and_by_seed_are_apart() -> None:
     assert found.between_seeds == pytest.approx(0.02**0.5)
     assert found.by_seed == pytest.approx((0.02 - 0.0024) ** 0.5)
     assert noise_of(alike[:1], "accuracy").between_seeds is None
+
+
+@pytest.mark.parametrize(("sign", "mode"), [(1.0, "min"), (-1.0, "max")])
+def test_the_limit_of_a_loss_of_0_is_0(sign: float, mode: Mode) -> None:
+    low, start, high = _limits(Metric("loss", mode), [sign * 4.0, 0.0])
+    assert low < start < high and max(abs(low), abs(high)) < 1e-8
 
 
 @pytest.mark.parametrize(("sign", "mode"), [(1.0, "min"), (-1.0, "max")])
