@@ -303,7 +303,7 @@ def _fits(value: object, annotation: Any) -> bool:
     arms = () if get_origin(annotation) is Literal else get_args(annotation) or (annotation,)
     if Path in arms and isinstance(value, str | Path):
         return True
-    if any(type(value) is type(choice) and value == choice for choice in choices):
+    if any(value == choice and _fits(value, type(choice)) for choice in choices):
         return True
     arms = tuple(arm for arm in arms if arm is not Path and get_origin(arm) is not Literal)
     if annotation is inspect.Parameter.empty or not all(arm in (bool, int, float, str, NoneType) for arm in arms):

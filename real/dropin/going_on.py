@@ -8,7 +8,7 @@ from typing import Any
 from ray.tune.experiment import Trial as TuneTrial
 
 from hetsched.core.dispatcher import Dispatcher
-from hetsched.core.events import AnyEvent, CheckpointLost, TrialAdded, TrialCompleted
+from hetsched.core.events import AnyEvent, CheckpointLost, SegmentEnded, TrialAdded, TrialCompleted
 from hetsched.core.log import LOG_NAME, LogWriter
 from hetsched.core.state import State
 from hetsched.domain.cluster import Worker
@@ -62,10 +62,21 @@ def go_on(
     take_up(dispatcher, workers, remembered.forgot, remembered.stops)
     run = Run(setup, strategy, seed, home, Clock(dispatcher.state.now), log, dispatcher)
     run.clock.start()
+    _measure(run, past)
     for trial in trials:
         _reconcile(run, trial)
     dispatcher.commit()
     return run
+
+
+def _measure(run: Run, past: Sequence[AnyEvent]) -> None:
+    """Add the costs of the past segments. A log has no seconds of single steps."""
+    state = State()
+    for event in past:
+        if isinstance(event, SegmentEnded):
+            kind, worker = state.trials[event.trial].kind, state.workers[event.worker].type
+            run.measured.segment(kind, worker, [], event.parts)
+        state.apply(event)
 
 
 def _reconcile(run: Run, trial: TuneTrial) -> None:

@@ -75,15 +75,17 @@ class Measured:
         ]
 
 
-def save_measured(folder: Path, scenario: Scenario, rows: Sequence[ProfileRow], stop_iterations: int) -> Path:
+def save_measured(
+    folder: Path, scenario: Scenario, rows: Sequence[ProfileRow], stop_iterations: int, stop_score: float | None = None
+) -> Path:
     """Write the scenario with these rows as its profile. Its trials have `stop_iterations`
-    iterations. Returns the folder.
+    iterations, or fewer if they reach `stop_score`. Returns the folder.
 
     Its nodes have no addresses, so their `count` may be changed: no real run takes place on them.
     """
     home = folder / MEASURED
     [experiment] = scenario.workload.experiments
-    whole = experiment.model_copy(update={"stop_iterations": stop_iterations})
+    whole = experiment.model_copy(update={"stop_iterations": stop_iterations, "stop_score": stop_score})
     nodes = [node.model_copy(update={"address": None}) for node in scenario.cluster.nodes]
     compared = scenario.replace(
         cluster=scenario.cluster.model_copy(update={"nodes": nodes}),

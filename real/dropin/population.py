@@ -11,7 +11,7 @@ from ray.tune.search.sample import Categorical, Domain, Float, Integer, LogUnifo
 
 from hetsched.domain import hyperparameters
 from hetsched.domain.hyperparameters import Hyperparameters
-from hetsched.domain.metric import finite
+from hetsched.domain.metric import Metric, finite
 from hetsched.domain.workload import BATCH_SIZE
 from hetsched.errors import InputError
 from hetsched.scenario.search_space import MOST
@@ -200,6 +200,16 @@ def stop_iterations(trials: Iterable[TuneTrial]) -> int | None:
     stops = [trial.stopping_criterion.get(UNIT) for trial in trials]
     known = [stop for stop in stops if stop is not None]
     return int(max(known)) if known and len(known) == len(stops) else None
+
+
+def stop_score(trials: Iterable[TuneTrial], metric: Metric) -> float | None:
+    """The score at which Tune stops each trial, if its rule names the metric. None: it names none, or
+    a bad score: Tune stops a trial at that value or a greater one."""
+    found = {trial.stopping_criterion.get(metric.name) for trial in trials}
+    [score, *others] = found or {None}
+    if others or metric.mode != "max" or not isinstance(score, int | float) or metric.beyond(score) is not None:
+        return None
+    return float(score)
 
 
 def with_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

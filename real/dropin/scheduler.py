@@ -195,7 +195,8 @@ class HeterogeneousPBT(BoundaryPBT):
             run.close(self._error)
             trained = [trial.iterations for trial in run.state.trials.values()]
             if rows := run.measured.rows(f"measured in {run.home}"):
-                save_measured(run.home, run.setup.scenario, rows, max(trained))
+                stop_score = population.stop_score(self._known, run.setup.workload.experiments[0].metric)
+                save_measured(run.home, run.setup.scenario, rows, max(trained), stop_score)
             say_what_is_there(run.home, has_log=True, trained=trained)
 
     # What is done.

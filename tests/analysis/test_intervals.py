@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hetsched.analysis.intervals import interval, spread
+from hetsched.analysis.intervals import interval, interval_of_one_more, spread
 from hetsched.analysis.paired import differences
 from hetsched.domain.random_streams import stream
 from hetsched.studies.ablation import WHOLE, _contributions
@@ -42,7 +42,13 @@ def of_a_prediction_that_is_far_off(luck: np.random.Generator, seeds: int) -> tu
     return error(predicted.tolist(), measured.tolist()).ci95_percent, 100.0
 
 
-PRINTED = [of_a_mean, of_a_ratio, of_a_prediction, of_a_prediction_that_is_far_off]
+def of_one_more_run(luck: np.random.Generator, seeds: int) -> tuple[Ends, float]:
+    """As a plan has it: one run more."""
+    *runs, one_more = luck.normal(100.0, 5.0, seeds + 1).tolist()
+    return interval_of_one_more(runs), one_more
+
+
+PRINTED = [of_a_mean, of_a_ratio, of_a_prediction, of_a_prediction_that_is_far_off, of_one_more_run]
 
 
 @pytest.mark.parametrize("printed", PRINTED)

@@ -215,6 +215,7 @@ def test_an_option_of_some_values_takes_no_other(annotation: Any) -> None:
 
 def test_an_option_of_some_values_or_a_number_says_both() -> None:
     assert registry._expected(Literal["auto"] | int | None) == "one of 'auto' or int"
+    assert registry._fits(1, Literal[0.5, 1.0]) and not registry._fits(True, Literal[0.5, 1.0])
 
 
 def test_without_options_no_signature_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 pytest.importorskip("ray")
 
@@ -12,8 +13,18 @@ from ray import tune
 
 import hetsched
 from hetsched.cli.main import main
+from hetsched.core.events import AnyEvent, SegmentEnded
+from hetsched.core.log import read_log
+from hetsched.core.state import State
+from hetsched.core.trial import Trial
+from hetsched.domain.cluster import WorkerType
+from hetsched.domain.metric import Metric, Mode
+from hetsched.domain.registry import Strategy
 from hetsched.scenario.loading import load_setup
+from real.dropin import going_on, population
 from real.dropin import scheduler as dropin
+from real.dropin.run import Run
+from real.tune.clock import Clock
 from tests.dropin.fake_tune import FakeController, FakeTrial, ray_node, ray_with
 from tests.dropin.test_failures import controller_of, fail, to_the_end
 
@@ -135,3 +146,43 @@ def test_trials_that_were_given_up_are_named(tmp_path: Path, capsys: pytest.Capt
     shown = " ".join(capsys.readouterr().out.split())
     assert "1 segment lost: " in shown and "trained again" not in shown
     assert "1 trial given up after failures (t1): every figure counts them as completed" in shown
+
+
+@pytest.mark.parametrize(
+    ("metric", "mode", "stop", "expected"),
+    [
+        ("acc", "max", {"acc": 0.3}, 0.3),
+        ("acc", "max", {"training_iteration": 9}, None),
+        ("acc", "min", {"acc": 0.3}, None),
+        ("accuracy", "max", {"accuracy": 90}, None),
+    ],
+)
+def test_a_stop_rule_on_the_metric_is_the_scores_one(
+    metric: str, mode: Mode, stop: dict[str, Any], expected: float | None, tmp_path: Path
+) -> None:
+    """The scenario that a run left had no rule, and nothing said so: makespans were 52% too long."""
+    trials: Any = [FakeTrial(name, {}, stop, tmp_path) for name in "ab"]
+    assert population.stop_score(trials, Metric(metric, mode)) == expected
+
+
+def test_what_a_restored_run_measured_before_counts(tmp_path: Path) -> None:
+    """Its profile had no start-up, as each trial restores in the second part."""
+    with ray_with(ray_node("a", 2)):
+        to_the_end(controller_of(tmp_path))
+        events = list(read_log(tmp_path / "events.jsonl"))
+        (tmp_path / "restored").mkdir()
+        strategy = Strategy("fusion", "fifo")
+        run = Run(load_setup(tmp_path / "scenario.toml"), strategy, 0, tmp_path / "restored", Clock())
+    for number, event in enumerate(events):
+        if isinstance(event, SegmentEnded):
+            events[number] = replace(event, parts=replace(event.parts, start_up_s=4.0, restore_s=0.0))
+    going_on._measure(run, events)
+    [(kind, worker)] = {(trial.kind, WorkerType("cpu", 1, 0.0)) for trial in run_trials(events)}
+    assert run.measured.of(kind, worker).start_ups[:2] == [4.0, 4.0]
+
+
+def run_trials(events: list[AnyEvent]) -> list[Trial]:
+    state = State()
+    for event in events:
+        state.apply(event)
+    return list(state.trials.values())

@@ -1,8 +1,13 @@
 """Trials on the cores of one node slow each other down: schedules that were worked out by hand."""
 
+from collections import Counter
+
 import pytest
 
 from hetsched.core.events import Parts, SegmentEnded
+from hetsched.domain.cluster import WorkerType
+from hetsched.domain.profiles import Costs, StepTimes
+from hetsched.domain.workload import TrialKind
 from hetsched.scenario.scenario import Setup
 from tests.conftest import NO_OVERHEADS, Simulate, make_setup, profile_row
 
@@ -40,6 +45,27 @@ def test_a_neighbour_slows_a_trial_down_for_as_long_as_it_trains(
     found = ends(two_trials(cores), simulate_log)
     assert found["short-0"][0] == pytest.approx(short_s)
     assert found["long-0"][0] == pytest.approx(long_s)
+
+
+@pytest.mark.parametrize("sharing", [None, 1.0])
+def test_whether_neighbours_matter_is_asked_of_rows_alone(
+    sharing: float | None, simulate_log: Simulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was asked of the costs of every row, each of which looks at all rows: half of the time of a
+    simulation with a profile of 246 rows."""
+    asked = Counter[TrialKind]()
+    costs = StepTimes.costs
+
+    def counted(times: StepTimes, kind: TrialKind, worker: WorkerType) -> Costs:
+        asked[kind] += 1
+        return costs(times, kind, worker)
+
+    monkeypatch.setattr(StepTimes, "costs", counted)
+    setup = two_trials(2)
+    rows = [row.model_copy(update={"sharing": sharing}) for row in setup.times.rows]
+    others = [profile_row(cores=1, model=f"other-{number}", sharing=sharing) for number in range(50)]
+    simulate_log(setup.replace_times(StepTimes([*rows, *others])), "uniform+fifo")
+    assert asked and not [kind for kind in asked if kind.model.startswith("other-")]
 
 
 def test_a_worker_that_waits_for_the_driver_slows_nobody_down(simulate_log: Simulate) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from hetsched import allocation
 from hetsched.allocation.fusion import Fusion
+from hetsched.cli.main import main
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged import scenario_file
@@ -70,3 +71,9 @@ def test_trials_that_arrive_later_count_as_if_they_were_there(allocation: str) -
         jobs = [{"name": name, "arrival_s": at} for name, at in (("e", 0.0), ("f", arrival_s))]
         [line] = chosen_workers(make_setup(experiments=jobs), [Strategy(allocation, "fifo")])
         assert "for 8 trials" in line and (said in line) == later
+
+
+def test_compare_prints_what_an_allocation_chose(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    command = ["compare", "demo", "--strategies", "uniform+fifo", "--seeds", "1", "--jobs", "1", "--out"]
+    assert main([*command, str(tmp_path / "out")]) == 0
+    assert "uniform: 20 workers of 1 cpu (bundle: 1 core; of " in " ".join(capsys.readouterr().out.split())
