@@ -357,6 +357,8 @@ WITH_ADDRESS = {
     "discover": ("run", "{discover}", "--strategy", "fusion+fifo", "--address", "{address}"),
     "validate": ("validate", "demo", "--strategies", "fusion+fifo", "--address", "{address}"),
     "compare": ("compare", "demo", "--strategies", "fusion+fifo", "--seeds", "1", "--ray", "{address}"),
+    "plan": ("plan", "demo", "--strategies", "fusion+fifo", "--address", "{address}"),
+    "auto": ("run", "demo", "--strategy", "auto", "--address", "{address}"),
 }
 
 
@@ -369,7 +371,7 @@ def test_a_head_that_is_not_there_is_said_at_once(
     words = [word.format(address=nobody, discover=to_discover(tmp_path)) for word in WITH_ADDRESS[command]]
     began = time.monotonic()
     assert main(words) == 2
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 20
     assert not list(tmp_path.glob("results/*"))
     *_, said = capsys.readouterr().err.splitlines()
     assert said.startswith("hetsched: ")

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -13,11 +13,15 @@ pytest.importorskip("torch")
 from hetsched.cli.main import main
 from hetsched.cores import available_cores
 from hetsched.domain.profiles import ProfileRow
+from hetsched.errors import HetschedError
 from hetsched.scenario.profile_files import read_profile, write_profile
+from real.measuring import profiler
 from real.measuring.one_point import Point, command, environment
 from real.measuring.profiler import ProfileError, _measured_apart, _pooled, device_type, measure
 from real.training.models import MODELS
 from tests.conftest import profile_row
+
+STAND_IN = Path(__file__).parents[1] / "on_ray" / "stand_in.py"
 
 
 def test_a_point_is_measured_and_can_be_stored(tmp_path: Path) -> None:
@@ -65,10 +69,23 @@ def test_a_model_of_ones_own_is_measured(tmp_path: Path) -> None:
     assert 2 * 3072 * 10 * 4 < (row.checkpoint_bytes or 0) < 3 * 3072 * 10 * 4  # weights and their momentum
 
 
+def test_the_process_that_measures_gets_the_file_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command knew the model, and this process did not."""
+    handed: list[Path | None] = []
+
+    def stop(point: Point) -> NoReturn:
+        handed.append(None if point.model_file is None else Path(point.model_file))
+        raise HetschedError("enough")
+
+    monkeypatch.setattr(profiler, "_measured_apart", stop)
+    with pytest.raises(HetschedError, match="enough"):
+        measure(["stand-in"], [8], [1], dataset="synthetic", model_file=STAND_IN)
+    assert handed == [STAND_IN]
+
+
 @pytest.mark.exhaustive
 def test_a_trainer_of_ones_own_is_measured() -> None:
-    stand_in = Path(__file__).parents[1] / "on_ray" / "stand_in.py"
-    (row,) = measure(["stand-in"], [8], [1], dataset="synthetic", seconds_per_point=0.05, model_file=stand_in)
+    (row,) = measure(["stand-in"], [8], [1], dataset="synthetic", seconds_per_point=0.05, model_file=STAND_IN)
     assert (row.model, row.dataset) == ("stand-in", "synthetic")
     assert 2**21 <= (row.checkpoint_bytes or 0) < 2**22
 
@@ -79,8 +96,7 @@ NO_RESULT = "cannot measure stand-in .*: it printed no result: does the trainer 
 @pytest.mark.exhaustive  # what follows ends as this does
 @pytest.mark.parametrize("end", ["os._exit(0)", "print('bye', flush=True); os._exit(0)"])
 def test_a_trainer_that_ends_the_measuring_process_is_named(end: str, tmp_path: Path) -> None:
-    stand_in = Path(__file__).parents[1] / "on_ray" / "stand_in.py"
-    ending = stand_in.read_text().replace("@trainers.register", f"import os; {end}\n@trainers.register", 1)
+    ending = STAND_IN.read_text().replace("@trainers.register", f"import os; {end}\n@trainers.register", 1)
     (tmp_path / "mine.py").write_text(ending)
     with pytest.raises(ProfileError, match=NO_RESULT):
         _measured_apart(stand_in_point(str(tmp_path / "mine.py")))
