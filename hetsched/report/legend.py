@@ -150,7 +150,7 @@ SUITE = {
     WINS: "on how many scenarios it is faster than the baseline (shown by the test, or by the same ratio under every "
     "seed), alike, slower, or nothing is shown",
     "beats it": "the probability that it is faster than the baseline, on a random scenario and under random seeds",
-    "mean rank": "its place among the policies by makespan (1: the best), the mean over the scenarios",
+    "mean rank": "its place among the policies by x bound (1: the best), the mean over the scenarios",
     "decision [ms]": "the time of one call of the policy",
 }
 """What the columns of a suite say."""

@@ -1,6 +1,7 @@
 """The result of a suite: the runs of every policy on every scenario, and the statements about the
 policies."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -196,8 +197,41 @@ class SuiteResult:
 
     def _bound_ratio(self, run: Record) -> float | None:
         """The makespan divided by the bound. The bound is for the workers that all policies have.
-        Among whole strategies it is for any allocation."""
+        Among whole strategies it is for any allocation.
+
+        A bound is for what a run trained. Where the scenario's own rules end trials, it is the least
+        bound of all policies: one that trains more until trials reach `stop_score` is no better.
+        """
+        least_s = self._least_bounds_s.get((run.scenario, run.seed))
+        return self._own_ratio(run) if least_s is None or run.makespan_s is None else run.makespan_s / least_s
+
+    def _own_ratio(self, run: Record) -> float | None:
         return run.bound_ratio if self.plan.has_strategies else run.workers_bound_ratio
+
+    @cached_property
+    def _least_bounds_s(self) -> dict[tuple[str, int], float]:
+        """By scenario and seed, the least bound of the policies that can be ranked, if the scenario's
+        own rules end trials clearly early."""
+        found = defaultdict[tuple[str, int], list[float]](list)
+        for scenario in self._shares_by_rules:
+            for policy in self._whole:
+                for run in self.by_policy[policy][scenario]:
+                    ratio = self._known(run, self._own_ratio(run))
+                    found[scenario, run.seed].append(self._known(run, run.makespan_s) / ratio)
+        return {cell: min(bounds_s) for cell, bounds_s in found.items()}
+
+    @cached_property
+    def _shares_by_rules(self) -> dict[str, dict[str, float]]:
+        """By scenario whose own rules, such as `stop_score`, end trials clearly early: by policy that
+        can be ranked, the share of all iterations that was trained."""
+        found = {}
+        for scenario in self.plan.scenarios:
+            runs = {policy: self.by_policy[policy][scenario] for policy in self._whole}
+            shares = {policy: fmean(run.trained or 1.0 for run in of_one) for policy, of_one in runs.items()}
+            by_rules = any(run.by_rules for of_one in runs.values() for run in of_one)
+            if by_rules and min(shares.values()) < 1 - SIMILAR_WORK:
+                found[scenario] = shares
+        return found
 
     def _figures(
         self, policy: str, figure: Callable[[Record], float | None], scenarios: Sequence[str] | None = None
@@ -258,14 +292,13 @@ class SuiteResult:
     def ended_early(self) -> dict[str, list[str]]:
         """By scenario, how many of its iterations the ranked policies trained, if rules such as
         `stop_score` ended trials clearly early."""
-        found: dict[str, list[str]] = {}
-        for scenario in self.plan.scenarios:
-            runs = {policy: self.by_policy[policy].get(scenario, []) for policy in self.ranked}
-            shares = {policy: fmean(run.trained or 1.0 for run in of_one) for policy, of_one in runs.items() if of_one}
-            by_rules = any(run.by_rules for of_one in runs.values() for run in of_one)
-            if by_rules and min(shares.values()) < 1 - SIMILAR_WORK:
-                trained = ", ".join(f"{policy} {share:.0%}" for policy, share in shares.items())
-                found[scenario] = [f"its own rules, such as stop_score, end trials: of all iterations train {trained}"]
+        found = {}
+        for scenario, shares in self._shares_by_rules.items():
+            trained = ", ".join(f"{policy} {shares[policy]:.0%}" for policy in self.ranked)
+            found[scenario] = [
+                f"its own rules, such as stop_score, end trials: of all iterations train {trained}; x bound is by the "
+                "least bound of them"
+            ]
         return found
 
     @property

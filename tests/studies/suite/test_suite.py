@@ -1,7 +1,7 @@
 """A suite: carried out, stopped, gone on with, and one's own policy among the shipped ones."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -9,11 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 import hetsched
 from hetsched import scheduling
-from hetsched.analysis.over_scenarios.aggregates import Aggregate
+from hetsched.analysis.over_scenarios.aggregates import Aggregate, geometric_mean
 from hetsched.domain.profiles import ProfileRow
 from hetsched.errors import HetschedError, InputError, PolicyError
 from hetsched.report.page.study import page_of
@@ -296,23 +297,46 @@ def test_a_policy_that_trains_almost_all_is_not_said_to_train_100_percent() -> N
     assert Record("s", "p", 0, trained=0.16).why_not == "trains 16% of the iterations of s"
 
 
+def stops_at(folder: Path, target: float | None) -> list[Path]:
+    """A scenario of which trials stop at that score."""
+    stop: dict[str, Any] = {} if target is None else {"stop_score": target}
+    asked = make_setup(population=8, stop_iterations=1000, pbt={"perturbation_interval": 20}, **stop).scenario
+    write_profile(folder / "p.csv", ROWS)
+    (folder / "s.toml").write_text(asked.replace(profile={"sources": ["p.csv"]}).to_toml())
+    return [folder / "s.toml"]
+
+
 @pytest.mark.parametrize(("target", "trained"), [(0.2, True), (None, False)])
 def test_trials_that_reach_the_stop_score_are_no_reason_to_leave_a_policy_out(
     target: float | None, trained: bool, tmp_path: Path
 ) -> None:
     """The policy whose trials came to it first was not ranked, or nothing was."""
-    stop: dict[str, Any] = {} if target is None else {"stop_score": target}
-    asked = make_setup(population=8, stop_iterations=1000, pbt={"perturbation_interval": 20}, **stop).scenario
-    asked = asked.replace(profile={"sources": ["p.csv"]})
-    write_profile(tmp_path / "p.csv", ROWS)
-    (tmp_path / "s.toml").write_text(asked.to_toml())
-    found = suite([tmp_path / "s.toml"], ["fifo", "srtf", "asha"], 1, tmp_path / "out", jobs=1)
+    found = suite(stops_at(tmp_path, target), ["fifo", "srtf", "asha"], 1, tmp_path / "out", jobs=1)
     assert set(found.ranked) == {"fifo", "srtf"}
     assert bool(found.ended_early) == trained
     said = [line for line in remarks(found) if "such as stop_score, end trials: of all iterations train " in line]
     assert bool(said) == trained
     assert bool(found.document()["warnings"]) == trained
     assert "trains" in found.left_out["asha"]
+
+
+def test_where_trials_stop_at_a_score_the_shorter_makespan_ranks_first(tmp_path: Path) -> None:
+    """Each makespan was divided by the bound of what the run itself trained. A policy that trained more
+    until trials reached the score was ranked before one that ended sooner."""
+    found = suite(stops_at(tmp_path, 0.2), ["fifo", "srtf", "least-progress", "las"], 3, tmp_path / "out", jobs=1)
+    runs = {name: found.by_policy[name]["test"] for name in found.ranked}
+    makespans = {name: mean_of([run.makespan_s for run in of_one]) for name, of_one in runs.items()}
+    assert list(makespans) == sorted(makespans, key=makespans.__getitem__)
+    hindsight = {name: mean_of([run.workers_bound_ratio for run in of_one]) for name, of_one in runs.items()}
+    assert sorted(hindsight, key=hindsight.__getitem__) != found.ranked
+    bounds = [[run.makespan_s / run.workers_bound_ratio for run in of_one] for of_one in runs.values()]  # type: ignore[operator]
+    for name, makespan in makespans.items():
+        least = mean_of([min(of_seed) for of_seed in zip(*bounds, strict=True)])
+        assert found.over_scenarios[name].scenarios["test"].bound_ratio == pytest.approx(makespan / least)
+
+
+def mean_of(values: Sequence[float | None]) -> float:
+    return float(geometric_mean(np.array(values)))
 
 
 def test_wrong_words_are_named(tmp_path: Path) -> None:
