@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from math import inf
 from pathlib import Path
 from statistics import fmean
@@ -28,6 +29,7 @@ from hetsched.analysis.over_scenarios.leave_one_out import leave_one_out
 from hetsched.analysis.over_scenarios.profiles import profile
 from hetsched.analysis.over_scenarios.ranks import Ranking, ranking
 from hetsched.analysis.paired import Difference
+from hetsched.domain.rounding import level
 from hetsched.errors import InputError
 from hetsched.studies.beyond_recordings import beyond_in_words, the_most
 from hetsched.studies.frames import frame
@@ -199,8 +201,8 @@ class SuiteResult:
         """The makespan divided by the bound. The bound is for the workers that all policies have.
         Among whole strategies it is for any allocation.
 
-        A bound is for what a run trained. Where the scenario's own rules end trials, it is the least
-        bound of all policies: one that trains more until trials reach `stop_score` is no better.
+        A bound is for what a run trained. Where policies trained other work, it is the least bound
+        of them all: a policy that trains more until trials reach `stop_score` is no better.
         """
         least_s = self._least_bounds_s.get((run.scenario, run.seed))
         return self._own_ratio(run) if least_s is None or run.makespan_s is None else run.makespan_s / least_s
@@ -208,22 +210,37 @@ class SuiteResult:
     def _own_ratio(self, run: Record) -> float | None:
         return run.bound_ratio if self.plan.has_strategies else run.workers_bound_ratio
 
+    def _bound_s(self, run: Record) -> float:
+        """The bound for what the run trained."""
+        return self._known(run, run.makespan_s) / self._known(run, self._own_ratio(run))
+
     @cached_property
     def _least_bounds_s(self) -> dict[tuple[str, int], float]:
-        """By scenario and seed, the least bound of the policies that can be ranked, if the scenario's
-        own rules end trials clearly early."""
+        """By scenario and seed, the least bound of the policies that can be ranked, where their
+        bounds differ by more than rounding."""
         found = defaultdict[tuple[str, int], list[float]](list)
-        for scenario in self._shares_by_rules:
-            for policy in self._whole:
-                for run in self.by_policy[policy][scenario]:
-                    ratio = self._known(run, self._own_ratio(run))
-                    found[scenario, run.seed].append(self._known(run, run.makespan_s) / ratio)
-        return {cell: min(bounds_s) for cell, bounds_s in found.items()}
+        for scenario, policy in product(self.plan.scenarios, self._whole):
+            for run in self.by_policy[policy][scenario]:
+                found[scenario, run.seed].append(self._bound_s(run))
+        return {cell: min(bounds_s) for cell, bounds_s in found.items() if len(set(level(bounds_s))) > 1}
+
+    @property
+    def other_work(self) -> dict[str, list[str]]:
+        """By scenario in which the policies that can be ranked trained clearly other work, how much,
+        by the bound for it."""
+        found = {}
+        for scenario in self.plan.scenarios:
+            bounds_s = {name: fmean(map(self._bound_s, self.by_policy[name][scenario])) for name in self.ranked}
+            least_s = min(bounds_s.values(), default=inf)
+            if max(bounds_s.values(), default=0.0) > (1 + SIMILAR_WORK) * least_s:
+                each = ", ".join(f"{name} {bound_s / least_s:.0%}" for name, bound_s in bounds_s.items())
+                found[scenario] = [f"trained work, by its bound and of the least: {each}; x bound is by the least"]
+        return found
 
     @cached_property
     def _shares_by_rules(self) -> dict[str, dict[str, float]]:
-        """By scenario whose own rules, such as `stop_score`, end trials clearly early: by policy that
-        can be ranked, the share of all iterations that was trained."""
+        """By scenario whose own rules, such as `stop_score`, end trials clearly early: by policy
+        that can be ranked, the share of all iterations that was trained."""
         found = {}
         for scenario in self.plan.scenarios:
             runs = {policy: self.by_policy[policy][scenario] for policy in self._whole}
@@ -284,9 +301,9 @@ class SuiteResult:
     @property
     def warned(self) -> dict[str, list[str]]:
         """By scenario, what is warned of. Scenarios of the user are there also without warnings."""
-        missed, early = self.missed, self.ended_early
-        names = [name for name in self.plan.scenarios if name in missed or name in early]
-        return {name: [*missed.get(name, ()), *early.get(name, ())] for name in names}
+        found = self.missed, self.ended_early, self.other_work
+        names = [name for name in self.plan.scenarios if any(name in each for each in found)]
+        return {name: [line for each in found for line in each.get(name, ())] for name in names}
 
     @property
     def ended_early(self) -> dict[str, list[str]]:
@@ -295,10 +312,7 @@ class SuiteResult:
         found = {}
         for scenario, shares in self._shares_by_rules.items():
             trained = ", ".join(f"{policy} {shares[policy]:.0%}" for policy in self.ranked)
-            found[scenario] = [
-                f"its own rules, such as stop_score, end trials: of all iterations train {trained}; x bound is by the "
-                "least bound of them"
-            ]
+            found[scenario] = [f"its own rules, such as stop_score, end trials: of all iterations train {trained}"]
         return found
 
     @property
