@@ -90,6 +90,8 @@ def test_a_suite_says_who_trained_other_work_and_ranks_by_makespan(tmp_path: Pat
     assert list(means) == sorted(means, key=means.__getitem__)
     [line] = found.other_work["searched"]
     shares = [int(share) for share in re.findall(r"(\d+)%", line)]
-    assert line.startswith("trained work, by its bound and of the least: ")
-    assert len(shares) == 4 and min(shares) == 100 and max(shares) > 102
+    assert line.startswith("trained samples, of the fewest: ")
+    samples = {name: sum(run.samples or 0 for run in found.by_policy[name]["searched"]) for name in found.ranked}
+    assert shares == [round(100 * of_one / min(samples.values())) for of_one in samples.values()]
+    assert max(shares) > 102
     assert f"searched: {line}" in remarks(found)

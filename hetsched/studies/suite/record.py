@@ -34,6 +34,7 @@ class Record(Struct, frozen=True):
     - `from_package`: the run came with the package and was not simulated here
     - `missed`: what the scenario asks for and the run has not, in words. None: not known.
     - `beyond`: by limit of the learning model, the iterations behind best weights beyond it
+    - `samples`: the iterations that were trained, each times its batch size. None: not known.
     """
 
     scenario: str
@@ -56,6 +57,7 @@ class Record(Struct, frozen=True):
     missed: list[str] | None = None
     beyond: dict[str, int] = {}
     by_rules: bool = False
+    samples: Count | None = None
 
     @property
     def cell(self) -> Cell:
@@ -80,7 +82,7 @@ class Record(Struct, frozen=True):
 
 WHOLE = 1e-9
 
-COLUMNS = tuple(name for name in Record.__struct_fields__ if name not in ("missed", "beyond", "by_rules"))
+COLUMNS = tuple(name for name in Record.__struct_fields__ if name not in ("missed", "beyond", "by_rules", "samples"))
 """The fields that a table of runs has. The others are in the remarks on the suite."""
 
 
@@ -108,6 +110,7 @@ def record(setup: Setup, cell: Cell, run: RunResult | HetschedError, periods: st
         missed=missed(setup, run),
         beyond=iterations_beyond(setup, [run]),
         by_rules=trained <= 1 - WHOLE and _ended_by_rules(run),
+        samples=metrics.samples,
     )
 
 

@@ -226,15 +226,16 @@ class SuiteResult:
 
     @property
     def other_work(self) -> dict[str, list[str]]:
-        """By scenario in which the policies that can be ranked trained clearly other work, how much,
-        by the bound for it."""
+        """By scenario in which the policies that can be ranked trained clearly other numbers of
+        samples: these numbers, by the fewest. Nothing is said of runs of which they are unknown."""
         found = {}
         for scenario in self.plan.scenarios:
-            bounds_s = {name: fmean(map(self._bound_s, self.by_policy[name][scenario])) for name in self.ranked}
-            least_s = min(bounds_s.values(), default=inf)
-            if max(bounds_s.values(), default=0.0) > (1 + SIMILAR_WORK) * least_s:
-                each = ", ".join(f"{name} {bound_s / least_s:.0%}" for name, bound_s in bounds_s.items())
-                found[scenario] = [f"trained work, by its bound and of the least: {each}; x bound is by the least"]
+            samples = {name: [run.samples for run in self.by_policy[name][scenario]] for name in self.ranked}
+            means = {name: mean for name, of_one in samples.items() if (mean := _mean_of_all(of_one))}
+            fewest = min(means.values(), default=inf)
+            if len(means) == len(samples) and max(means.values(), default=0.0) > (1 + SIMILAR_WORK) * fewest:
+                each = ", ".join(f"{name} {mean / fewest:.0%}" for name, mean in means.items())
+                found[scenario] = [f"trained samples, of the fewest: {each}; x bound is by the least bound"]
         return found
 
     @cached_property
@@ -374,6 +375,12 @@ class SuiteResult:
                 "and its ratios to the bounds above 0: remove the line, and the run is simulated again"
             )
         return figure
+
+
+def _mean_of_all(values: Sequence[float | None]) -> float | None:
+    """The mean. None: a value is not known."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known and len(known) == len(values) else None
 
 
 def _by_interquartile_mean(policies: Mapping[str, BySeed]) -> list[str]:
