@@ -238,19 +238,6 @@ class SuiteResult:
                 found[scenario] = [f"trained samples, of the fewest: {each}; x bound is by the least bound"]
         return found
 
-    @cached_property
-    def _shares_by_rules(self) -> dict[str, dict[str, float]]:
-        """By scenario whose own rules, such as `stop_score`, end trials clearly early: by policy
-        that can be ranked, the share of all iterations that was trained."""
-        found = {}
-        for scenario in self.plan.scenarios:
-            runs = {policy: self.by_policy[policy][scenario] for policy in self._whole}
-            shares = {policy: fmean(run.trained or 1.0 for run in of_one) for policy, of_one in runs.items()}
-            by_rules = any(run.by_rules for of_one in runs.values() for run in of_one)
-            if by_rules and min(shares.values()) < 1 - SIMILAR_WORK:
-                found[scenario] = shares
-        return found
-
     def _figures(
         self, policy: str, figure: Callable[[Record], float | None], scenarios: Sequence[str] | None = None
     ) -> dict[str, list[float]]:
@@ -310,10 +297,14 @@ class SuiteResult:
     def ended_early(self) -> dict[str, list[str]]:
         """By scenario, how many of its iterations the ranked policies trained, if rules such as
         `stop_score` ended trials clearly early."""
-        found = {}
-        for scenario, shares in self._shares_by_rules.items():
-            trained = ", ".join(f"{policy} {shares[policy]:.0%}" for policy in self.ranked)
-            found[scenario] = [f"its own rules, such as stop_score, end trials: of all iterations train {trained}"]
+        found: dict[str, list[str]] = {}
+        for scenario in self.plan.scenarios:
+            runs = {policy: self.by_policy[policy].get(scenario, []) for policy in self.ranked}
+            shares = {policy: fmean(run.trained or 1.0 for run in of_one) for policy, of_one in runs.items() if of_one}
+            by_rules = any(run.by_rules for of_one in runs.values() for run in of_one)
+            if by_rules and min(shares.values()) < 1 - SIMILAR_WORK:
+                trained = ", ".join(f"{policy} {share:.0%}" for policy, share in shares.items())
+                found[scenario] = [f"its own rules, such as stop_score, end trials: of all iterations train {trained}"]
         return found
 
     @property
