@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_origin
 
-from hetsched.domain.registry import choices_of, parameters_of
+from hetsched.domain.registry import arms_of, choices_of, parameters_of
 
 IN_WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path of a file"}
 
@@ -87,11 +87,9 @@ def type_in_words(annotation: Any) -> str:
     """
     if annotation is inspect.Parameter.empty:
         return "any"
-    union = () if get_origin(annotation) is Literal else get_args(annotation)
-    arms = [arm for arm in union or (annotation,) if arm is not NoneType]
-    plain = [IN_WORDS[arm] for arm in arms if arm in IN_WORDS] + list(map(repr, choices_of(annotation)))
-    if all(arm in IN_WORDS or get_origin(arm) is Literal for arm in arms):
-        return " or ".join(plain)
+    arms = [arm for arm in arms_of(annotation) if arm is not NoneType and get_origin(arm) is not Literal]
+    if all(arm in IN_WORDS for arm in arms):
+        return " or ".join([*(IN_WORDS[arm] for arm in arms), *map(repr, choices_of(annotation))])
     return getattr(annotation, "__name__", None) or str(annotation)
 
 

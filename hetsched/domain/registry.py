@@ -277,35 +277,36 @@ def parameters_of(factory: Callable[..., Any]) -> Mapping[str, inspect.Parameter
         return inspect.signature(factory).parameters
 
 
-def _is_path(annotation: Any) -> bool:
-    return Path in (get_args(annotation) or (annotation,))
+def arms_of(annotation: Any) -> tuple[Any, ...]:
+    """The arms of a union. Of another annotation, the annotation itself."""
+    return (annotation,) if get_origin(annotation) is Literal else get_args(annotation) or (annotation,)
 
 
 def choices_of(annotation: Any) -> list[Any]:
     """The values of an annotation `Literal[...]`, or of a union with it."""
-    arms = (annotation,) if get_origin(annotation) is Literal else get_args(annotation)
-    return [value for arm in arms if get_origin(arm) is Literal for value in get_args(arm)]
+    return [value for arm in arms_of(annotation) if get_origin(arm) is Literal for value in get_args(arm)]
+
+
+def _is_path(annotation: Any) -> bool:
+    return Path in arms_of(annotation)
 
 
 def _expected(annotation: Any) -> object:
     """What an option's annotation asks for, in words."""
     if not (choices := choices_of(annotation)):
         return "the path of a file" if _is_path(annotation) else getattr(annotation, "__name__", annotation)
-    union = () if get_origin(annotation) is Literal else get_args(annotation)
-    others = [arm.__name__ for arm in union if get_origin(arm) is not Literal and arm is not NoneType]
+    others = [arm.__name__ for arm in arms_of(annotation) if get_origin(arm) is not Literal and arm is not NoneType]
     return " or ".join([f"one of {', '.join(map(repr, choices))}", *others])
 
 
 def _fits(value: object, annotation: Any) -> bool:
     """Whether an option's value fits its annotation. Only plain types, `Literal`, paths and unions
     of them are checked."""
-    choices = choices_of(annotation)
-    arms = () if get_origin(annotation) is Literal else get_args(annotation) or (annotation,)
-    if Path in arms and isinstance(value, str | Path):
+    if _is_path(annotation) and isinstance(value, str | Path):
         return True
-    if any(value == choice and _fits(value, type(choice)) for choice in choices):
+    if any(value == choice and _fits(value, type(choice)) for choice in choices_of(annotation)):
         return True
-    arms = tuple(arm for arm in arms if arm is not Path and get_origin(arm) is not Literal)
+    arms = tuple(arm for arm in arms_of(annotation) if arm is not Path and get_origin(arm) is not Literal)
     if annotation is inspect.Parameter.empty or not all(arm in (bool, int, float, str, NoneType) for arm in arms):
         return True
     if isinstance(value, float) and not isfinite(value):

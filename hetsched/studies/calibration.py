@@ -123,7 +123,8 @@ def row_of(
     cold = [segment for segment in seen if segment.ended.parts.start_up_s > 0]
     warm = warm_of(seen)
     trained = _slowest_pace(warm or cold) if held else warm or cold
-    unpaced, seconds = _unpaced(trained), _step_s(trained)
+    unpaced = _unpaced(trained)
+    seconds = _step_s(unpaced)
     starts = [start_up_s(segment, seconds) for segment in cold]
     restores = [one.ended.parts.restore_s / grown(growth, one.before) for one in seen if one.restored]
     evaluations = [one.ended.parts.evaluate_s / grown(growth, one.after) / max(1, one.images) for one in seen]
@@ -181,12 +182,12 @@ def _slowest_pace(trained: Sequence[Seen]) -> Sequence[Seen]:
     of every pace keep it: then their step times differ by chance."""
     if keep_their_paces(trained):
         return trained
-    return max(_by_pace(trained), key=_step_s)
+    return max(_by_pace(trained), key=lambda of_one: _step_s(_unpaced(of_one)))
 
 
-def _step_s(trained: Sequence[Seen]) -> float:
-    """The mean seconds per iteration without the workers' pace."""
-    return sum(seconds for seconds, _ in _unpaced(trained)) / sum(segment.ended.iterations for segment in trained)
+def _step_s(segments: Sequence[tuple[float, int]]) -> float:
+    """The mean seconds per iteration. `segments` are pairs of seconds and iterations."""
+    return sum(seconds for seconds, _ in segments) / sum(iterations for _, iterations in segments)
 
 
 def _unpaced(trained: Sequence[Seen]) -> list[tuple[float, int]]:

@@ -15,7 +15,7 @@ import msgspec
 
 from hetsched.analysis.step_times import pace_remarks, worker_steps
 from hetsched.core.events import COMPLETED, SIMULATED, RunPredicted, RunStarted
-from hetsched.core.log import LogDecoder, read_log
+from hetsched.core.log import read_log
 from hetsched.domain.limits import Seed
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, counted, unreadable
@@ -34,6 +34,7 @@ from hetsched.studies.named_folder import (
     logs_below,
     results_folder,
     scenario_in_suite,
+    start_of,
     without_probes,
 )
 from hetsched.studies.one_run import RunResult, look_up
@@ -135,7 +136,7 @@ def late_workers(study: Path, logs: Iterable[Path]) -> dict[str, str]:
     to do. Raises InputError for what cannot be read."""
     real = defaultdict[str, list[Path]](list)
     for log in logs if (study / SCENARIO_NAME).is_file() else ():
-        if (start := _start(log)) is not None and start.backend != SIMULATED:
+        if (start := start_of(log)) is not None and start.backend != SIMULATED:
             real[start.strategy].append(log)
     if not real or not (setup := load_setup_of_logs(study / SCENARIO_NAME)).paced:
         return {}
@@ -160,7 +161,7 @@ def said_by_study(study: Path, logs: Iterable[Path]) -> Caveats:
     if told := summary_of(study):
         return Caveats.of(told)
     plan = load_plan(study) if (study / PLAN_NAME).is_file() else None
-    starts = {log: start for log in logs if (start := _start(log)) is not None}
+    starts = {log: start for log in logs if (start := start_of(log)) is not None}
     planned = Caveats() if plan is None else Caveats(plan.assumed, plan.warned)
     if not starts or not (study / SCENARIO_NAME).is_file():
         return all_of([planned, _under_way(study, starts)])
@@ -226,12 +227,6 @@ def strategy_of(name: str) -> Strategy:
     return Strategy(allocation, scheduling)
 
 
-def _start(log: Path) -> RunStarted | None:
-    with log.open("rb") as file:
-        first = LogDecoder(log).event(file.readline().rstrip(b"\n"))
-    return first if isinstance(first, RunStarted) else None
-
-
 def _is_planned(log: Path) -> bool:
     """Whether a plan has predicted the run of this log."""
     return any(isinstance(event, RunPredicted) for event in islice(read_log(log), 2))
@@ -239,5 +234,5 @@ def _is_planned(log: Path) -> bool:
 
 def _named(log: Path) -> str:
     """The strategy of the log, or the name of its folder if its first line does not say one."""
-    start = _start(log)
+    start = start_of(log)
     return log.parent.name if start is None else start.strategy

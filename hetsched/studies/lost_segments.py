@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from hetsched.core.events import SIMULATED, RunStarted, SegmentLost, TrialCompleted
+from hetsched.core.events import SIMULATED, SegmentLost, TrialCompleted
 from hetsched.core.log import read_log
 from hetsched.errors import counted
+from hetsched.studies.named_folder import start_of
 from hetsched.studies.one_run import RunResult
 
 NAMED = 3
@@ -37,15 +38,13 @@ def lost_segments(runs: Iterable[RunResult]) -> list[str]:
 
 def _losses(run: RunResult) -> list[SegmentLost | TrialCompleted]:
     """The lost segments of a real run, and its trials that were given up, in the order of its log."""
-    if not run.metrics.lost_segments:
+    if not run.metrics.lost_segments or ((start := start_of(run.log)) is not None and start.backend == SIMULATED):
         return []
-    found: list[SegmentLost | TrialCompleted] = []
-    for event in read_log(run.log):
-        if isinstance(event, RunStarted) and event.backend == SIMULATED:
-            return []
-        if isinstance(event, SegmentLost) or (isinstance(event, TrialCompleted) and event.is_failure):
-            found.append(event)
-    return found
+    return [
+        event
+        for event in read_log(run.log)
+        if isinstance(event, SegmentLost) or (isinstance(event, TrialCompleted) and event.is_failure)
+    ]
 
 
 def _listed(places: list[str]) -> str:

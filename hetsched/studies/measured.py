@@ -81,8 +81,10 @@ def _with_sums(value: Any, path: Callable[[str], Path]) -> Any:
         return {key: _with_sums(inner, path) for key, inner in value.items()}
     if isinstance(value, list):
         return [_with_sums(inner, path) for inner in value]
-    if isinstance(value, str) and ".py" in value and (file := path(value.partition(":")[0])).is_file():
-        return ":".join((sha256(file.read_bytes()).hexdigest(), *value.split(":")[1:]))
+    if isinstance(value, str) and ".py" in value:
+        name, colon, inside = value.partition(":")
+        if (file := path(name)).is_file():
+            return sha256(file.read_bytes()).hexdigest() + colon + inside
     return value
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from stat import S_ISDIR
 
-from hetsched.core.events import COMPLETED
-from hetsched.core.log import LOG_NAME
+from hetsched.core.events import COMPLETED, RunStarted
+from hetsched.core.log import LOG_NAME, LogDecoder
 from hetsched.errors import InputError, NoResultError, counted, first_of, path_of, unreadable
 from hetsched.studies.comparison_plan import PLAN_NAME, SUITE_PLAN_NAME, load_plan
 from hetsched.studies.folder import DRAWS, PROBE, PROBES, RUNNING, SCENARIOS, SUMMARY_NAME
@@ -114,6 +114,18 @@ def has_begun(log: Path) -> bool:
     except OSError as error:
         raise InputError(unreadable(log, error)) from error
     return b"\n" in head or len(head) == FIRST_LINE_BYTES
+
+
+def start_of(log: Path) -> RunStarted | None:
+    """The first event of the log. None: it is another one. Raises InputError, naming the log, if it
+    cannot be read."""
+    try:
+        with log.open("rb") as file:
+            line = file.readline()
+    except OSError as error:
+        raise InputError(unreadable(log, error)) from error
+    first = LogDecoder(log).event(line.rstrip(b"\n"))
+    return first if isinstance(first, RunStarted) else None
 
 
 def is_finished(log: Path) -> bool:

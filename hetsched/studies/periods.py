@@ -36,6 +36,7 @@ NEAR = 1.02
 
 
 WEIGHS_COSTS = "weighs_costs"
+"""The class attribute of a policy that moves no trial if a move costs too much."""
 
 
 class Fit(Struct, frozen=True):

@@ -91,8 +91,8 @@ def candidates_for(order: FitOrder, recordings: Sequence[Recording]) -> tuple[di
     return {**found, MEAN_CURVE: _mean_curve}, left_out
 
 
-def undecided(recordings: Sequence[Recording]) -> dict[tuple[str, ...], str]:
-    """Constants that these recordings do not decide, and why. They keep the model's own values: a fit
+def _undecided(recordings: Sequence[Recording]) -> dict[tuple[str, ...], str]:
+    """Constants that these recordings do not decide, and why. They keep the model's own values. A fit
     would leave them where it began."""
     found: dict[tuple[str, ...], str] = {}
     if len({recording.kind.batch_size for recording in recordings}) == 1:
@@ -109,7 +109,7 @@ def _changes_rate(recording: Recording) -> bool:
 
 def _decided(bounds: Bounds, recordings: Sequence[Recording]) -> tuple[Bounds, tuple[str, ...]]:
     """The constants that the recordings decide, and in words the others."""
-    others = {names: why for names, why in undecided(recordings).items() if names[0] in bounds}
+    others = {names: why for names, why in _undecided(recordings).items() if names[0] in bounds}
     left_out = {name for names in others for name in names}
     lines = (f"{', '.join(names)}: the model's own, not fitted, as {why}" for names, why in others.items())
     return {name: bound for name, bound in bounds.items() if name not in left_out}, tuple(lines)

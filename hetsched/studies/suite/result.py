@@ -230,10 +230,12 @@ class SuiteResult:
         samples: these numbers, by the fewest. Nothing is said of runs of which they are unknown."""
         found = {}
         for scenario in self.plan.scenarios:
-            samples = {name: [run.samples for run in self.by_policy[name][scenario]] for name in self.ranked}
-            means = {name: mean for name, of_one in samples.items() if (mean := _mean_of_all(of_one))}
+            runs = {name: self.by_policy[name][scenario] for name in self.ranked}
+            if not all(run.samples for of_one in runs.values() for run in of_one):
+                continue
+            means = {name: fmean(run.samples or 0 for run in of_one) for name, of_one in runs.items()}
             fewest = min(means.values(), default=inf)
-            if len(means) == len(samples) and max(means.values(), default=0.0) > (1 + SIMILAR_WORK) * fewest:
+            if max(means.values(), default=0.0) > (1 + SIMILAR_WORK) * fewest:
                 each = ", ".join(f"{name} {mean / fewest:.0%}" for name, mean in means.items())
                 found[scenario] = [f"trained samples, of the fewest: {each}; x bound is by the least bound"]
         return found
@@ -366,12 +368,6 @@ class SuiteResult:
                 "and its ratios to the bounds above 0: remove the line, and the run is simulated again"
             )
         return figure
-
-
-def _mean_of_all(values: Sequence[float | None]) -> float | None:
-    """The mean. None: a value is not known."""
-    known = [value for value in values if value is not None]
-    return fmean(known) if known and len(known) == len(values) else None
 
 
 def _by_interquartile_mean(policies: Mapping[str, BySeed]) -> list[str]:
